@@ -1,0 +1,58 @@
+"""Service bindings: directories of files that a platform mounts (servicebinding.io).
+
+At build they are below `SERVICE_BINDING_ROOT`, if the platform passed it on, else `<platform>/bindings`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Binding:
+    """One binding. `entries` maps a key to its file; contents are secret and are read only when needed."""
+
+    name: str
+    type: str
+    provider: str | None
+    entries: Mapping[str, Path]
+
+
+def read_bindings(root: Path) -> tuple[Binding, ...]:
+    """Read the bindings below `root`, sorted by name; a missing root is no bindings.
+
+    Kubernetes mounts hold `..data` links, so entries that begin with a dot are skipped. The former layout
+    (`metadata/kind`, `secret/`) is read as well. Types compare without regard to case. Raises `OSError`.
+    """
+    if not root.is_dir():
+        return ()
+    return tuple(_bindings(root))
+
+
+def _bindings(root: Path) -> Iterator[Binding]:
+    for directory in sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")):
+        kind = _text(directory / "type") or _text(directory / "metadata" / "kind")
+        if kind is None:
+            continue
+        secrets = directory / "secret" if (directory / "metadata").is_dir() else directory
+        yield Binding(
+            name=directory.name,
+            type=kind.lower(),
+            provider=_text(directory / "provider") or _text(directory / "metadata" / "provider"),
+            entries={path.name: path for path in _files(secrets) if path.name not in {"type", "provider"}},
+        )
+
+
+def _files(directory: Path) -> list[Path]:
+    if not directory.is_dir():
+        return []
+    return sorted(path for path in directory.iterdir() if path.is_file() and not path.name.startswith("."))
+
+
+def _text(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8").strip() if path.is_file() else None

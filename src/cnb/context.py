@@ -1,0 +1,196 @@
+"""What the lifecycle tells a buildpack: environment variables, positional arguments and files.
+
+Buildpack specification, "Detection" and "Build". Both forms are read: `CNB_*` variables (Buildpack API 0.8 on)
+and positional arguments, which the lifecycle still passes; a variable wins.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cnb import toml
+from cnb.bindings import Binding, read_bindings
+from cnb.layer import RestoredLayer, SBOMFormat
+from cnb.plan import PlanEntry
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+class ContextError(Exception):
+    """The platform did not give what the specification promises; the message names what is missing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """The image that is built for. Fields are empty where the platform does not say."""
+
+    os: str
+    arch: str
+    arch_variant: str = ""
+    distro_name: str = ""
+    distro_version: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Buildpack:
+    """The buildpack that runs: its directory (read-only) and `buildpack.toml`."""
+
+    directory: Path
+    api: str
+    id: str
+    version: str
+    clear_env: bool
+    sbom_formats: tuple[str, ...]
+    metadata: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectContext:
+    """Input of `bin/detect`."""
+
+    app_dir: Path
+    platform_dir: Path
+    plan_path: Path
+    environment: Mapping[str, str]
+    buildpack_dir: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildContext:
+    """Input of `bin/build`."""
+
+    app_dir: Path
+    layers_dir: Path
+    platform_dir: Path
+    environment: Mapping[str, str]
+    """The process environment with the user's variables; with `clear-env` those of `<platform>/env` are added."""
+    buildpack: Buildpack
+    target: Target
+    plan: tuple[PlanEntry, ...]
+    bindings: tuple[Binding, ...]
+    store: Mapping[str, Any]
+    restored: Mapping[str, RestoredLayer]
+
+
+def detect_context(arguments: Sequence[str], environment: Mapping[str, str], app_dir: Path) -> DetectContext:
+    """Make the input of detection from `bin/detect <platform> <plan>` and `CNB_*`. Raises `ContextError`."""
+    platform_dir = _input("CNB_PLATFORM_DIR", environment, arguments, 0)
+    return DetectContext(
+        app_dir=app_dir,
+        platform_dir=platform_dir,
+        plan_path=_input("CNB_BUILD_PLAN_PATH", environment, arguments, 1),
+        environment=user_environment(platform_dir, environment),
+        buildpack_dir=_input("CNB_BUILDPACK_DIR", environment, (), 0),
+    )
+
+
+def build_context(arguments: Sequence[str], environment: Mapping[str, str], app_dir: Path) -> BuildContext:
+    """Make the input of a build from `bin/build <layers> <platform> <plan>` and `CNB_*`.
+
+    Raises `ContextError`, `cnb.toml.TOMLError` (a file of the platform or buildpack.toml is broken), `OSError`.
+    """
+    layers_dir = _input("CNB_LAYERS_DIR", environment, arguments, 0)
+    platform_dir = _input("CNB_PLATFORM_DIR", environment, arguments, 1)
+    plan_path = _input("CNB_BP_PLAN_PATH", environment, arguments, 2)
+    combined = user_environment(platform_dir, environment)
+    return BuildContext(
+        app_dir=app_dir,
+        layers_dir=layers_dir,
+        platform_dir=platform_dir,
+        environment=combined,
+        buildpack=read_buildpack(_input("CNB_BUILDPACK_DIR", environment, (), 0)),
+        target=_target(environment),
+        plan=_plan(plan_path),
+        bindings=read_bindings(_bindings_root(platform_dir, combined)),
+        store=_store(layers_dir / "store.toml"),
+        restored=_restored(layers_dir),
+    )
+
+
+def read_buildpack(directory: Path) -> Buildpack:
+    """Read `<directory>/buildpack.toml`. Raises `ContextError`, `cnb.toml.TOMLError`, `OSError`."""
+    document = toml.load(directory / "buildpack.toml")
+    try:
+        table = document["buildpack"]
+        return Buildpack(
+            directory=directory,
+            api=document["api"],
+            id=table["id"],
+            version=table["version"],
+            clear_env=bool(table.get("clear-env", False)),
+            sbom_formats=tuple(table.get("sbom-formats", ())),
+            metadata=document.get("metadata", {}),
+        )
+    except KeyError as error:
+        message = f"{directory / 'buildpack.toml'}: {error.args[0]} is missing"
+        raise ContextError(message) from error
+
+
+def user_environment(platform_dir: Path, environment: Mapping[str, str]) -> dict[str, str]:
+    """Add the files of `<platform>/env` that are not in the environment yet (`clear-env` keeps them out)."""
+    directory = platform_dir / "env"
+    combined = dict(environment)
+    if directory.is_dir():
+        for path in directory.iterdir():
+            if path.name not in combined and path.is_file():
+                combined[path.name] = path.read_text(encoding="utf-8", errors="surrogateescape")
+    return combined
+
+
+def _input(name: str, environment: Mapping[str, str], arguments: Sequence[str], position: int) -> Path:
+    value = environment.get(name) or (arguments[position] if position < len(arguments) else "")
+    if not value:
+        message = f"{name} is not set, and argument {position + 1} is missing"
+        raise ContextError(message)
+    return Path(value).absolute()
+
+
+def _target(environment: Mapping[str, str]) -> Target:
+    return Target(
+        os=environment.get("CNB_TARGET_OS", "linux"),
+        arch=environment.get("CNB_TARGET_ARCH", ""),
+        arch_variant=environment.get("CNB_TARGET_ARCH_VARIANT", ""),
+        distro_name=environment.get("CNB_TARGET_DISTRO_NAME", ""),
+        distro_version=environment.get("CNB_TARGET_DISTRO_VERSION", ""),
+    )
+
+
+def _plan(path: Path) -> tuple[PlanEntry, ...]:
+    entries = toml.load(path).get("entries", [])
+    return tuple(PlanEntry(entry["name"], entry.get("metadata", {})) for entry in entries)
+
+
+def _bindings_root(platform_dir: Path, environment: Mapping[str, str]) -> Path:
+    root = environment.get("SERVICE_BINDING_ROOT")
+    return Path(root) if root else platform_dir / "bindings"
+
+
+def _store(path: Path) -> Mapping[str, Any]:
+    return toml.load(path).get("metadata", {}) if path.is_file() else {}
+
+
+def _restored(layers_dir: Path) -> dict[str, RestoredLayer]:
+    """Read each `<layer>.toml`. One that is broken counts as not restored: its contents cannot be trusted."""
+    if not layers_dir.is_dir():
+        return {}
+    restored = {}
+    for path in sorted(layers_dir.glob("*.toml")):
+        if path.stem in {"launch", "build", "store"}:
+            continue
+        try:
+            metadata = toml.load(path).get("metadata", {})
+        except toml.TOMLError:
+            continue
+        directory = layers_dir / path.stem
+        restored[path.stem] = RestoredLayer(
+            path.stem, metadata, directory if directory.is_dir() else None, _sboms(layers_dir, path.stem)
+        )
+    return restored
+
+
+def _sboms(layers_dir: Path, name: str) -> dict[SBOMFormat, bytes]:
+    files = ((kind, layers_dir / f"{name}.sbom.{kind.value}") for kind in SBOMFormat)
+    return {kind: path.read_bytes() for kind, path in files if path.is_file()}

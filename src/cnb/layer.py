@@ -1,0 +1,134 @@
+"""Layers: what they are for, their metadata, environment and contents.
+
+Buildpack specification, "Layer Types", "Layer Content Metadata (TOML)" and "Environment".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+FORBIDDEN_NAMES = frozenset({"build", "launch", "store"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerTypes:
+    """For whom a layer is: later buildpacks, the image, the next build."""
+
+    build: bool = False
+    launch: bool = False
+    cache: bool = False
+
+    def document(self) -> dict[str, bool]:
+        """Give the `[types]` table, all keys written."""
+        return {"launch": self.launch, "build": self.build, "cache": self.cache}
+
+
+class Action(Enum):
+    """What happens to a variable; the value is the suffix of its file."""
+
+    APPEND = "append"
+    DEFAULT = "default"
+    OVERRIDE = "override"
+    PREPEND = "prepend"
+
+
+class Scope(Enum):
+    """Where a variable is set; the value is the directory in the layer."""
+
+    ALL = "env"
+    BUILD = "env.build"
+    LAUNCH = "env.launch"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variable:
+    """A change to one environment variable.
+
+    `delimiter` is needed by append and prepend (an absent one would glue values together) and meaningless
+    otherwise. `process` narrows `Scope.LAUNCH` to one process type.
+    """
+
+    name: str
+    value: str
+    action: Action = Action.OVERRIDE
+    scope: Scope = Scope.ALL
+    delimiter: str | None = None
+    process: str | None = None
+
+    def files(self) -> dict[str, str]:
+        """Give path in the layer → exact content (no newline is added: the lifecycle takes it verbatim)."""
+        directory = f"{self.scope.value}/{self.process}" if self.process else self.scope.value
+        files = {f"{directory}/{self.name}.{self.action.value}": self.value}
+        if self.delimiter is not None:
+            files[f"{directory}/{self.name}.delim"] = self.delimiter
+        return files
+
+
+class SBOMFormat(Enum):
+    """The three formats the specification names; the value is the file extension."""
+
+    CYCLONEDX = "cdx.json"
+    SPDX = "spdx.json"
+    SYFT = "syft.json"
+
+    @property
+    def media_type(self) -> str:
+        """What `sbom-formats` in buildpack.toml must list."""
+        return _MEDIA_TYPES[self]
+
+
+_MEDIA_TYPES = {
+    SBOMFormat.CYCLONEDX: "application/vnd.cyclonedx+json",
+    SBOMFormat.SPDX: "application/spdx+json",
+    SBOMFormat.SYFT: "application/vnd.syft+json",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """A layer as this build leaves it. Its contents were written to `<layers>/<name>` while building.
+
+    `metadata` holds strings only, because restored metadata went through JSON: integers come back as floats.
+    `environment` and `exec_d` (file name → executable to copy) are written into the layer by the SDK.
+    """
+
+    name: str
+    types: LayerTypes
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    environment: tuple[Variable, ...] = ()
+    exec_d: Mapping[str, Path] = field(default_factory=dict)
+    sboms: Mapping[SBOMFormat, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReusedLayer:
+    """A launch-only layer that is taken from the previous image as it is: **no directory is written**.
+
+    The exporter finds the blob by the metadata of the previous image; the lifecycle restores `<name>.toml` and
+    the SBOM files of such a layer, and nothing else. The restored SBOM files are kept unless `sboms` replaces them.
+    """
+
+    name: str
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    sboms: Mapping[SBOMFormat, bytes] = field(default_factory=dict)
+
+    @property
+    def types(self) -> LayerTypes:
+        """Launch only: the one combination that can be reused without contents."""
+        return LayerTypes(launch=True)
+
+
+@dataclass(frozen=True, slots=True)
+class RestoredLayer:
+    """What the platform brought back of a layer: metadata always, a directory only where it was cached."""
+
+    name: str
+    metadata: Mapping[str, object]
+    directory: Path | None
+    sboms: Mapping[SBOMFormat, bytes]

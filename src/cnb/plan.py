@@ -1,0 +1,67 @@
+"""The build plan, which detect writes, and the buildpack plan, which build reads.
+
+Buildpack specification, "Build Plan (TOML)" and "Buildpack Plan (TOML)".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Require:
+    """A dependency that some buildpack of the group must provide; `metadata` is for the provider."""
+
+    name: str
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanOption:
+    """One way to pass: what is provided, and what is required."""
+
+    provides: tuple[str, ...] = ()
+    requires: tuple[Require, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildPlan:
+    """What a buildpack provides and requires; alternatives (`or`) are tried in order."""
+
+    provides: tuple[str, ...] = ()
+    requires: tuple[Require, ...] = ()
+    alternatives: tuple[PlanOption, ...] = ()
+
+    def document(self) -> dict[str, Any]:
+        """Give the content of the file at `CNB_BUILD_PLAN_PATH`."""
+        document = _option(self.provides, self.requires)
+        if self.alternatives:
+            document["or"] = [_option(option.provides, option.requires) for option in self.alternatives]
+        return document
+
+
+@dataclass(frozen=True, slots=True)
+class PlanEntry:
+    """One entry of the buildpack plan: a requirement that this buildpack is to meet. Names may repeat."""
+
+    name: str
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _option(provides: tuple[str, ...], requires: tuple[Require, ...]) -> dict[str, Any]:
+    document: dict[str, Any] = {}
+    if provides:
+        document["provides"] = [{"name": name} for name in provides]
+    if requires:
+        document["requires"] = [_require(require) for require in requires]
+    return document
+
+
+def _require(require: Require) -> dict[str, Any]:
+    if not require.metadata:
+        return {"name": require.name}
+    return {"name": require.name, "metadata": dict(require.metadata)}

@@ -1,0 +1,1 @@
+"""The buildpack for Python projects that are managed with uv."""

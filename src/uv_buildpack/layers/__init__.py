@@ -1,0 +1,1 @@
+"""One module per layer: its key, its types, and the function that contributes it."""

@@ -1,0 +1,160 @@
+"""The one home of output: a handful of events over structlog; the last processor renders them as text or JSON.
+
+Everything a user reads goes through here, so this is where credentials are masked.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, MutableMapping, Sequence
+    from pathlib import Path
+    from typing import TextIO
+
+_LOGGER = structlog.get_logger()
+_secrets: set[str] = set()
+
+# user:password@ and token@ in an address.
+_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+_MASK = "****"
+_SHORTEST_SECRET = 4
+
+
+def configure(stream: TextIO, *, form: str = "text", level: str = "info") -> None:
+    """Send events to `stream` as `text` or `json`; events below `level` (`info`, `debug`) are dropped."""
+    structlog.configure(
+        processors=[_mask, _render_json if form == "json" else _render_text],
+        wrapper_class=structlog.make_filtering_bound_logger(10 if level == "debug" else 20),
+        logger_factory=structlog.PrintLoggerFactory(stream),
+    )
+
+
+def keep_secret(values: Iterable[str]) -> None:
+    """Mask these values wherever they turn up, in what tools print as well. Very short ones would mask prose."""
+    _secrets.update(value for value in values if len(value) >= _SHORTEST_SECRET)
+
+
+def masked(text: str) -> str:
+    """Give the text without credentials."""
+    text = _CREDENTIALS.sub(_MASK, text)
+    for secret in sorted(_secrets, key=len, reverse=True):
+        text = text.replace(secret, _MASK)
+    return text
+
+
+def title(text: str) -> None:
+    """The name and version of the buildpack, once."""
+    _LOGGER.info(text, kind="title")
+
+
+def heading(text: str) -> None:
+    """The begin of a step."""
+    _LOGGER.info(text, kind="heading")
+
+
+def step(text: str) -> None:
+    """One thing that was decided or done, and from where."""
+    _LOGGER.info(text, kind="step")
+
+
+def detail(text: str) -> None:
+    """A line that belongs to the step above."""
+    _LOGGER.info(text, kind="detail")
+
+
+def command(argv: Sequence[str | Path]) -> None:
+    """A command that runs now."""
+    _LOGGER.info(" ".join(str(word) for word in argv), kind="command")
+
+
+def debug(text: str) -> None:
+    """Shown with `BP_LOG_LEVEL=debug` only."""
+    _LOGGER.debug(text, kind="debug")
+
+
+def layer(name: str, state: str, reason: str = "") -> None:
+    """What became of a layer: `reused`, `changed`, `created`; `reason` is why."""
+    _LOGGER.info(f"{name}: {state}", kind="layer", layer=name, state=state, reason=reason)
+
+
+def warning(what: str, *advice: str) -> None:
+    """Something that works but should not stay so."""
+    _LOGGER.warning(what, kind="warning", advice=list(advice))
+
+
+def error(what: str, facts: Sequence[str], advice: Sequence[str], link: str) -> None:
+    """What happened, facts, what to do, where to read more."""
+    _LOGGER.error(what, kind="error", facts=list(facts), advice=list(advice), link=link)
+
+
+def table(rows: Sequence[Sequence[str]]) -> None:
+    """Rows of equal length, the first of them the heading."""
+    _LOGGER.info(rows[0][0], kind="table", rows=[list(row) for row in rows])
+
+
+def _mask(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:  # noqa: ANN401 (structlog's)
+    return {key: _mask_value(value) for key, value in event.items()}
+
+
+def _mask_value(value: object) -> object:
+    if isinstance(value, str):
+        return masked(value)
+    if isinstance(value, list):
+        return [_mask_value(entry) for entry in value]
+    return value
+
+
+def _render_json(_: Any, level: str, event: MutableMapping[str, Any]) -> str:  # noqa: ANN401 (structlog's)
+    return json.dumps({"level": level, **event}, ensure_ascii=False)
+
+
+def _render_text(_: Any, __: str, event: MutableMapping[str, Any]) -> str:  # noqa: ANN401 (structlog's)
+    render = _RENDERERS.get(str(event["kind"]), _render_step)
+    return "\n".join(render(event))
+
+
+def _render_step(event: MutableMapping[str, Any]) -> list[str]:
+    indent = {"title": "", "heading": "", "detail": "    ", "command": "    $ ", "debug": "    . "}
+    text = str(event["event"])
+    prefix = indent.get(str(event["kind"]), "  ")
+    lines = [f"{prefix}{line}" for line in text.splitlines() or [""]]
+    return ["", *lines] if event["kind"] == "heading" else lines
+
+
+def _render_layer(event: MutableMapping[str, Any]) -> list[str]:
+    first, *rest = str(event["reason"]).splitlines() or [""]
+    head = f"  {event['layer']}: {event['state']}"
+    return [f"{head} {first}" if first else head, *(f"    {line}" for line in rest)]
+
+
+def _render_warning(event: MutableMapping[str, Any]) -> list[str]:
+    return [f"  warning: {event['event']}", *(f"           {line}" for line in event["advice"])]
+
+
+def _render_error(event: MutableMapping[str, Any]) -> list[str]:
+    lines = ["", f"error: {event['event']}"]
+    lines += [f"  {line}" for fact in event["facts"] for line in str(fact).splitlines()]
+    if event["advice"]:
+        lines += ["  what to do:", *(f"    {line}" for line in event["advice"])]
+    return [*lines, f"  more: {event['link']}"]
+
+
+def _render_table(event: MutableMapping[str, Any]) -> list[str]:
+    rows = event["rows"]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return [
+        "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]
+
+
+_RENDERERS: dict[str, Callable[[MutableMapping[str, Any]], list[str]]] = {
+    "layer": _render_layer,
+    "warning": _render_warning,
+    "error": _render_error,
+    "table": _render_table,
+}
