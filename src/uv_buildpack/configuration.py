@@ -1,0 +1,264 @@
+"""Everything a user can set, read once into one frozen value.
+
+Environment beats `[tool.uv-buildpack]` in the project's `pyproject.toml`, which beats the default. To add a setting, add
+it to `SETTINGS` and to `Configuration`, and give it an entry in `docs/configuration.md`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from packaging.utils import canonicalize_name
+
+from uv_buildpack import log
+from uv_buildpack.errors import Collector, Problem, ProjectEnvironmentOutside, SettingInvalid, UnknownKey
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+_BOOLEANS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+TABLE = "[tool.uv-buildpack]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """What was set, validated. `origins` says where each value that is not the default came from."""
+
+    packages: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ()
+    no_editable: bool = False
+    environment_link: str | None = None
+    uv_version: str | None = None
+    python_version: str | None = None
+    python_mirror: str | None = None
+    python_catalogue: str | None = None
+    log_format: str = "text"
+    log_level: str = "info"
+    processes: Mapping[str, Any] = field(default_factory=dict)
+    default_process: str | None = None
+    origins: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting: its field, the names it is set by, and how a text or a TOML value becomes the field's value.
+
+    The parser gets the value and raises `ValueError`, whose message says what would be accepted.
+    """
+
+    field: str
+    variable: str | None
+    key: str | None
+    parse: Callable[[object], Any]
+
+
+def read_configuration(environment: Mapping[str, str], table: Mapping[str, Any], app_dir: Path) -> Configuration:
+    """Read and validate all settings. Raises `Problems` with everything that is wrong."""
+    collector = Collector()
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for setting in SETTINGS:
+        for origin, raw in _candidates(setting, environment, table):
+            with collector.collecting():
+                values[setting.field] = _parsed(setting, origin, raw)
+                origins[setting.field] = origin
+            break
+    with collector.collecting():
+        _adopt_project_environment(environment, app_dir, values, origins)
+    collector.problems.extend(_unknown_keys(table))
+    collector.raise_if_any()
+    return Configuration(**values, origins=origins)
+
+
+def warn_of_ignored_variables(environment: Mapping[str, str]) -> None:
+    """Warn of variables that are misspelled, or that the user may expect to have an effect here."""
+    known = {setting.variable for setting in SETTINGS if setting.variable} | {PROJECT_DIR}
+    for name in sorted(environment):
+        if re.match(r"BP_(UV|PYTHON|LOG)_", name) and name not in known:
+            log.warning(f"{name} is not a variable of this buildpack and has no effect.", *_nearest(name, known))
+    for name in sorted(set(environment) & set(_IGNORED)):
+        log.warning(f"{name} has no effect on the build.", _IGNORED[name])
+
+
+def announce(configuration: Configuration) -> None:
+    """Log what differs from the defaults and where it came from."""
+    for name, origin in sorted(configuration.origins.items()):
+        value = getattr(configuration, name)
+        shown = ", ".join(value) if isinstance(value, (tuple, dict)) else value
+        log.step(f"{name.replace('_', ' ')}: {shown} ({origin})")
+
+
+def _candidates(
+    setting: Setting, environment: Mapping[str, str], table: Mapping[str, Any]
+) -> list[tuple[str, object]]:
+    found: list[tuple[str, object]] = []
+    # An empty variable is how pipelines say "not set".
+    if setting.variable and environment.get(setting.variable, "").strip():
+        found.append((setting.variable, environment[setting.variable].strip()))
+    if setting.key and setting.key in table:
+        found.append((f"{setting.key} in {TABLE}", table[setting.key]))
+    return found
+
+
+def _parsed(setting: Setting, origin: str, raw: object) -> Any:  # noqa: ANN401 (as many types as settings)
+    try:
+        return setting.parse(raw)
+    except ValueError as error:
+        raise SettingInvalid(origin, raw, str(error)) from None
+
+
+def _adopt_project_environment(
+    environment: Mapping[str, str], app_dir: Path, values: dict[str, Any], origins: dict[str, str]
+) -> None:
+    """Take uv's own variable as `BP_UV_ENVIRONMENT_LINK` when it names a path inside the app directory."""
+    wanted = environment.get("UV_PROJECT_ENVIRONMENT", "")
+    if not wanted or "environment_link" in values:
+        return
+    try:
+        values["environment_link"] = _path_below(app_dir, wanted)
+    except ValueError:
+        raise ProjectEnvironmentOutside(wanted) from None
+    origins["environment_link"] = "UV_PROJECT_ENVIRONMENT"
+
+
+def _path_below(app_dir: Path, text: str) -> str:
+    # Compared without resolving links: the path need not exist, and may be the link that an earlier build made.
+    parts: list[str] = []
+    for part in (app_dir / text).parts:
+        if part == "..":
+            parts.pop()
+        else:
+            parts.append(part)
+    relative = type(app_dir)(*parts).relative_to(app_dir)
+    if not relative.parts:
+        raise ValueError
+    return relative.as_posix()
+
+
+def _unknown_keys(table: Mapping[str, Any]) -> list[Problem]:
+    known = {setting.key for setting in SETTINGS if setting.key}
+    return [UnknownKey(key, _nearest(key, known)) for key in table if key not in known]
+
+
+def _nearest(name: str, known: set[str]) -> list[str]:
+    return [f"Did you mean {match}?" for match in get_close_matches(name, sorted(known), n=1, cutoff=0.6)]
+
+
+def _boolean(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.lower() in _BOOLEANS:
+        return _BOOLEANS[value.lower()]
+    message = "one of true, false, 1, 0, yes, no, on, off"
+    raise ValueError(message)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str) and value.strip():
+        return value.strip()
+    message = "a text that is not empty"
+    raise ValueError(message)
+
+
+def _names(value: object) -> tuple[str, ...]:
+    """Read a list of names: comma-separated in the environment, an array (or one string) in the file."""
+    entries = value.split(",") if isinstance(value, str) else value
+    if not isinstance(entries, list) or not all(isinstance(entry, str) for entry in entries):
+        message = "names, separated by commas (an array of strings in pyproject.toml)"
+        raise ValueError(message)
+    names = [entry.strip() for entry in entries if entry.strip()]
+    wrong = [name for name in names if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|\*", name)]
+    if wrong:
+        message = f"names, separated by commas; {wrong[0]!r} is not a name"
+        raise ValueError(message)
+    return tuple(dict.fromkeys(name if name == "*" else canonicalize_name(name) for name in names))
+
+
+def _one_of(*allowed: str) -> Callable[[object], str]:
+    def parse(value: object) -> str:
+        if isinstance(value, str) and value.lower() in allowed:
+            return value.lower()
+        message = f"one of {', '.join(allowed)}"
+        raise ValueError(message)
+
+    return parse
+
+
+def _link(value: object) -> str:
+    text = _text(value)
+    if text.startswith("/") or ".." in text.split("/") or text.strip("./") == "":
+        message = "a path inside the app directory, such as .venv"
+        raise ValueError(message)
+    return text
+
+
+def _table(value: object) -> Mapping[str, Any]:
+    if isinstance(value, dict):
+        return value
+    message = "a table of process types and commands"
+    raise ValueError(message)
+
+
+PROJECT_DIR = "BP_UV_PROJECT_DIR"
+"""Not in the table: it says where the table is."""
+
+SETTINGS = (
+    Setting("packages", "BP_UV_PACKAGE", "package", _names),
+    Setting("groups", "BP_UV_GROUPS", "groups", _names),
+    Setting("extras", "BP_UV_EXTRAS", "extras", _names),
+    Setting("no_editable", "BP_UV_NO_EDITABLE", "no-editable", _boolean),
+    Setting("environment_link", "BP_UV_ENVIRONMENT_LINK", "environment-link", _link),
+    Setting("uv_version", "BP_UV_VERSION", None, _text),
+    Setting("python_version", "BP_PYTHON_VERSION", None, _text),
+    Setting("python_mirror", "BP_PYTHON_MIRROR", None, _text),
+    Setting("python_mirror", "UV_PYTHON_INSTALL_MIRROR", None, _text),
+    Setting("python_catalogue", "BP_PYTHON_CATALOGUE", None, _text),
+    Setting("log_format", "BP_LOG_FORMAT", None, _one_of("text", "json")),
+    Setting("log_level", "BP_LOG_LEVEL", None, _one_of("info", "debug")),
+    Setting("processes", None, "processes", _table),
+    Setting("default_process", None, "default-process", _text),
+)
+
+_CHOSEN_BY_LOCK = "The lock is always installed as it is."
+_CHOSEN_BY_LAYER = "The environment and its interpreter are this buildpack's layers."
+_IGNORED = {
+    "UV_NO_DEV": "Default groups are always left out; BP_UV_GROUPS chooses the groups to install.",
+    "UV_DEV": "Use BP_UV_GROUPS=dev to install the group.",
+    "UV_NO_GROUP": "Groups are left out unless BP_UV_GROUPS names them.",
+    "UV_NO_DEFAULT_GROUPS": "Default groups are always left out; BP_UV_GROUPS chooses the groups to install.",
+    "UV_NO_EDITABLE": "Use BP_UV_NO_EDITABLE.",
+    "UV_NO_INSTALL_PROJECT": "Use BP_UV_PACKAGE to choose what is installed.",
+    "UV_NO_INSTALL_WORKSPACE": "Use BP_UV_PACKAGE to choose what is installed.",
+    "UV_NO_INSTALL_LOCAL": "Use BP_UV_PACKAGE to choose what is installed.",
+    "UV_FROZEN": _CHOSEN_BY_LOCK,
+    "UV_LOCKED": _CHOSEN_BY_LOCK,
+    "UV_RESOLUTION": _CHOSEN_BY_LOCK,
+    "UV_PRERELEASE": _CHOSEN_BY_LOCK,
+    "UV_EXCLUDE_NEWER": _CHOSEN_BY_LOCK,
+    "UV_TORCH_BACKEND": _CHOSEN_BY_LOCK,
+    "UV_NO_SOURCES": _CHOSEN_BY_LOCK,
+    "UV_PYTHON": "Use BP_PYTHON_VERSION.",
+    "UV_PYTHON_PREFERENCE": _CHOSEN_BY_LAYER,
+    "UV_PYTHON_DOWNLOADS": _CHOSEN_BY_LAYER,
+    "UV_MANAGED_PYTHON": _CHOSEN_BY_LAYER,
+    "UV_NO_MANAGED_PYTHON": _CHOSEN_BY_LAYER,
+    "UV_SYSTEM_PYTHON": _CHOSEN_BY_LAYER,
+    "UV_PROJECT": "Use BP_UV_PROJECT_DIR.",
+    "UV_WORKING_DIR": "Use BP_UV_PROJECT_DIR.",
+    "UV_COMPILE_BYTECODE": "Bytecode is always compiled, and only what changed.",
+    "UV_CACHE_DIR": "The buildpack has its own.",
+    "UV_LINK_MODE": "Files in the environment are always hard links or copies.",
+    "UV_NO_SYNC": "Start commands do not run uv.",
+    "UV_CONFIG_FILE": "Give uv.toml in a binding of type uv.",
+    "VIRTUAL_ENV": _CHOSEN_BY_LAYER,
+    "CONDA_PREFIX": _CHOSEN_BY_LAYER,
+    "PYTHONHOME": _CHOSEN_BY_LAYER,
+    "PYTHONPATH": _CHOSEN_BY_LAYER,
+    "PYTHONUSERBASE": _CHOSEN_BY_LAYER,
+    "PYTHONSTARTUP": _CHOSEN_BY_LAYER,
+}
