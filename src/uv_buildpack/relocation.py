@@ -1,0 +1,134 @@
+"""What makes a CPython installation independent of the place it was built for.
+
+Two parties need this: the `python` layer, which unpacks an archive that was configured for `/install`, and `scripts/python-archive`, which makes
+such archives.  The script runs on a bare interpreter, so this module imports the standard library only.
+"""
+
+import ast
+import json
+import pprint
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+#: The prefix for which python-build-standalone configures CPython; our own archives follow it.
+BUILD_PREFIX: Final = "/install"
+
+_DROPPED_DIRECTORIES: Final = frozenset({"__pycache__", "ensurepip", "idlelib", "test", "tests", "tkinter", "turtledemo"})
+_DROPPED_LIBRARIES: Final = re.compile(r"(lib)?(tcl|tk|itcl|thread|Tix)-?\d[\w.]*")
+_DROPPED_MODULES: Final = re.compile(r"(_test\w*|_ctypes_test|_xxtestfuzz|xxlimited(_35)?|xxsubtype|_tkinter)\.(?:[\w-]+\.)?so")
+_DROPPED_COMMANDS: Final = re.compile(r"(2to3|idle|pip|pydoc)(3?[\d.]*)?(-\d[\d.]*)?|python[\d.]+-gdb\.py")
+_DROPPED_PACKAGES: Final = re.compile(r"(pip|setuptools|wheel)(-.+\.dist-info)?|pkg_resources|_distutils_hack|distutils-precedence\.pth")
+
+
+def is_dropped(relative: PurePosixPath) -> bool:
+    """Whether a file or directory of an installation, given relative to its prefix, has no place in an application's image.
+
+    Left out are pip (uv is the installer), its bundled copy, IDLE, Tk, the test suites, static libraries and the sources to link them with, manual pages, terminal
+    descriptions and foreign bytecode.  Headers
+    and `libpython` stay: packages are compiled against them, and programs that embed Python load them.
+    """
+    if relative.suffix in {".a", ".o", ".pyc", ".pyo"}:
+        return True
+    match relative.parts:
+        case ("bin", name):
+            return _DROPPED_COMMANDS.fullmatch(name) is not None
+        case ("lib", name) if not name.startswith("python"):
+            return _DROPPED_LIBRARIES.fullmatch(name) is not None
+        case ("lib", _, "lib-dynload", name):
+            return _DROPPED_MODULES.fullmatch(name) is not None
+        case ("lib", _, "site-packages", name):
+            return name == "__pycache__" or _DROPPED_PACKAGES.fullmatch(name) is not None
+        case ("lib", _, config, name) if config.startswith("config-"):
+            return name not in {"Makefile", "python-config.py"} and not name.startswith("libpython")
+        case ("lib", _, "turtle.py"):
+            return True
+        case ("lib", _, *inner):
+            return _is_dropped_from_library(inner)
+        case ("share", *_):
+            return True
+        case _:
+            return relative.name == "__pycache__"
+
+
+def _is_dropped_from_library(inner: list[str]) -> bool:
+    return inner[:1] != ["site-packages"] and not _DROPPED_DIRECTORIES.isdisjoint(inner)
+
+
+_AT_PREFIX: Final = re.compile(r"""(?P<before>^|[\s'"=:,]|-[ILRB])/install(?=$|[/\s'":,])""", re.MULTILINE)
+
+
+def move_prefix(text: str, prefix: str) -> str:
+    """Replace `/install` by `prefix` wherever it starts a path (`-L/install/lib`, `'--prefix=/install'`; not `/usr/bin/install`)."""
+    return _AT_PREFIX.sub(lambda match: match["before"] + prefix, text)
+
+
+_BUILD_TOOLS: Final = {
+    "AR": ("ar", re.compile(r"^\S*(?:llvm-ar|[\w-]*-(?:gcc-)?ar)(?=\s|$)")),
+    "CC": ("cc", re.compile(r"^\S*(?:clang|musl-clang|[\w-]*-?gcc)(?=\s|$)")),
+    "CXX": ("c++", re.compile(r"^\S*(?:clang\+\+|[\w-]*-?g\+\+)(?=\s|$)")),
+}
+_BUILD_TOOLS_OF: Final = {
+    "AR": "AR",
+    "CC": "CC",
+    "LINKCC": "CC",
+    "LDSHARED": "CC",
+    "BLDSHARED": "CC",
+    "CXX": "CXX",
+    "LDCXXSHARED": "CXX",
+}
+_SYSROOT: Final = re.compile(r"\s*-isysroot\s+\S+")
+
+
+def move_variables(variables: Mapping[str, object], prefix: str) -> dict[str, object]:
+    """The build-time variables of an installation at `prefix`, with tools that a build image can be expected to have.
+
+    python-build-standalone is compiled with clang; an image that compiles an extension has whatever `cc` names.
+    """
+    moved = {name: _moved_variable(name, value, prefix) for name, value in variables.items()}
+    return {**moved, "PYTHON_BUILD_STANDALONE": 1}
+
+
+def _moved_variable(name: str, value: object, prefix: str) -> object:
+    if not isinstance(value, str):
+        return value
+    text = _SYSROOT.sub("", move_prefix(value, prefix))
+    if name not in _BUILD_TOOLS_OF:
+        return text
+    tool, spelled = _BUILD_TOOLS[_BUILD_TOOLS_OF[name]]
+    return spelled.sub(tool, text)
+
+
+def read_variables(path: Path) -> dict[str, object]:
+    """The dictionary in a `_sysconfigdata_*.py` file, read without running it."""
+    for statement in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Dict):
+            variables: dict[str, object] = ast.literal_eval(statement.value)
+            return variables
+    message = f"{path}: no build_time_vars"
+    raise ValueError(message)
+
+
+def write_variables(path: Path, variables: Mapping[str, object]) -> None:
+    """Write a `_sysconfigdata_*.py` file as CPython's own build does."""
+    text = pprint.pformat(dict(sorted(variables.items())), width=80)
+    path.write_text(f"# system configuration generated and used by the sysconfig module\nbuild_time_vars = {text}\n", encoding="utf-8")
+
+
+def rewrite_json(path: Path, change: Callable[[str], str]) -> None:
+    """Apply `change` to every string in a JSON file (`build-details.json`, `_sysconfig_vars_*.json`: CPython 3.14 and newer)."""
+    document = _changed(json.loads(path.read_text(encoding="utf-8")), change)
+    path.write_text(json.dumps(document, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _changed(value: object, change: Callable[[str], str]) -> object:
+    match value:
+        case str():
+            return change(value)
+        case list():
+            return [_changed(item, change) for item in value]
+        case dict():
+            return {name: _changed(item, change) for name, item in value.items()}
+        case _:
+            return value
