@@ -282,3 +282,208 @@ class TargetUnsupported(Problem):
             what=f"The target {os}/{arch} is not supported.",
             advice=["Build for linux/amd64 or linux/arm64."],
         )
+
+
+# uv's failures: what each means, with uv's own words below it
+
+
+class UvFailed(Problem):
+    """uv failed, for a reason that has no entry of its own."""
+
+    happened = "{what} failed."
+    mend: tuple[str, ...] = ("Read uv's words above; the same command fails on a developer's machine as well.",)
+
+    def __init__(self, what: str, said: Sequence[str]) -> None:
+        """`what` is the command, `said` are uv's lines, without credentials."""
+        super().__init__(what=self.happened.format(what=what), facts=said[-40:], advice=self.mend)
+
+
+class ResolutionFailed(UvFailed):
+    """The requirements have no solution."""
+
+    happened = "{what}: the requirements have no solution."
+    mend = ("Run `uv lock`, mend the requirement that it names, and commit uv.lock.",)
+
+
+class NetworkUnreachable(UvFailed):
+    """An index or a file could not be reached."""
+
+    happened = "{what}: a package index could not be reached."
+    mend = (
+        "Check the build's network: HTTPS_PROXY and NO_PROXY, and the address in uv's words above.",
+        "On a slow network set UV_HTTP_TIMEOUT (seconds) and UV_HTTP_RETRIES.",
+    )
+
+
+class TLSVerificationFailed(UvFailed):
+    """The certificate of a server is not trusted."""
+
+    happened = "{what}: the certificate of a server is not trusted."
+    mend = (
+        "Give your certificate authority in a binding of type ca-certificates, or in the file SSL_CERT_FILE names.",
+        "That file replaces the built-in roots, so it must hold all that are needed.",
+    )
+
+
+class AuthenticationFailed(UvFailed):
+    """An index refused the credentials, or got none."""
+
+    happened = "{what}: a package index refused access."
+    mend = (
+        "Set UV_INDEX_<NAME>_USERNAME and UV_INDEX_<NAME>_PASSWORD (the index's name in upper case),",
+        "or give netrc in a binding of type uv. The lock holds no credentials.",
+    )
+
+
+class PackageNotFound(UvFailed):
+    """A file that the lock names is gone."""
+
+    happened = "{what}: a file that uv.lock names is not on its server."
+    mend = ("Run `uv lock --upgrade-package NAME` for the package above, and commit uv.lock.",)
+
+
+class HashMismatch(UvFailed):
+    """A file is not the one that was locked."""
+
+    happened = "{what}: a file differs from the one in uv.lock."
+    mend = (
+        "If the package was published anew, run `uv lock --upgrade-package NAME`; otherwise do not use the file:",
+        "it, or the way it came, may have been tampered with.",
+    )
+
+
+class BuildFailed(UvFailed):
+    """A package that has no wheel could not be built."""
+
+    happened = "{what}: a package could not be built from source."
+    mend = (
+        "Prefer a version that has a wheel for this Python and platform (BP_PYTHON_VERSION may choose an older Python).",
+        "If it needs a compiler or headers, use a build image that has them.",
+        "If it takes its version from git, which the build does not see, set SETUPTOOLS_SCM_PRETEND_VERSION.",
+    )
+
+
+class NoCompatibleDistribution(UvFailed):
+    """A locked package has nothing that can be installed on this Python and platform."""
+
+    happened = "{what}: a locked package has no distribution for this Python and platform."
+    mend = (
+        "Choose a Python that the package has wheels for (BP_PYTHON_VERSION),",
+        "or name the platform in [tool.uv] required-environments, run `uv lock` and commit uv.lock.",
+    )
+
+
+class GitMissing(UvFailed):
+    """A git dependency, and no git in the build image."""
+
+    happened = "{what}: a dependency comes from git, and the build image has no git."
+    mend = ("Use a build image with git, or depend on a released version.",)
+
+
+class DiskFull(UvFailed):
+    """There is no space left."""
+
+    happened = "{what}: no space left on the disk."
+    mend = ("Give the build more disk; the environment, its bytecode and one copy of the packages must fit.",)
+
+
+class UvVersionMismatch(UvFailed):
+    """uv's version is not the one that the project requires."""
+
+    happened = "{what}: the project requires another version of uv."
+    mend = ("Check `required-version` in [tool.uv] and uv.toml, or set BP_UV_VERSION.",)
+
+
+class PythonIncompatible(UvFailed):
+    """uv refuses the interpreter."""
+
+    happened = "{what}: uv refuses the Python that was chosen."
+    mend = ("Check `requires-python` of all members and dependency groups, or set BP_PYTHON_VERSION.",)
+
+
+class UvSettingsInvalid(UvFailed):
+    """uv cannot read its settings."""
+
+    happened = "{what}: uv cannot read its settings or the lock."
+    mend = ("Check [tool.uv], uv.toml and the file that uv names.",)
+
+
+class WrongInterpreter(Problem):
+    """The environment was made with another Python than the layer's."""
+
+    def __init__(self, expected: str, found: str) -> None:
+        """Both are paths or versions, as `pyvenv.cfg` has them."""
+        super().__init__(
+            what="uv made the environment with another Python than the one of this buildpack.",
+            facts=[f"Expected {expected}, found {found}."],
+            advice=["Check what sets an interpreter for uv ([tool.uv], uv.toml); set BP_PYTHON_VERSION to choose one."],
+        )
+
+
+# uv itself
+
+
+class UvNotFound(Problem):
+    """A source checkout of the buildpack, and no uv on PATH."""
+
+    def __init__(self) -> None:
+        """The packaged buildpack carries its uv."""
+        super().__init__(
+            what="The buildpack carries no uv, and there is none on PATH.",
+            advice=["Use the packaged buildpack (scripts/package), or put uv on PATH."],
+        )
+
+
+class UvVersionInvalid(Problem):
+    """A version of uv was asked for in words that mean nothing."""
+
+    def __init__(self, text: str, origin: str) -> None:
+        """`origin` says where it is written."""
+        super().__init__(
+            what=f"{text!r} ({origin}) is neither a version nor a specifier.",
+            advice=["Write 0.13.8 or >=0.12,<0.14."],
+        )
+
+
+# Processes
+
+
+class ProcfileInvalid(Problem):
+    """`Procfile` cannot be read, or has no usable line."""
+
+    def __init__(self, path: str, lines: Sequence[str]) -> None:
+        """`lines` say what is wrong, each with the number of a line."""
+        super().__init__(
+            what=f"{path} cannot be used.",
+            facts=lines,
+            advice=["Write one process type a line, in UTF-8 without a byte order mark, like this:", "web: gunicorn shop:app"],
+        )
+
+
+class ProcessInvalid(Problem):
+    """A process type or its command cannot be what it is."""
+
+    def __init__(self, origin: str, reason: str) -> None:
+        """`origin` says where it is written, down to the key or line."""
+        super().__init__(
+            what=f"{origin}: {reason}.",
+            advice=[
+                "A process is a command line, an array of arguments, or a table with `command`, `args`, `working-dir`:",
+                'web = "gunicorn shop:app --bind 0.0.0.0:$PORT"',
+                'web = ["gunicorn", "shop:app"]',
+                'web = { command = "gunicorn shop:app", args = ["--workers", "2"], working-dir = "shop" }',
+            ],
+        )
+
+
+class DefaultProcessUnknown(Problem):
+    """`default-process` names a process type that does not exist."""
+
+    def __init__(self, name: str, types: Sequence[str]) -> None:
+        """`types` are those that there are."""
+        there = ", ".join(types) or "none"
+        super().__init__(
+            what=f"default-process is {name!r}, and there is no such process type.",
+            facts=[f"Process types: {there}."],
+            advice=["Name one of them, or remove `default-process` from [tool.uv-buildpack]."],
+        )

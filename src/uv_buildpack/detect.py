@@ -1,0 +1,44 @@
+"""Detection: is there a uv project with its lock? It parses nothing that build would parse again, and imports little.
+
+What is wrong in the files is build's to say.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from cnb.plan import BuildPlan, Require
+from cnb.run import NotDetected
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cnb.context import DetectContext
+
+PROVIDED = ("python", "uv", "venv")
+_UV_TABLE = re.compile(rb"^\s*\[+\s*tool\s*\.\s*[\"']?uv[\"']?\s*[.\]]", re.MULTILINE)
+
+
+def detect(context: DetectContext) -> BuildPlan | NotDetected:
+    """Pass when the project has `pyproject.toml` and a `uv.lock` belongs to it, here or in a workspace root above."""
+    project_dir = context.environment.get("BP_UV_PROJECT_DIR", "").strip() or "."
+    directory = (context.app_dir / project_dir).resolve()
+    app_dir = context.app_dir.resolve()
+    if not directory.is_relative_to(app_dir):
+        return NotDetected(f"BP_UV_PROJECT_DIR={project_dir} is outside the app directory.")
+    where = "" if directory == app_dir else f" in {directory.relative_to(app_dir)}"
+    pyproject = directory / "pyproject.toml"
+    if not pyproject.is_file():
+        return NotDetected(f"No pyproject.toml{where}: not a uv project.")
+    if not _has_lock(directory, app_dir):
+        if _UV_TABLE.search(pyproject.read_bytes()):
+            return NotDetected(f"pyproject.toml{where} configures uv, but uv.lock is missing: run `uv lock` and commit it.")
+        return NotDetected(f"No uv.lock{where}: not a uv project.")
+    return BuildPlan(provides=PROVIDED, requires=tuple(Require(name) for name in PROVIDED))
+
+
+def _has_lock(directory: Path, app_dir: Path) -> bool:
+    candidates = [directory, *directory.parents]
+    within = candidates[: candidates.index(app_dir) + 1]
+    return any((path / "uv.lock").is_file() and (path / "pyproject.toml").is_file() for path in within)

@@ -1,0 +1,164 @@
+"""The lock gate: nothing is installed unless `uv.lock` fits the `pyproject.toml` files.
+
+The first step compares files, before anything is downloaded. The second asks uv, before the first sync.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+from uv_buildpack import log
+from uv_buildpack.errors import LockfileOutdated
+from uv_buildpack.project import workspace_members
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from uv_buildpack.lockfile import Lock, LockedPackage
+    from uv_buildpack.project import Project, Pyproject
+    from uv_buildpack.uv import Uv
+
+_UPDATE = re.compile(r"^(Update|Add|Remove)d?\s+(\S+)\s*(.*)$", re.MULTILINE)
+
+
+def declared_differences(lock: Lock, pyprojects: Mapping[str, Pyproject]) -> list[str]:
+    """Compare what each local package declares with what the lock says it declared; one line for each difference.
+
+    `pyprojects` maps names of local packages to their files. A package is skipped where the lock has no
+    `[package.metadata]` (newer revisions may omit it) or where its dependencies are dynamic. Only names, extras and
+    version specifiers are compared: markers and sources have more than one spelling, and uv compares those.
+    """
+    lines: list[str] = []
+    for package in lock.packages:
+        pyproject = pyprojects.get(package.name)
+        if package.local and package.metadata is not None and pyproject is not None:
+            lines.extend(f"{pyproject.shown}: {line}" for line in _package_differences(package, pyproject))
+    return lines
+
+
+def member_differences(lock: Lock, project: Project, names: Mapping[Path, str]) -> list[str]:
+    """Compare the members in the workspace's directories (`names`: directory → name) with those in the lock."""
+    if not isinstance(project.root.uv.get("workspace"), dict):
+        return []
+    present = {names[path] for path in workspace_members(project.root) if path in names}
+    if project.root.name is not None:
+        present.add(project.root.name)
+    locked = set(lock.members)
+    return [
+        *(f"{project.root.shown}: the workspace member {name} is not in uv.lock" for name in sorted(present - locked)),
+        *(f"{project.root.shown}: uv.lock has the member {name}, the workspace has not" for name in sorted(locked - present)),
+    ]
+
+
+def check_with_uv(uv: Uv, project: Project) -> None:
+    """Let uv check the lock. Raises `LockfileOutdated` with what differs, or what made the check itself fail.
+
+    A difference that cannot change what is installed (a local package's own version, respelled markers, an older
+    format) is a warning.
+    """
+    checked = uv.check_lock(project.root.directory)
+    if checked is None:
+        return
+    # Exit status 1 does not say what differs, so uv resolves once more without writing.
+    lines = [" ".join(part for part in match if part) for match in _UPDATE.findall(uv.dry_lock(project.root.directory))]
+    local = {canonicalize_name(name) for name in _local_names(project)}
+    serious = [line for line in lines if canonicalize_name(line.split()[1]) not in local]
+    if serious:
+        raise LockfileOutdated(serious)
+    log.warning(
+        "uv.lock does not fit pyproject.toml to the letter, but what is installed is the same.",
+        *lines,
+        "Run `uv lock` and commit uv.lock.",
+    )
+
+
+def _local_names(project: Project) -> Iterator[str]:
+    for pyproject in (project.root, project.pyproject):
+        if pyproject.name:
+            yield pyproject.name
+
+
+def _package_differences(package: LockedPackage, pyproject: Pyproject) -> Iterator[str]:
+    metadata = package.metadata or {}
+    dynamic = pyproject.project.get("dynamic", ())
+    if "dependencies" not in dynamic and "optional-dependencies" not in dynamic:
+        yield from _compared(_declared(pyproject), _locked(metadata.get("requires-dist", ())), "")
+    groups, locked_groups = _groups(pyproject), metadata.get("requires-dev", {})
+    for name in sorted({*groups, *locked_groups}):
+        yield from _compared(groups.get(name, set()), _locked(locked_groups.get(name, ())), f" in group {name}")
+
+
+def _compared(declared: set[_Requirement], locked: set[_Requirement], where: str) -> Iterator[str]:
+    missing, superfluous = declared - locked, locked - declared
+    by_name = {name: text for name, text in superfluous}
+    # Of a requirement with a source (git, path, url) the lock does not keep the specifier.
+    for name, text in sorted(missing):
+        other = by_name.pop(name, None)
+        if other is None:
+            yield f"{name}{text}{where} is not in uv.lock"
+        elif other != _ANY_SOURCE:
+            yield f"{name}{text}{where} is {name}{other} in uv.lock"
+    for name, text in sorted(by_name.items()):
+        yield f"{name}{'' if text == _ANY_SOURCE else text}{where} is only in uv.lock"
+
+
+_Requirement = tuple[str, str]
+_ANY_SOURCE = "@"
+
+
+def _declared(pyproject: Pyproject) -> set[_Requirement]:
+    project = pyproject.project
+    texts = list(project.get("dependencies", ()))
+    for entries in project.get("optional-dependencies", {}).values():
+        texts.extend(entries)
+    return {requirement for text in texts for requirement in _requirement(text)}
+
+
+def _groups(pyproject: Pyproject) -> dict[str, set[_Requirement]]:
+    table = pyproject.table("dependency-groups")
+    groups = {name: set(_group(name, table, ())) for name in table}
+    legacy = pyproject.uv.get("dev-dependencies", ())
+    if legacy:
+        groups.setdefault("dev", set()).update(found for text in legacy for found in _requirement(text))
+    return groups
+
+
+def _group(name: str, table: Mapping[str, Any], within: tuple[str, ...]) -> Iterator[_Requirement]:
+    spelled = {canonicalize_name(key): key for key in table}
+    for entry in table.get(spelled.get(canonicalize_name(name), name), ()):
+        if isinstance(entry, str):
+            yield from _requirement(entry)
+        elif isinstance(entry, dict) and "include-group" in entry and name not in within:
+            yield from _group(entry["include-group"], table, (*within, name))
+
+
+def _requirement(text: object) -> Iterator[_Requirement]:
+    try:
+        requirement = Requirement(str(text))
+    except InvalidRequirement:
+        return  # uv says what is wrong with it, in its own words
+    text = _ANY_SOURCE if requirement.url else _spelled(requirement.specifier, requirement.extras)
+    yield canonicalize_name(requirement.name), text
+
+
+def _locked(entries: Iterable[Mapping[str, Any]]) -> set[_Requirement]:
+    return {
+        (
+            canonicalize_name(entry["name"]),
+            _ANY_SOURCE
+            if any(key in entry for key in ("git", "url", "path", "directory", "editable", "virtual"))
+            else _spelled(SpecifierSet(entry.get("specifier", "")), entry.get("extras", ())),
+        )
+        for entry in entries
+    }
+
+
+def _spelled(specifier: SpecifierSet, extras: Iterable[str]) -> str:
+    named = ",".join(sorted(canonicalize_name(extra) for extra in extras))
+    return (f"[{named}]" if named else "") + ",".join(sorted(str(part) for part in specifier))

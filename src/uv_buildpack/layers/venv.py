@@ -1,0 +1,179 @@
+"""The `venv` layer: third-party packages of the lock, made by `uv sync` through `UV_PROJECT_ENVIRONMENT`, compiled."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from packaging.utils import canonicalize_name
+
+from cnb.layer import LayerTypes, Scope, Variable
+from uv_buildpack import bytecode, log
+from uv_buildpack.errors import WrongInterpreter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from uv_buildpack.uv import Uv
+
+NAME = "venv"
+SCHEME = "1"
+"""Raised when what this module makes of equal inputs changes."""
+
+LINK_FILE = "_uv_buildpack_venv_project.pth"
+_SHOWN = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VenvKey:
+    """All that decides what is in the layer. Strings only; a difference is computed over the fields."""
+
+    scheme: str
+    python: str
+    """Version, build, variant and digest of the interpreter."""
+    target: str
+    """Operating system, architecture, C library, distribution and its version."""
+    path: str
+    build_environment: str
+    """Digest of the variables that reach build backends; empty when nothing is built from source."""
+    packages: str
+    """JSON: name → identity (`selection.identity`)."""
+
+
+def types(*, build: bool) -> LayerTypes:
+    """Launch, and for later buildpacks where one asks."""
+    return LayerTypes(launch=True, build=build)
+
+
+def environment(layer: Path, python: Path) -> tuple[Variable, ...]:
+    """What the layer sets (`PATH` is the lifecycle's work)."""
+    return (
+        Variable(name="VIRTUAL_ENV", value=str(layer)),
+        Variable(name="UV_PROJECT_ENVIRONMENT", value=str(layer), scope=Scope.BUILD),
+        Variable(name="UV_PYTHON", value=str(python), scope=Scope.BUILD),
+    )
+
+
+def packages_text(identities: Mapping[str, str]) -> str:
+    """Write the packages of a key."""
+    return json.dumps(dict(sorted(identities.items())), separators=(",", ":"))
+
+
+def differences(old: Mapping[str, object], new: VenvKey) -> list[str]:
+    """Say what differs between stored metadata and a key, in words a person can act on; packages by name."""
+    lines: list[str] = []
+    for field, value in asdict(new).items():
+        before = old.get(field)
+        if before == value:
+            continue
+        if field == "packages":
+            lines.extend(_package_differences(_packages(before), _packages(value)))
+        elif field == "build_environment":
+            lines.append("variables for build backends changed")
+        else:
+            lines.append(f"{field}: {before or 'unknown'} → {value}")
+    return lines
+
+
+def contribute(
+    directory: Path, *, uv: Uv, python: Path, project_dir: Path, arguments: Sequence[str], project_layer: Path
+) -> None:
+    """Fill the empty layer: make the environment, sync the lock into it, verify the interpreter, compile.
+
+    `python` is the interpreter of the `python` layer. Raises `Problem`, `OSError`.
+    """
+    uv.make_venv(directory, project_dir)
+    uv.sync(project_dir, directory, arguments)
+    verify_interpreter(directory, python)
+    site_packages = site_packages_of(directory)
+    # Static: the layer it names may be missing, and may change without this one.
+    (site_packages / LINK_FILE).write_text(
+        f"import site; site.addsitedir({str(site_packages_below(project_layer, directory))!r})\n", encoding="utf-8"
+    )
+    normalise(directory)
+    compile_packages(python, site_packages)
+
+
+def compile_packages(python: Path, site_packages: Path) -> None:
+    """Compile every module below `site_packages`; files that do not compile are left, as uv and pip do."""
+    failed = bytecode.compile_tree(python, site_packages)
+    for path in failed:
+        log.debug(f"not compiled: {path}")
+
+
+def verify_interpreter(venv: Path, python: Path) -> None:
+    """Check that uv made the environment with `python`, and no other. Raises `WrongInterpreter`.
+
+    uv replaces an environment silently when it finds it unfit, on whatever Python it prefers.
+    """
+    configuration = dict(
+        re.findall(r"^(\S+) = (.*)$", (venv / "pyvenv.cfg").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    )
+    if configuration.get("home") != str(python.parent):
+        raise WrongInterpreter(str(python.parent), str(configuration.get("home")))
+
+
+def normalise(venv: Path) -> None:
+    """Take out what differs between equal builds: uv's version and its lock file."""
+    path = venv / "pyvenv.cfg"
+    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("uv = ")]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (venv / ".lock").unlink(missing_ok=True)
+
+
+def site_packages_of(venv: Path) -> Path:
+    """Give `lib/pythonX.Y/site-packages` (`X.Yt` when free-threaded), which uv has made."""
+    return next(iter(venv.glob("lib/python*/site-packages")))
+
+
+def site_packages_below(prefix: Path, venv: Path) -> Path:
+    """Give the directory that is in `prefix` what site-packages is in `venv`."""
+    return prefix / site_packages_of(venv).relative_to(venv)
+
+
+def installed(site_packages: Path) -> dict[str, str]:
+    """Give name → version of what is installed, from the names of the `dist-info` directories."""
+    names = (path.name.removesuffix(".dist-info") for path in site_packages.glob("*.dist-info"))
+    parts = (name.rsplit("-", 1) for name in names)
+    return {canonicalize_name(part[0]): part[1] for part in parts if len(part) == 2}  # noqa: PLR2004 (name and version)
+
+
+def unexpected(site_packages: Path, expected: Mapping[str, str | None]) -> list[str]:
+    """Compare what uv installed with the selection (name → version); one line for each difference."""
+    present = installed(site_packages)
+    return [
+        *(f"{name} was not installed" for name in sorted(set(expected) - set(present))),
+        *(f"{name} was installed as well" for name in sorted(set(present) - set(expected))),
+    ]
+
+
+def _packages(text: object) -> dict[str, str]:
+    try:
+        value = json.loads(text) if isinstance(text, str) else {}
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _package_differences(old: Mapping[str, str], new: Mapping[str, str]) -> Iterable[str]:
+    lines = [
+        *(f"{name} {_version(old[name])} → {_version(new[name])}{_why(old[name], new[name])}"
+          for name in sorted(set(old) & set(new)) if old[name] != new[name]),
+        *(f"{name} {_version(new[name])} added" for name in sorted(set(new) - set(old))),
+        *(f"{name} {_version(old[name])} removed" for name in sorted(set(old) - set(new))),
+    ]  # fmt: skip
+    more = len(lines) - _SHOWN
+    return lines if more <= 1 else [*lines[:_SHOWN], f"and {more} packages more"]
+
+
+def _version(identity: str) -> str:
+    return identity.partition(" ")[0]
+
+
+def _why(old: str, new: str) -> str:
+    if _version(old) != _version(new):
+        return ""
+    return " (source changed)" if old.split()[1] != new.split()[1] else " (files changed)"

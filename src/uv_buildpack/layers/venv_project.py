@@ -1,0 +1,236 @@
+"""The `venv-project` layer: the local packages (the project, workspace members, path dependencies) and their scripts.
+
+They are apart from third-party packages, so that an edit of their source touches no dependency layer. The venv finds
+them by one static `.pth` file.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from cnb.layer import LayerTypes
+from uv_buildpack import log, tree
+from uv_buildpack.errors import LocalPackageMissing, PathDependencyOutside, Problem
+from uv_buildpack.layers import venv
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from uv_buildpack.lockfile import Lock, LockedPackage
+    from uv_buildpack.project import Pyproject
+    from uv_buildpack.uv import Uv
+
+NAME = "venv-project"
+SCHEME = "1"
+
+# Backends that only read the tree, and that put nothing but metadata into an editable installation.
+_STATIC_BACKENDS = frozenset({"uv_build", "flit_core.buildapi", "hatchling.build", "pdm.backend", "poetry.core.masonry.api"})
+# What setuptools leaves beside the source; nothing at run time needs it.
+_LITTER = (".egg-info", "build")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalPackage:
+    """A package in the app directory. `path` is relative to the lock."""
+
+    name: str
+    path: str
+    editable: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalKey:
+    """All that decides what is in the layer. Strings only."""
+
+    scheme: str
+    python: str
+    target: str
+    path: str
+    venv: str
+    """Path of the venv layer: it is in the `#!` lines of console scripts."""
+    app: str
+    """Path of the lock's directory: it is in the `.pth` files of editable packages."""
+    build_environment: str
+    packages: str
+    """JSON: name → how it is installed, and the digest of what it is made from."""
+
+
+def types(*, build: bool) -> LayerTypes:
+    """Launch, and for later buildpacks where one asks for the environment."""
+    return LayerTypes(launch=True, build=build)
+
+
+def local_packages(selected: Iterable[LockedPackage], *, no_editable: bool) -> tuple[LocalPackage, ...]:
+    """Give the selected local packages that are installed; a virtual project only brings dependencies."""
+    return tuple(
+        LocalPackage(
+            name=package.name,
+            path=package.source.partition("#")[0],
+            editable=package.source_kind == "editable" and not no_editable,
+        )
+        for package in selected
+        if package.local and package.installed
+    )
+
+
+def check_paths(lock: Lock, root: Path, app_dir: Path) -> list[Problem]:
+    """Check that each local package of the lock is in the app directory."""
+    problems: list[Problem] = []
+    for package in lock.packages:
+        if not package.local:
+            continue
+        path = package.source.partition("#")[0]
+        place = (root / path).resolve()
+        if not place.is_relative_to(app_dir.resolve()):
+            problems.append(PathDependencyOutside(package.name, path))
+        elif not place.exists():
+            problems.append(LocalPackageMissing(package.name, path))
+    return problems
+
+
+def packages_text(packages: Iterable[LocalPackage], root: Path, pyprojects: Mapping[str, Pyproject]) -> str:
+    """Write the packages of a key, with the digest of what each is made from. Raises `OSError`."""
+    described = {
+        package.name: {
+            "path": package.path,
+            "editable": package.editable,
+            "source": _source_digest(package, root / package.path, pyprojects.get(package.name)),
+        }
+        for package in packages
+    }
+    return json.dumps(dict(sorted(described.items())), separators=(",", ":"), sort_keys=True)
+
+
+def differences(old: Mapping[str, object], new: LocalKey) -> list[str]:
+    """Say what differs between stored metadata and a key."""
+    lines = []
+    for field, value in asdict(new).items():
+        if old.get(field) == value:
+            continue
+        if field == "packages" and isinstance(old.get(field), str):
+            before, after = json.loads(str(old[field])), json.loads(value)
+            lines.extend(f"{name} changed" for name in sorted(set(before) & set(after)) if before[name] != after[name])
+            lines.extend(f"{name} added" for name in sorted(set(after) - set(before)))
+            lines.extend(f"{name} removed" for name in sorted(set(before) - set(after)))
+        else:
+            lines.append(f"{field} changed")
+    return lines
+
+
+def contribute(  # noqa: PLR0913 (each is one fact of the installation)
+    directory: Path,
+    *,
+    uv: Uv,
+    python: Path,
+    venv_layer: Path,
+    root: Path,
+    app_dir: Path,
+    scratch: Path,
+    packages: Sequence[LocalPackage],
+    pyprojects: Mapping[str, Pyproject],
+) -> None:
+    """Fill the empty layer. `scratch` is an existing directory on the same file system.
+
+    Editable packages are installed in place when that writes nothing into the tree, which the next build would not
+    have; everything else is built from a copy of the app directory. Raises `Problem`, `OSError`.
+    """
+    editable = [package for package in packages if package.editable]
+    copied = [package for package in packages if not package.editable]
+    # The reference is made before any backend runs: what a backend changes in the tree is taken back from it.
+    simple = not copied and all(_is_static(pyprojects.get(package.name)) for package in editable)
+    reference = None if simple else _copy(app_dir, scratch / "app")
+    if editable:
+        before = tree.listing(app_dir)
+        uv.install_local(root, venv_layer, directory, [word for entry in editable for word in ("-e", f"./{entry.path}")])
+        written = tree.changed_since(app_dir, before)
+        copied += _undo(editable, written, root, app_dir, reference)
+    if copied:
+        source = (reference or _copy(app_dir, scratch / "app")) / root.relative_to(app_dir)
+        uv.install_local(source, venv_layer, directory, [f"./{package.path}" for package in copied])
+    (directory / ".lock").unlink(missing_ok=True)
+    venv.compile_packages(python, venv.site_packages_below(directory, venv_layer))
+
+
+def _undo(
+    editable: Sequence[LocalPackage], written: Sequence[Path], root: Path, app_dir: Path, reference: Path | None
+) -> list[LocalPackage]:
+    """Take back what backends wrote into the tree, and give the packages that need it and so become copies."""
+    copies: list[LocalPackage] = []
+    for path in written:
+        original = reference / path.relative_to(app_dir) if reference else None
+        owner = _owner(editable, path, root)
+        if original is not None and original.is_file():
+            shutil.copy2(original, path)
+        else:
+            path.unlink(missing_ok=True)
+        if owner and owner not in copies and not _is_litter(path, root / owner.path):
+            log.step(f"{owner.name} writes {path.name} into its own tree when it is built: installed as a copy")
+            copies.append(owner)
+    tree.remove_empty_directories(app_dir, {path.parent for path in written})
+    return copies
+
+
+def _owner(editable: Sequence[LocalPackage], path: Path, root: Path) -> LocalPackage | None:
+    owners = [package for package in editable if path.is_relative_to((root / package.path).absolute())]
+    return max(owners, key=lambda package: len(package.path), default=None)
+
+
+def _is_litter(path: Path, package: Path) -> bool:
+    return any(part.endswith(_LITTER[0]) or part == _LITTER[1] for part in path.relative_to(package).parts[:-1])
+
+
+def _copy(app_dir: Path, target: Path) -> Path:
+    shutil.copytree(app_dir, target, symlinks=True, ignore=shutil.ignore_patterns(*tree.NEVER_SOURCE))
+    return target
+
+
+def _is_static(pyproject: Pyproject | None) -> bool:
+    """Tell whether an editable installation depends on nothing but the files that the metadata names."""
+    if pyproject is None:
+        return False
+    backend = pyproject.table("build-system").get("build-backend")
+    hooks = pyproject.table("tool", "hatch").get("build"), pyproject.table("tool", "pdm").get("build")
+    poetry = pyproject.table("tool", "poetry").get("build")
+    return (
+        backend in _STATIC_BACKENDS
+        and not pyproject.project.get("dynamic")
+        and "project" in pyproject.document
+        and not any(isinstance(table, dict) and ({"hooks", "run-setuptools"} & set(table)) for table in hooks)
+        and poetry is None
+    )
+
+
+def _source_digest(package: LocalPackage, place: Path, pyproject: Pyproject | None) -> str:
+    if place.is_file():
+        return tree.file_digest(place)
+    if package.editable and pyproject is not None and _is_static(pyproject):
+        return tree.digest_of(place, _metadata_files(place, pyproject), _layout(place))
+    return tree.digest(place)
+
+
+def _metadata_files(place: Path, pyproject: Pyproject) -> list[Path]:
+    """Give the files whose contents go into the metadata of a static package."""
+    project = pyproject.project
+    readme = project.get("readme")
+    named = readme.get("file") if isinstance(readme, dict) else readme
+    licence = project.get("license")
+    names = [named, licence.get("file") if isinstance(licence, dict) else None]
+    patterns = project.get("license-files", ["LICEN[CS]E*", "COPYING*", "NOTICE*", "AUTHORS*"])
+    globbed = [path for pattern in patterns if isinstance(pattern, str) for path in place.glob(pattern)]
+    files = [pyproject.path, *(place / name for name in names if isinstance(name, str)), *globbed]
+    return sorted({path for path in files if path.is_file()})
+
+
+def _layout(place: Path) -> list[str]:
+    """Give the names that decide what an editable installation points to: the top level, and that of `src`."""
+    return sorted(
+        path.relative_to(place).as_posix()
+        for parent in (place, place / "src")
+        if parent.is_dir()
+        for path in parent.iterdir()
+        if (path / "__init__.py").is_file() or path.suffix in {".py", ".pyi"}
+    )

@@ -1,0 +1,175 @@
+"""The uv project in the app directory: where it is, its lock, its workspace, and what it declares.
+
+Everything here reads files only. Paths shown to users are relative to the app directory.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from packaging.utils import canonicalize_name
+
+from cnb import toml
+from uv_buildpack.errors import (
+    LockfileMissing,
+    ProjectDirectoryOutside,
+    PyprojectInvalid,
+    PyprojectMissing,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pyproject:
+    """One `pyproject.toml`, with typed access to what the buildpack needs of it."""
+
+    path: Path
+    shown: str
+    document: Mapping[str, Any]
+
+    @property
+    def directory(self) -> Path:
+        """Where the file is."""
+        return self.path.parent
+
+    @property
+    def project(self) -> Mapping[str, Any]:
+        """`[project]`, empty if there is none (a virtual workspace root)."""
+        return self.table("project")
+
+    @property
+    def name(self) -> str | None:
+        """The normalised name, if the file declares a project."""
+        name = self.project.get("name")
+        return canonicalize_name(name) if isinstance(name, str) else None
+
+    @property
+    def requires_python(self) -> str | None:
+        """`requires-python`, as it is written."""
+        value = self.project.get("requires-python")
+        return value if isinstance(value, str) else None
+
+    @property
+    def uv(self) -> Mapping[str, Any]:
+        """`[tool.uv]`."""
+        return self.table("tool", "uv")
+
+    def table(self, *keys: str) -> Mapping[str, Any]:
+        """Give the table at `keys`, empty if absent. Raises `PyprojectInvalid` if it is no table."""
+        value: Any = self.document
+        for depth, key in enumerate(keys, 1):
+            value = value.get(key, {})
+            if not isinstance(value, dict):
+                raise PyprojectInvalid(self.shown, f"{'.'.join(keys[:depth])} is not a table")
+        return dict(value)
+
+    def is_package(self) -> bool:
+        """Tell whether uv installs the project itself: a build system, unless `tool.uv.package` says otherwise."""
+        package = self.uv.get("package")
+        return package if isinstance(package, bool) else "build-system" in self.document
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """The project that is built, and the workspace root whose lock it uses (often the same)."""
+
+    app_dir: Path
+    pyproject: Pyproject
+    root: Pyproject
+
+    @property
+    def directory(self) -> Path:
+        """The project's directory."""
+        return self.pyproject.directory
+
+    @property
+    def lock_path(self) -> Path:
+        """The lock, always beside the root's `pyproject.toml`."""
+        return self.root.directory / "uv.lock"
+
+    def shown(self, path: Path) -> str:
+        """Give a path as users know it: relative to the app directory."""
+        return path.relative_to(self.app_dir).as_posix() if path.is_relative_to(self.app_dir) else str(path)
+
+
+def locate(app_dir: Path, project_dir: str) -> tuple[Path, Path | None]:
+    """Give the project's directory and the directory whose `uv.lock` belongs to it, if any, without parsing.
+
+    Raises `ProjectDirectoryOutside` if `project_dir` (relative to `app_dir`) leads out of the app, by a link as well.
+    """
+    directory = app_dir / project_dir
+    if not directory.resolve().is_relative_to(app_dir.resolve()):
+        raise ProjectDirectoryOutside(project_dir)
+    directory = app_dir / directory.resolve().relative_to(app_dir.resolve())
+    for candidate in [directory, *directory.parents]:
+        if (candidate / "uv.lock").is_file() and (candidate / "pyproject.toml").is_file():
+            return directory, candidate
+        if candidate == app_dir:
+            break
+    return directory, None
+
+
+def read_project(app_dir: Path, project_dir: str) -> Project:
+    """Find and read the project. Raises `Problem`: no project or lock, a file that is no TOML, a path outside."""
+    directory, lock_dir = locate(app_dir, project_dir)
+    shown = directory.relative_to(app_dir).as_posix()
+    if not (directory / "pyproject.toml").is_file():
+        raise PyprojectMissing("the app directory" if shown == "." else shown)
+    pyproject = read_pyproject(app_dir, directory / "pyproject.toml")
+    if lock_dir is None:
+        raise LockfileMissing("the app directory" if shown == "." else shown)
+    same = lock_dir == directory
+    root = pyproject if same else read_pyproject(app_dir, lock_dir / "pyproject.toml")
+    if not same and directory not in workspace_members(root):
+        raise LockfileMissing(shown)
+    return Project(app_dir=app_dir, pyproject=pyproject, root=root)
+
+
+def read_pyproject(app_dir: Path, path: Path) -> Pyproject:
+    """Read a `pyproject.toml`. Raises `PyprojectInvalid`, `OSError`."""
+    shown = path.relative_to(app_dir).as_posix() if path.is_relative_to(app_dir) else str(path)
+    try:
+        document = toml.loads(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise PyprojectInvalid(shown, f"It is not UTF-8 (byte {error.start}).") from None
+    except toml.TOMLError as error:
+        raise PyprojectInvalid(shown, str(error)) from None
+    pyproject = Pyproject(path=path, shown=shown, document=document)
+    for keys in (("project",), ("tool", "uv"), ("tool", "uv-buildpack"), ("dependency-groups",)):
+        pyproject.table(*keys)
+    return pyproject
+
+
+def workspace_members(root: Pyproject) -> list[Path]:
+    """Give the member directories of a workspace, by its globs, sorted; the root is not among them."""
+    workspace = root.uv.get("workspace")
+    if not isinstance(workspace, dict):
+        return []
+    excluded = set(_globbed(root.directory, workspace.get("exclude", ())))
+    found = {path for path in _globbed(root.directory, workspace.get("members", ())) if path not in excluded}
+    return sorted(path for path in found if (path / "pyproject.toml").is_file() and path != root.directory)
+
+
+def python_version_file(project: Project) -> Path | None:
+    """Find the nearest `.python-version` from the project's directory up to the app directory."""
+    for directory in [project.directory, *project.directory.parents]:
+        if (directory / ".python-version").is_file():
+            return directory / ".python-version"
+        if directory == project.app_dir:
+            return None
+    return None
+
+
+def _globbed(directory: Path, patterns: object) -> Iterator[Path]:
+    for pattern in patterns if isinstance(patterns, (list, tuple)) else ():
+        # A pattern may lead upwards ("../lib"), which pathlib's glob does not take.
+        clean = Path(str(pattern))
+        base = directory
+        while clean.parts and clean.parts[0] in {"..", "."}:
+            base = base.parent if clean.parts[0] == ".." else base
+            clean = Path(*clean.parts[1:])
+        yield from (path for path in (base.glob(str(clean)) if clean.parts else [base]) if path.is_dir())

@@ -1,0 +1,225 @@
+"""Which packages of a lock are installed for a target: the walk that `uv sync` does, without uv or an interpreter.
+
+It decides whether a build is hot, and which Python minors have wheels, so it must be possible before anything is
+downloaded. After each sync the result is compared with what uv really installed (`layers/venv.py`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from packaging.markers import Marker
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+
+from uv_buildpack.errors import Collector, UnknownExtra, UnknownGroup, UnknownPackage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from packaging.tags import Tag
+
+    from uv_buildpack.lockfile import Artifact, Dependency, Lock, LockedPackage
+
+    _Node = tuple[LockedPackage, str | None]
+
+# uv encodes conflicting extras and groups as markers on `extra`: "extra-<length>-<package>-<extra>".
+_CONFLICT = re.compile(r"extra\s*(==|!=)\s*(['\"])((?:extra|group)-\d+-[^'\"]+)\2")
+_MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What the user chose to install. `packages` is never empty."""
+
+    packages: tuple[str, ...]
+    extras: tuple[str, ...]
+    groups: tuple[str, ...]
+    root_groups: bool
+    """Whether the groups of a workspace root that is no project count too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    """What markers and wheel tags are compared with; `arch` as platforms say it (`amd64`), `libc` `gnu` or `musl`."""
+
+    python: str
+    """A full version, 3.13.4."""
+    arch: str
+    libc: str
+    freethreaded: bool = False
+
+    @property
+    def machine(self) -> str:
+        """The kernel's name of the architecture."""
+        return _MACHINES[self.arch]
+
+    @property
+    def minor(self) -> tuple[int, int]:
+        """Major and minor version of Python."""
+        major, minor, *_ = self.python.split(".")
+        return int(major), int(minor)
+
+
+def choose(lock: Lock, name: str | None, wanted: Choice) -> Choice:
+    """Complete and check a choice. `name` is the project's; a virtual root without choice means all members.
+
+    Raises `Problems`: unknown package, extra or group.
+    """
+    packages = wanted.packages or ((name,) if name else lock.members)
+    collector = Collector()
+    for package in packages:
+        with collector.collecting():
+            if package not in lock.members:
+                raise UnknownPackage(package, lock.members)
+    selected = [package for name in packages for package in lock.named(name)]
+    known_extras = sorted({extra for package in selected for extra in _known_extras(package)})
+    extras = tuple(known_extras) if "*" in wanted.extras else wanted.extras
+    known_groups = {group for package in selected for group in _known_groups(package)}
+    if wanted.root_groups:
+        known_groups |= set(lock.root_groups) | set(lock.root_declared)
+    normalised = {canonicalize_name(group): group for group in known_groups}
+    collector.problems.extend(UnknownExtra(extra, known_extras) for extra in extras if extra not in known_extras)
+    collector.problems.extend(
+        UnknownGroup(group, sorted(known_groups)) for group in wanted.groups if group not in normalised
+    )
+    collector.raise_if_any()
+    groups = tuple(normalised[group] for group in wanted.groups)
+    return Choice(packages=packages, extras=extras, groups=groups, root_groups=wanted.root_groups)
+
+
+def select(lock: Lock, choice: Choice, platform: Platform) -> tuple[LockedPackage, ...]:
+    """Give the selected packages, sorted by name, local and virtual ones included."""
+    by_name: dict[str, list[LockedPackage]] = {}
+    for package in lock.packages:
+        by_name.setdefault(package.name, []).append(package)
+    environment = _environment(platform)
+    active = frozenset(_conflict_names(choice))
+
+    def follow(edges: Iterable[Dependency]) -> Iterator[_Node]:
+        for edge in edges:
+            if edge.marker is None or _holds(edge.marker, environment, active):
+                yield from _targets(edge, by_name.get(edge.name, ()))
+
+    queue = [*_roots(choice, by_name), *follow(_group_edges(lock, choice, by_name))]
+    seen: dict[tuple[int, str | None], LockedPackage] = {}
+    while queue:
+        package, extra = queue.pop()
+        if (id(package), extra) not in seen:
+            seen[id(package), extra] = package
+            queue.extend(follow(package.dependencies if extra is None else package.extras.get(extra, ())))
+    unique = {id(package): package for package in seen.values()}
+    return tuple(sorted(unique.values(), key=lambda package: package.name))
+
+
+def compatible_wheels(package: LockedPackage, platform: Platform) -> tuple[Artifact, ...]:
+    """Give the wheels of a package that run on the platform, whatever the version of its C library."""
+    return tuple(wheel for wheel in package.wheels if _compatible(wheel.filename, platform))
+
+
+def identity(package: LockedPackage, platform: Platform) -> str:
+    """Give a text that changes when what is installed of a package changes: version, source and hashes.
+
+    Only files that could be installed on the platform count: a wheel that is added for another one changes nothing.
+    """
+    files = compatible_wheels(package, platform) or ((package.sdist,) if package.sdist else ())
+    digest = hashlib.sha256("\n".join(sorted(file.hash for file in files)).encode()).hexdigest()
+    return f"{package.version or '-'} {package.source_kind}={package.source} {digest[:16]}"
+
+
+def _roots(choice: Choice, by_name: Mapping[str, Sequence[LockedPackage]]) -> Iterator[_Node]:
+    for name in choice.packages:
+        for package in by_name.get(name, ()):
+            yield package, None
+            yield from ((package, extra) for extra in choice.extras)
+
+
+def _group_edges(
+    lock: Lock, choice: Choice, by_name: Mapping[str, Sequence[LockedPackage]]
+) -> Iterator[Dependency]:
+    for group in choice.groups:
+        for name in choice.packages:
+            for package in by_name.get(name, ()):
+                yield from package.groups.get(group, ())
+        if choice.root_groups:
+            yield from lock.root_groups.get(group, ())
+
+
+def _targets(edge: Dependency, candidates: Iterable[LockedPackage]) -> Iterator[_Node]:
+    for package in candidates:
+        if edge.version not in {None, package.version} or edge.source not in {None, package.source}:
+            continue
+        yield package, None
+        yield from ((package, extra) for extra in edge.extras)
+
+
+def _known_extras(package: LockedPackage) -> set[str]:
+    declared = (package.metadata or {}).get("provides-extras", ())
+    return {canonicalize_name(extra) for extra in (*package.extras, *declared)}
+
+
+def _known_groups(package: LockedPackage) -> set[str]:
+    return {*package.groups, *(package.metadata or {}).get("requires-dev", {})}
+
+
+def _conflict_names(choice: Choice) -> Iterator[str]:
+    for package in choice.packages:
+        yield from (f"extra-{len(package)}-{package}-{extra}" for extra in choice.extras)
+        yield from (f"group-{len(package)}-{package}-{group}" for group in choice.groups)
+
+
+def _holds(marker: str, environment: dict[str, str], active: frozenset[str]) -> bool:
+    """Evaluate a marker; conflict markers become comparisons that hold or not."""
+
+    def decide(match: re.Match[str]) -> str:
+        operator, name = match.group(1), match.group(3)
+        return "os_name == 'posix'" if (name in active) == (operator == "==") else "os_name != 'posix'"
+
+    return Marker(_CONFLICT.sub(decide, marker)).evaluate(environment)
+
+
+def _environment(platform: Platform) -> dict[str, str]:
+    major, minor = platform.minor
+    return {
+        "implementation_name": "cpython",
+        "implementation_version": platform.python,
+        "os_name": "posix",
+        "platform_machine": platform.machine,
+        "platform_python_implementation": "CPython",
+        "platform_release": "",
+        "platform_system": "Linux",
+        "platform_version": "",
+        "python_full_version": platform.python,
+        "python_version": f"{major}.{minor}",
+        "sys_platform": "linux",
+    }
+
+
+def _compatible(filename: str, platform: Platform) -> bool:
+    try:
+        tags = parse_wheel_filename(filename)[3]
+    except InvalidWheelFilename:
+        return False
+    return any(_interpreter_fits(tag, platform) and _platform_fits(tag.platform, platform) for tag in tags)
+
+
+def _interpreter_fits(tag: Tag, platform: Platform) -> bool:
+    major, minor = platform.minor
+    own = f"cp{major}{minor}"
+    if tag.interpreter == own:
+        suffix = "t" if platform.freethreaded else ""
+        return tag.abi in {f"{own}{suffix}", "none"} or (tag.abi == "abi3" and not platform.freethreaded)
+    if tag.abi == "abi3" and not platform.freethreaded:
+        match = re.fullmatch(rf"cp{major}(\d+)", tag.interpreter)
+        return match is not None and int(match.group(1)) <= minor
+    match = re.fullmatch(rf"(?:py|cp){major}(\d*)", tag.interpreter)
+    return tag.abi == "none" and match is not None and int(match.group(1) or 0) <= minor
+
+
+def _platform_fits(tag: str, platform: Platform) -> bool:
+    if tag == "any":
+        return True
+    prefix = "musllinux" if platform.libc == "musl" else "manylinux"
+    return tag.endswith(f"_{platform.machine}") and tag.startswith((prefix, "linux"))

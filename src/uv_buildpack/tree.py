@@ -1,0 +1,83 @@
+"""Digests and listings of source trees, without times: a platform extracts the app anew for each build."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+NEVER_SOURCE = ("__pycache__", ".venv", "node_modules")
+"""Directories that are no source of a package: other tools' output, large and changing."""
+
+
+def file_digest(path: Path) -> str:
+    """Give the SHA-256 of a file. Raises `OSError`."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest(directory: Path) -> str:
+    """Give the digest of a tree: names, contents, executable bits, link targets, state of git. Raises `OSError`."""
+    return digest_of(directory, _files(directory), vcs_state(directory))
+
+
+def digest_of(directory: Path, files: Iterable[Path], names: Iterable[str]) -> str:
+    """Give the digest of some files below a directory and of some names. Raises `OSError`."""
+    total = hashlib.sha256()
+    for path in files:
+        kind = "link" if path.is_symlink() else "run" if path.stat().st_mode & 0o100 else "file"
+        content = os.readlink(path) if kind == "link" else file_digest(path)
+        total.update(f"{kind} {path.relative_to(directory).as_posix()}\0{content}\0".encode("utf-8", "surrogateescape"))
+    for name in names:
+        total.update(f"name {name}\0".encode("utf-8", "surrogateescape"))
+    return total.hexdigest()
+
+
+def vcs_state(directory: Path) -> list[str]:
+    """Give what a version taken from git depends on beside the tree: the commit, branches and tags.
+
+    Not the whole `.git`: its index holds inode numbers and times, which every checkout changes.
+    """
+    for place in (directory, *directory.parents):
+        git = place / ".git"
+        if git.is_dir():
+            files = [git / "HEAD", git / "packed-refs", *sorted((git / "refs").rglob("*"))]
+            return [f"{path.relative_to(git)} {path.read_text(errors='replace')}" for path in files if path.is_file()]
+    return []
+
+
+def listing(directory: Path) -> Mapping[Path, tuple[int, int]]:
+    """Give each file below a directory with its size and time of modification in nanoseconds."""
+    return {path: (status.st_size, status.st_mtime_ns) for path, status in _statuses(directory)}
+
+
+def changed_since(directory: Path, before: Mapping[Path, tuple[int, int]]) -> list[Path]:
+    """Give the files that are new or changed since `before` was listed, sorted."""
+    return sorted(path for path, seen in listing(directory).items() if before.get(path) != seen)
+
+
+def remove_empty_directories(top: Path, directories: Iterable[Path]) -> None:
+    """Remove these directories, and those above them below `top`, as far as they are empty."""
+    for directory in sorted(directories, reverse=True):
+        place = directory
+        while place != top and place.is_dir() and not any(place.iterdir()):
+            place.rmdir()
+            place = place.parent
+
+
+def _files(directory: Path) -> list[Path]:
+    return sorted(path for path, _ in _statuses(directory))
+
+
+def _statuses(directory: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    for parent, names, files in os.walk(directory):
+        names[:] = [name for name in names if name not in {*NEVER_SOURCE, ".git"}]
+        # A link to a directory is source too: its target is what counts.
+        links = [name for name in names if (Path(parent) / name).is_symlink()]
+        for name in (*files, *links):
+            path = Path(parent) / name
+            yield path, path.lstat()

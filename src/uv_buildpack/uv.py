@@ -1,0 +1,188 @@
+"""Running uv: a scrubbed environment, the commands that are used, and what a failure means.
+
+uv gets an environment that is listed here, whatever the platform sends: variables that choose what is installed never
+reach it, those that say how packages are reached do.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from uv_buildpack import command, log
+from uv_buildpack.errors import (
+    AuthenticationFailed,
+    BuildFailed,
+    DiskFull,
+    GitMissing,
+    HashMismatch,
+    NetworkUnreachable,
+    NoCompatibleDistribution,
+    PackageNotFound,
+    Problem,
+    PythonIncompatible,
+    ResolutionFailed,
+    TLSVerificationFailed,
+    UvFailed,
+    UvSettingsInvalid,
+    UvVersionMismatch,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+# How packages are reached, and what build backends may use. Documented in docs/configuration.md.
+NETWORK_VARIABLES = re.compile(
+    r"UV_INDEX_\w+_(USERNAME|PASSWORD)|UV_HTTP_\w+|UV_REQUEST_TIMEOUT|UV_CONCURRENT_\w+|UV_SYSTEM_CERTS|UV_NATIVE_TLS"
+    r"|UV_INSECURE_HOST|UV_KEYRING_PROVIDER|UV_CREDENTIALS_DIR|SSL_CERT_FILE|SSL_CERT_DIR|SSL_CLIENT_CERT|NETRC"
+    r"|(?i:https?_proxy|no_proxy|all_proxy)|GIT_\w+|SSH_AUTH_SOCK"
+)
+BUILD_VARIABLES = re.compile(
+    r"AR|CC|CFLAGS|CMAKE_\w+|CPATH|CPPFLAGS|CXX|CXXFLAGS|FC|FFLAGS|LD|LDFLAGS|LIBRARY_PATH|MAKEFLAGS|MATURIN_\w+"
+    r"|PKG_CONFIG\w*|RUSTFLAGS|RUSTUP_\w+|CARGO_\w+|SKBUILD_\w+|SETUPTOOLS_\w+|\w+_PRETEND_VERSION(_FOR_\w+)?"
+    r"|HATCH_\w+|PBR_VERSION|UV_NO_BUILD\w*|UV_NO_BINARY\w*"
+)
+# They choose among indexes for build requirements; the locked packages come from the addresses in the lock.
+_INDEX_VARIABLES = re.compile(r"UV_DEFAULT_INDEX|UV_INDEX|UV_INDEX_STRATEGY|UV_FIND_LINKS")
+_SYSTEM_VARIABLES = re.compile(r"PATH|LD_LIBRARY_PATH|HOME|TMPDIR|LANG|LC_\w+|HOSTNAME")
+_OUTDATED = "The lockfile at `uv.lock` needs to be updated, but "
+
+# 1980-01-01T00:00:01Z, which every file of the image gets; build backends put it into what they make.
+SOURCE_DATE_EPOCH = "315532801"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uv:
+    """A uv to run: `binary` with exactly `environment`, which holds no choice of what is installed."""
+
+    binary: Path
+    version: str
+    environment: Mapping[str, str]
+
+    def check_lock(self, directory: Path) -> str | None:
+        """Give `None` if the lock fits, else what uv said. Raises `Problem` when the check itself fails."""
+        done = self._quiet(["lock", "--check"], directory, without=_INDEX_VARIABLES)
+        if done.returncode == 0:
+            return None
+        if _OUTDATED in done.stderr:
+            return done.stderr
+        raise failure(done.stderr, "uv lock --check")
+
+    def dry_lock(self, directory: Path) -> str:
+        """Resolve without writing and give uv's lines (`Update six v1.16.0 -> v1.17.0`). Raises `Problem`."""
+        done = self._quiet(["lock", "--dry-run"], directory, without=_INDEX_VARIABLES)
+        if done.returncode:
+            raise failure(done.stderr, "uv lock --dry-run")
+        return done.stderr
+
+    def make_venv(self, venv: Path, directory: Path) -> None:
+        """Make an environment in the empty directory `venv`, with a prompt that is the same for every project."""
+        argv = ["venv", "--no-project", "--prompt", "venv", str(venv)]
+        done = self._quiet(argv, directory, without=_INDEX_VARIABLES)
+        if done.returncode:
+            raise failure(done.stderr, "uv venv")
+
+    def sync(self, directory: Path, venv: Path, arguments: Sequence[str]) -> None:
+        """Sync third-party packages of the lock, as it is, into `venv`. Raises `Problem`."""
+        argv = ["sync", "--frozen", "--no-default-groups", "--no-install-local", *arguments]
+        # VIRTUAL_ENV too: uv warns on each command where the two differ.
+        self._visible(argv, directory, {"UV_PROJECT_ENVIRONMENT": str(venv), "VIRTUAL_ENV": str(venv)})
+
+    def install_local(self, directory: Path, venv: Path, prefix: Path, arguments: Sequence[str]) -> None:
+        """Install local packages below `prefix` for the interpreter of `venv`. Raises `Problem`.
+
+        Without installer metadata: it holds times, and uv_cache.json would change with each build.
+        """
+        argv = ["pip", "install", "--no-deps", "--prefix", str(prefix), "--python", str(venv / "bin/python")]
+        self._visible([*argv, *arguments], directory, {"UV_NO_INSTALLER_METADATA": "1", "VIRTUAL_ENV": str(venv)})
+
+    def install_tool(self, requirement: str, target: Path, directory: Path) -> None:
+        """Install a package (another uv) below `target` from the user's index. Raises `Problem`."""
+        self._visible(["pip", "install", "--no-deps", "--target", str(target), requirement], directory, {})
+
+    def _quiet(self, argv: Sequence[str], directory: Path, without: re.Pattern[str]) -> command.Completed:
+        log.command(["uv", *argv])
+        environment = {name: value for name, value in self.environment.items() if not without.fullmatch(name)}
+        return command.run([self.binary, *argv], environment=environment, cwd=directory)
+
+    def _visible(self, argv: Sequence[str], directory: Path, more: Mapping[str, str]) -> None:
+        log.command(["uv", *argv])
+        done = command.run_reporting(
+            [self.binary, *argv], environment={**self.environment, **more}, cwd=directory, on_line=log.detail
+        )
+        if done.returncode:
+            raise failure(done.stderr, f"uv {argv[0]}")
+
+
+def environment_for(
+    user: Mapping[str, str], *, cache_dir: Path, config_file: Path | None, netrc: Path | None, bound: Mapping[str, str]
+) -> dict[str, str]:
+    """Make uv's environment from the user's: network and build variables pass, everything else is set here.
+
+    `bound` are variables from bindings, which the user's own beat.
+    """
+    passing = (NETWORK_VARIABLES, BUILD_VARIABLES, _INDEX_VARIABLES, _SYSTEM_VARIABLES)
+    environment = {
+        name: value
+        for name, value in {**bound, **user}.items()
+        if any(pattern.fullmatch(name) for pattern in passing)
+    }
+    # HOME may not exist or not be set at all; tools of build backends write there.
+    environment.setdefault("HOME", str(cache_dir))
+    environment.setdefault("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+    if netrc is not None and "NETRC" not in environment:
+        environment["NETRC"] = str(netrc)
+    if config_file is not None:
+        # A user-level file, as uv finds it below XDG_CONFIG_HOME/uv: UV_CONFIG_FILE would hide the project's own.
+        environment["XDG_CONFIG_HOME"] = str(config_file.parent.parent)
+    return environment | {
+        # git describe would refresh .git/index, and so change the app.
+        "GIT_OPTIONAL_LOCKS": "0",
+        "LC_ALL": "C.UTF-8",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONHASHSEED": "0",
+        "SOURCE_DATE_EPOCH": SOURCE_DATE_EPOCH,
+        "TZ": "UTC",
+        "UV_CACHE_DIR": str(cache_dir),
+        "UV_LINK_MODE": "hardlink",
+        "UV_NO_MANAGED_PYTHON": "1",
+        "UV_NO_PROGRESS": "1",
+        "UV_NO_SYSTEM_CONFIG": "1",
+        "UV_PYTHON_DOWNLOADS": "never",
+    }
+
+
+def with_python(uv: Uv, python: Path) -> Uv:
+    """Pin the interpreter: the only one that uv may use."""
+    return replace(uv, environment={**uv.environment, "UV_PYTHON": str(python)})
+
+
+def failure(output: str, what: str) -> Problem:
+    """Tell the classes of failure apart by uv's words; exit statuses do not."""
+    said = log.masked(output).strip().splitlines()
+    for pattern, problem in _FAILURES:
+        if re.search(pattern, output):
+            return problem(what, said)
+    return UvFailed(what, said)
+
+
+# The order matters: a build that fails for lack of disk also says that it failed to build.
+_FAILURES: tuple[tuple[str, type[UvFailed]], ...] = (
+    (r"No space left on device|os error 28\b", DiskFull),
+    (r"Hash mismatch for ", HashMismatch),
+    (r"invalid peer certificate|certificate verify failed|UnknownIssuer|self-signed certificate", TLSVerificationFailed),
+    (r"401 Unauthorized|403 Forbidden|could not be queried due to a lack of valid auth", AuthenticationFailed),
+    (r"Git executable not found|`?git`? operation failed because .*not found", GitMissing),
+    (r"error sending request for url|failed to lookup address|Connection refused|tcp connect error"
+     r"|Request failed after \d+ retries|operation timed out|Network connectivity is disabled", NetworkUnreachable),
+    (r"404 Not Found", PackageNotFound),
+    (r"The build backend returned an error|Failed to build ", BuildFailed),
+    (r"can't be installed because it doesn't have a (?:source distribution|wheel)|has no .*compatible|no wheels? with a matching",
+     NoCompatibleDistribution),
+    (r"No solution found when resolving", ResolutionFailed),
+    (r"Required uv version ", UvVersionMismatch),
+    (r"is incompatible with the project's Python requirement|No interpreter found|requires Python", PythonIncompatible),
+    (r"TOML parse error|Failed to parse|unknown field", UvSettingsInvalid),
+)  # fmt: skip
