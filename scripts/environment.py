@@ -25,8 +25,12 @@ _OLDEST = (3, 11)
 
 
 def enter() -> None:
-    """Go on in the development environment: make it where it is missing or outdated, then start this script in it."""
+    """Go on in the development environment, with `src` importable; where this is another Python, start over in it.
+
+    The environment is made first where it is missing or outdated.
+    """
     if Path(sys.prefix).resolve() == DIRECTORY:
+        sys.path.insert(0, str(REPOSITORY / "src"))
         return
     prepare()
     environment = {**os.environ, "VIRTUAL_ENV": str(DIRECTORY), "PATH": f"{PYTHON.parent}:{os.environ.get('PATH', '')}"}
