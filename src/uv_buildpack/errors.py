@@ -456,7 +456,10 @@ class ProcfileInvalid(Problem):
         super().__init__(
             what=f"{path} cannot be used.",
             facts=lines,
-            advice=["Write one process type a line, in UTF-8 without a byte order mark, like this:", "web: gunicorn shop:app"],
+            advice=[
+                "Write one process type a line, in UTF-8 without a byte order mark, like this:",
+                "web: gunicorn shop:app",
+            ],
         )
 
 
