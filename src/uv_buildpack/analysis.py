@@ -17,11 +17,13 @@ from uv_buildpack import catalogue, gate, python_request, selection
 from uv_buildpack.configuration import PROJECT_DIR, Configuration, read_configuration
 from uv_buildpack.errors import (
     Collector,
+    EnvironmentLinkOccupied,
     LayersDirectoryNotWritable,
     LockfileOutdated,
     Problem,
     TargetUnsupported,
 )
+from uv_buildpack.inference import AppFacts
 from uv_buildpack.layers import uv as uv_layer
 from uv_buildpack.layers import venv, venv_project
 from uv_buildpack.lockfile import Lock, LockedPackage, read_lock
@@ -84,6 +86,27 @@ class Analysis:
         """Give name → version of third-party packages."""
         return {name: identity.partition(" ")[0] for name, identity in self.decisions.packages.items()}
 
+    def sync_arguments(self) -> list[str]:
+        """Give the choice as arguments of `uv sync`; without `--package` uv installs the project, or all members."""
+        configuration = self.configuration
+        packages = [word for name in configuration.packages for word in ("--package", name)]
+        extras = ["--all-extras"] if "*" in configuration.extras else []
+        extras += [word for name in configuration.extras if name != "*" for word in ("--extra", name)]
+        return packages + extras + [word for name in self.decisions.choice.groups for word in ("--group", name)]
+
+    def app_facts(self) -> AppFacts:
+        """Give what the inference of processes goes by: the project, or the one member that is installed."""
+        chosen = [self.pyprojects[name] for name in self.configuration.packages if name in self.pyprojects]
+        pyproject = chosen[0] if len(chosen) == 1 else self.project.pyproject
+        choice = self.decisions.choice
+        return AppFacts(
+            project_dir=pyproject.directory,
+            direct_dependencies=frozenset(gate.direct_dependencies(pyproject, choice.extras, choice.groups)),
+            installed=self.versions,
+            packaged=pyproject.is_package(),
+            pyproject=pyproject.document,
+        )
+
 
 def analyse(context: BuildContext) -> Analysis:
     """Read everything and decide. Raises `Problems` with all that is wrong."""
@@ -106,6 +129,8 @@ def analyse(context: BuildContext) -> Analysis:
     requests: tuple[PythonRequest, ...] = ()
     with collector.collecting():
         requests = _python_requests(context, configuration, project)
+    with collector.collecting():
+        _check_link(context, configuration)
     analysis = _recall(context, configuration, project, request)
     if analysis is None or collector.problems:
         analysis = _work_out(context, configuration, project, request, requests, collector)
@@ -144,6 +169,12 @@ def _check_surroundings(context: BuildContext) -> None:
     if not os.access(context.layers_dir, os.W_OK | os.X_OK):
         reason = "Permission denied" if context.layers_dir.is_dir() else "No such directory"
         raise LayersDirectoryNotWritable(str(context.layers_dir), reason)
+
+
+def _check_link(context: BuildContext, configuration: Configuration) -> None:
+    link = configuration.environment_link
+    if link is not None and os.path.lexists(context.app_dir / link):
+        raise EnvironmentLinkOccupied(link)
 
 
 def _uv_request(configuration: Configuration, project: Project) -> UvRequest | None:

@@ -6,6 +6,7 @@ The first step compares files, before anything is downloaded. The second asks uv
 from __future__ import annotations
 
 import re
+import sys
 from typing import TYPE_CHECKING, Any
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -76,6 +77,22 @@ def check_with_uv(uv: Uv, project: Project) -> None:
         *lines,
         "Run `uv lock` and commit uv.lock.",
     )
+
+
+def own_interpreter_fits(project: Project) -> bool:
+    """Tell whether uv may check the lock with the buildpack's own interpreter, when no other is on the disk."""
+    required = (project.pyproject.requires_python, project.root.requires_python)
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    return all(SpecifierSet(text).contains(version) for text in required if text)
+
+
+def direct_dependencies(pyproject: Pyproject, extras: Iterable[str], groups: Iterable[str]) -> set[str]:
+    """Give the normalised names that a project depends on directly, with the chosen extras and groups."""
+    optional = pyproject.project.get("optional-dependencies", {})
+    texts = [*pyproject.project.get("dependencies", ()), *(text for extra in extras for text in optional.get(extra, ()))]
+    found = {name for text in texts for name, _ in _requirement(text)}
+    declared = _groups(pyproject)
+    return found.union(*(({name for name, _ in declared.get(group, set())}) for group in groups))
 
 
 def _local_names(project: Project) -> Iterator[str]:

@@ -58,7 +58,6 @@ class Uv:
     """A uv to run: `binary` with exactly `environment`, which holds no choice of what is installed."""
 
     binary: Path
-    version: str
     environment: Mapping[str, str]
 
     def check_lock(self, directory: Path) -> str | None:
@@ -77,9 +76,9 @@ class Uv:
             raise failure(done.stderr, "uv lock --dry-run")
         return done.stderr
 
-    def make_venv(self, venv: Path, directory: Path) -> None:
+    def make_venv(self, venv: Path, directory: Path, python: Path) -> None:
         """Make an environment in the empty directory `venv`, with a prompt that is the same for every project."""
-        argv = ["venv", "--no-project", "--prompt", "venv", str(venv)]
+        argv = ["venv", "--no-project", "--prompt", "venv", "--python", str(python), str(venv)]
         done = self._quiet(argv, directory, without=_INDEX_VARIABLES)
         if done.returncode:
             raise failure(done.stderr, "uv venv")

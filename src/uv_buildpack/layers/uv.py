@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
-from cnb.layer import LayerTypes
+from cnb.layer import LayerTypes, Scope, Variable
 from uv_buildpack.errors import UvNotFound, UvVersionInvalid
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 NAME = "uv"
 # Always for later buildpacks, never at launch. Not cached: a hot build needs no uv, and 40 MB would cost it a second.
 TYPES = LayerTypes(build=True)
+ENVIRONMENT = (Variable(name="UV_PYTHON_DOWNLOADS", value="never", scope=Scope.BUILD),)
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,7 @@ def contribute(
 
     `python` is the interpreter of the `python` layer. Raises `Problem`, `OSError`.
     """
-    uv.make_venv(directory, project_dir)
+    uv.make_venv(directory, project_dir, python)
     uv.sync(project_dir, directory, arguments)
     verify_interpreter(directory, python)
     site_packages = site_packages_of(directory)

@@ -1,0 +1,64 @@
+"""Entry point: `detect` or `build`, with the arguments and the environment that the lifecycle gives."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+EXIT_READER = 1
+EXIT_BUG = 2
+_DOCUMENTATION = "docs/errors.md"
+
+
+def main() -> int:
+    """Run the phase that the first argument names and give the exit code."""
+    # Modes of files are in the layers' digests, and the lifecycle's umask is not always 022.
+    os.umask(0o022)
+    phase, *arguments = sys.argv[1:]
+    environment = dict(os.environ)
+    if phase == "detect":
+        return _detect(arguments, environment)
+    return _build(arguments, environment)
+
+
+def _detect(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
+    from cnb.run import run_detect  # noqa: PLC0415 (detect runs for every app on every builder: it imports little)
+    from uv_buildpack.detect import detect  # noqa: PLC0415
+
+    return run_detect(detect, arguments, environment, Path.cwd(), say=lambda line: sys.stdout.write(f"{line}\n"))
+
+
+def _build(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
+    from cnb.run import run_build  # noqa: PLC0415
+    from uv_buildpack import log  # noqa: PLC0415
+    from uv_buildpack.build import build  # noqa: PLC0415
+    from uv_buildpack.errors import Problem, Problems  # noqa: PLC0415
+
+    log.configure(
+        sys.stdout, form=environment.get("BP_LOG_FORMAT", "text"), level=environment.get("BP_LOG_LEVEL", "info")
+    )
+    log.keep_secret(_secrets(environment))
+    try:
+        return run_build(build, arguments, environment, Path.cwd())
+    except Problem as problem:
+        problems: tuple[Problem, ...] = (problem,)
+    except Problems as several:
+        problems = several.problems
+    log.configure(sys.stderr, form=environment.get("BP_LOG_FORMAT", "text"))
+    for problem in problems:
+        log.error(problem.what, problem.facts, problem.advice, f"{_DOCUMENTATION}#{problem.anchor}")
+    return EXIT_READER
+
+
+def _secrets(environment: Mapping[str, str]) -> list[str]:
+    words = ("PASSWORD", "TOKEN", "SECRET")
+    return [value for name, value in environment.items() if any(word in name.upper() for word in words)]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,53 @@
+"""What bindings hold for uv: configuration, `netrc`, variables with credentials, certificates.
+
+Secrets are read here and masked in everything that is printed from then on. They end up in no layer: files that uv
+needs as files are below the scratch directory.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from uv_buildpack import log
+from uv_buildpack.uv import NETWORK_VARIABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from cnb.bindings import Binding
+
+TYPE = "uv"
+CONFIG_FILE = "uv.toml"
+NETRC = "netrc"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """What the bindings gave."""
+
+    config_file: Path | None = None
+    netrc: Path | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+def read(bindings: Iterable[Binding], scratch: Path) -> Bound:
+    """Read the bindings of type `uv`. A later binding (by name) beats an earlier one. Raises `OSError`."""
+    entries: dict[str, Path] = {}
+    for binding in bindings:
+        if binding.type == TYPE:
+            entries.update(binding.entries)
+    variables = {
+        name: path.read_text(encoding="utf-8").strip()
+        for name, path in entries.items()
+        if NETWORK_VARIABLES.fullmatch(name)
+    }
+    log.keep_secret(value for name, value in variables.items() if name.endswith(("_PASSWORD", "_USERNAME")))
+    config_file = None
+    if CONFIG_FILE in entries:
+        config_file = scratch / "config" / "uv" / CONFIG_FILE
+        config_file.parent.mkdir(parents=True)
+        shutil.copyfile(entries[CONFIG_FILE], config_file)
+    return Bound(config_file=config_file, netrc=entries.get(NETRC), variables=variables)
