@@ -40,22 +40,25 @@ def enter() -> None:
 
 
 def prepare() -> None:
-    """Make the environment, unless one with the same requirements and interpreter is there."""
+    """Make the environment, unless one with the same requirements is there."""
     if sys.version_info < _OLDEST:
         sys.exit(f"Python 3.11 or newer is needed; {sys.executable} is {sys.version.split()[0]}")
     CACHE.mkdir(exist_ok=True)
     with (CACHE / "environment.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        stamp = _stamp()
-        if not (_STAMP.is_file() and _STAMP.read_text() == stamp):
+        if not _is_current():
             print(f"making the development environment in {DIRECTORY}", file=sys.stderr)
             _make()
-            _STAMP.write_text(stamp)
+            _STAMP.write_text(_digest())
 
 
-def _stamp() -> str:
-    digest = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
-    return f"{digest} {sys.version.split()[0]} {Path(sys.executable).resolve()}\n"
+def _is_current() -> bool:
+    """Whether the environment has these requirements, and an interpreter that is still there."""
+    return PYTHON.exists() and _STAMP.is_file() and _STAMP.read_text() == _digest()
+
+
+def _digest() -> str:
+    return hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
 
 
 def _make() -> None:
