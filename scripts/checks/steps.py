@@ -1,0 +1,58 @@
+"""What `scripts/test` runs, in this order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_TYPED = ("src", "tests", "integration", "scripts")
+_SHELL = ("bin", "scripts", ".ci")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A name to choose it by, and the commands that have to succeed."""
+
+    name: str
+    commands: tuple[tuple[str, ...], ...]
+
+
+def all_steps(repository: Path) -> list[Step]:
+    """Every step, cheap ones first."""
+    return [
+        Step("lint", (("ruff", "check"), ("ruff", "format", "--check"))),
+        Step("types", (("mypy", *_python_files(repository)),)),
+        Step("shell", (("shellcheck", "--external-sources", *_shell_files(repository)),)),
+        Step("tests", (("pytest", "tests", "--cov", "--cov-report=term"),)),
+        Step("integration", (("pytest", "integration"),)),
+    ]
+
+
+def _python_files(repository: Path) -> list[str]:
+    """What mypy has to look at: directories, and scripts that have no suffix to be found by."""
+    directories = [name for name in _TYPED if any((repository / name).rglob("*.py"))]
+    scripts = [path for path in _files(repository, ("scripts",)) if not path.suffix and b"python3" in _first_line(path)]
+    return [*directories, *(str(path.relative_to(repository)) for path in scripts)]
+
+
+def _shell_files(repository: Path) -> list[str]:
+    """Shell scripts, and the files that they source."""
+    found = [path for path in _files(repository, _SHELL) if path.suffix == ".sh" or _is_shell(_first_line(path))]
+    return [str(path.relative_to(repository)) for path in found]
+
+
+def _files(repository: Path, names: tuple[str, ...]) -> list[Path]:
+    paths = [path for name in names for path in sorted((repository / name).rglob("*"))]
+    return [path for path in paths if path.is_file() and "__pycache__" not in path.parts]
+
+
+def _first_line(path: Path) -> bytes:
+    with path.open("rb") as opened:
+        return opened.readline()
+
+
+def _is_shell(line: bytes) -> bool:
+    return line.startswith(b"#!") and line.rstrip().endswith((b"/sh", b"bash", b"env sh"))
