@@ -1,0 +1,129 @@
+"""The import graph: which way imports go, and where each kind of input and output lives."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SOURCE = Path(__file__).resolve().parents[1] / "src"
+TESTS = [SOURCE.parent / "tests", SOURCE.parent / "integration"]
+# Programs for other interpreters (the application's): they are shipped as data and import nothing of ours.
+PROGRAMS = SOURCE / "uv_buildpack" / "data"
+
+THIRD_PARTY = {
+    "cnb": {"tomli", "tomli_w"},
+    "cnb_platform": set[str](),
+    "uv_buildpack": {"backports", "elftools", "httpx", "packaging", "structlog"},
+}
+OURS = {"cnb": {"cnb"}, "cnb_platform": {"cnb", "cnb_platform"}, "uv_buildpack": {"cnb", "uv_buildpack"}}
+
+
+@cache
+def modules() -> dict[str, ast.Module]:
+    """Each module of `src` by its path below it."""
+    paths = sorted(path for path in SOURCE.glob("*/**/*.py") if PROGRAMS not in path.parents)
+    return {path.relative_to(SOURCE).as_posix(): ast.parse(path.read_text(encoding="utf-8")) for path in paths}
+
+
+def imported(tree: ast.Module) -> Iterator[str]:
+    """The dotted names that a module imports, wherever in it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.module is not None, "imports are absolute"
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def used(tree: ast.Module) -> Iterator[str]:
+    """Names a module uses with a dot, such as `os.environ`, and builtins that it calls."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            yield f"{node.value.id}.{node.attr}"
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            yield node.func.id
+    yield from imported(tree)
+
+
+def homes(*names: str) -> set[str]:
+    """The modules that use one of `names`."""
+    return {path for path, tree in modules().items() if set(names) & set(used(tree))}
+
+
+@pytest.mark.parametrize("package", OURS)
+def test_imports_go_one_way_towards_cnb(package: str) -> None:
+    roots = {
+        (path, name.partition(".")[0])
+        for path, tree in modules().items()
+        if path.startswith(f"{package}/")
+        for name in imported(tree)
+    }
+    foreign = {(path, root) for path, root in roots if root not in sys.stdlib_module_names}
+    assert {root for _, root in foreign} <= OURS[package] | THIRD_PARTY[package], foreign
+
+
+def test_the_network_has_one_home() -> None:
+    clients = ("httpx", "urllib.request", "http.client", "socket", "ssl", "ftplib", "asyncio")
+    assert homes(*clients) <= {"uv_buildpack/download.py"}
+
+
+def test_programs_are_started_in_one_module_of_each_package() -> None:
+    starters = (
+        "subprocess",
+        "os.system",
+        "os.popen",
+        "os.fork",
+        "os.posix_spawn",
+        "os.spawnv",
+        "pty",
+        "multiprocessing",
+    )
+    assert homes(*starters) <= {"uv_buildpack/command.py", "cnb_platform/command.py"}
+
+
+def test_the_environment_is_read_in_main_modules_only() -> None:
+    assert homes("os.environ", "os.getenv", "os.environb") <= {"uv_buildpack/__main__.py", "cnb_platform/__main__.py"}
+
+
+def test_standard_streams_are_taken_in_one_module_of_each_package() -> None:
+    streams = homes("print", "sys.stdout", "sys.stderr", "sys.stdin")
+    assert streams <= {"uv_buildpack/__main__.py", "cnb_platform/__main__.py", "cnb_platform/console.py"}
+
+
+def test_toml_has_one_home() -> None:
+    assert homes("tomllib", "tomli", "tomli_w") <= {"cnb/toml.py"}
+
+
+def test_modules_are_named_for_what_is_in_them() -> None:
+    vague = {"utils", "helpers", "common", "manager", "handler", "misc", "base"}
+    assert not {path for path in modules() if Path(path).stem in vague}
+
+
+def test_modules_have_at_most_400_lines() -> None:
+    # The catalogue of errors is one file on purpose: a newcomer looks for an error in one place.
+    lengths = {path: len((SOURCE / path).read_text(encoding="utf-8").splitlines()) for path in modules()}
+    assert not {path: length for path, length in lengths.items() if length > 400 and not path.endswith("/errors.py")}
+
+
+def test_tests_use_fakes_and_no_mocks() -> None:
+    paths = [path for directory in TESTS for path in directory.rglob("*.py")]
+    mocking = {"unittest.mock", "mock", "pytest_mock"}
+    using = [path for path in paths if mocking & set(imported(ast.parse(path.read_text(encoding="utf-8"))))]
+    assert not using
+
+
+def test_detection_imports_neither_httpx_nor_structlog() -> None:
+    program = "import sys, uv_buildpack.__main__, uv_buildpack.detect; print(*sys.modules)"
+    argv = [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(SOURCE)!r}); {program}"]
+    loaded = subprocess.run(argv, check=True, capture_output=True, text=True).stdout.split()
+    assert not {"httpx", "structlog", "asyncio", "packaging"} & set(loaded)
