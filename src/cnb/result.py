@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from cnb import toml
-from cnb.layer import FORBIDDEN_NAMES, Action, Layer, ReusedLayer, SBOMFormat, Variable
 from cnb.launch import PROCESS_TYPE, Label, Process, Slice
+from cnb.layer import FORBIDDEN_NAMES, Action, Layer, ReusedLayer, SBOMFormat, Variable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

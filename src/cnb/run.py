@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cnb.context import BuildContext, DetectContext, build_context, detect_context
-from cnb.plan import BuildPlan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from cnb.plan import BuildPlan
     from cnb.result import BuildResult
 
 EXIT_OK = 0

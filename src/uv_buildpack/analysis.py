@@ -1,7 +1,7 @@
 """Everything that a build decides before it does anything, and everything that can be wrong by then.
 
 Decisions are stored with the venv layer. While the files and settings they came from are equal byte for byte, they are
-recalled: nothing is parsed, and the lock gate that was passed then counts.
+recalled: the lock is not parsed, and the gate that it passed counts.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from uv_buildpack import catalogue, gate, python_request, selection
+from uv_buildpack import catalogue, decisions, gate, processes, python_request, selection
 from uv_buildpack.configuration import PROJECT_DIR, Configuration, read_configuration
 from uv_buildpack.errors import (
     Collector,
@@ -26,20 +26,22 @@ from uv_buildpack.errors import (
 from uv_buildpack.inference import AppFacts
 from uv_buildpack.layers import uv as uv_layer
 from uv_buildpack.layers import venv, venv_project
-from uv_buildpack.lockfile import Lock, LockedPackage, read_lock
-from uv_buildpack.project import Project, Pyproject, python_version_file, read_project, read_pyproject, workspace_members
+from uv_buildpack.lockfile import read_lock
+from uv_buildpack.project import python_version_file, read_project, read_pyproject, workspace_members
 from uv_buildpack.uv import BUILD_VARIABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from cnb.context import BuildContext, Target
-    from uv_buildpack.catalogue import CPythonBuild
+    from uv_buildpack.decisions import Decisions
     from uv_buildpack.layers.uv import UvRequest
-    from uv_buildpack.layers.venv_project import LocalPackage
+    from uv_buildpack.lockfile import Lock
+    from uv_buildpack.processes import ProcessPlan
+    from uv_buildpack.project import Project, Pyproject
     from uv_buildpack.python_request import PythonRequest
 
-ARCHITECTURES = ("amd64", "arm64")
+_MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,20 +54,6 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decisions:
-    """What follows from the files and settings, apart from the state of layers."""
-
-    python: CPythonBuild
-    python_reason: str
-    choice: selection.Choice
-    packages: Mapping[str, str]
-    """Third-party packages: name → identity."""
-    sdists: tuple[str, ...]
-    """Names of third-party packages that have to be built from source."""
-    local: tuple[LocalPackage, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Analysis:
     """The whole of what was decided."""
 
@@ -74,17 +62,13 @@ class Analysis:
     asked: Asked
     uv_request: UvRequest | None
     decisions: Decisions
+    processes: ProcessPlan
     recalled: bool
     """Whether the decisions are those of the previous build, whose lock gate was passed with these very files."""
     inputs: str
     """Digest of the files and settings behind the decisions."""
     pyprojects: Mapping[str, Pyproject]
     """Of the local packages, by name."""
-
-    @property
-    def versions(self) -> dict[str, str]:
-        """Give name → version of third-party packages."""
-        return {name: identity.partition(" ")[0] for name, identity in self.decisions.packages.items()}
 
     def sync_arguments(self) -> list[str]:
         """Give the choice as arguments of `uv sync`; without `--package` uv installs the project, or all members."""
@@ -94,18 +78,15 @@ class Analysis:
         extras += [word for name in configuration.extras if name != "*" for word in ("--extra", name)]
         return packages + extras + [word for name in self.decisions.choice.groups for word in ("--group", name)]
 
-    def app_facts(self) -> AppFacts:
-        """Give what the inference of processes goes by: the project, or the one member that is installed."""
-        chosen = [self.pyprojects[name] for name in self.configuration.packages if name in self.pyprojects]
-        pyproject = chosen[0] if len(chosen) == 1 else self.project.pyproject
-        choice = self.decisions.choice
-        return AppFacts(
-            project_dir=pyproject.directory,
-            direct_dependencies=frozenset(gate.direct_dependencies(pyproject, choice.extras, choice.groups)),
-            installed=self.versions,
-            packaged=pyproject.is_package(),
-            pyproject=pyproject.document,
-        )
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Given:
+    """What was read before the lock."""
+
+    context: BuildContext
+    configuration: Configuration
+    project: Project
+    requests: tuple[PythonRequest, ...]
 
 
 def analyse(context: BuildContext) -> Analysis:
@@ -113,28 +94,35 @@ def analyse(context: BuildContext) -> Analysis:
     collector = Collector()
     with collector.collecting():
         _check_surroundings(context)
-    project: Project | None = None
+    configuration, project, uv_request, requests = Configuration(), None, None, ()
     with collector.collecting():
         project = read_project(context.app_dir, context.environment.get(PROJECT_DIR, "").strip() or ".")
     table = project.pyproject.table("tool", "uv-buildpack") if project else {}
-    configuration = Configuration()
     with collector.collecting():
         configuration = read_configuration(context.environment, table, context.app_dir)
-    if project is None:
-        collector.raise_if_any()
-        raise AssertionError  # an unreadable project is a problem
-    request: UvRequest | None = None
-    with collector.collecting():
-        request = _uv_request(configuration, project)
-    requests: tuple[PythonRequest, ...] = ()
-    with collector.collecting():
-        requests = _python_requests(context, configuration, project)
     with collector.collecting():
         _check_link(context, configuration)
-    analysis = _recall(context, configuration, project, request)
-    if analysis is None or collector.problems:
-        analysis = _work_out(context, configuration, project, request, requests, collector)
-    return analysis
+    if project is None:
+        collector.raise_if_any()
+        raise AssertionError  # a project that cannot be read is a problem
+    with collector.collecting():
+        uv_request = _uv_request(configuration, project)
+    with collector.collecting():
+        requests = _python_requests(context, configuration, project)
+    given = _Given(context=context, configuration=configuration, project=project, requests=requests)
+    recalled = None if collector.problems else _recall(given)
+    decided, pyprojects = recalled or _work_out(given, collector)
+    return Analysis(
+        configuration=configuration,
+        project=project,
+        asked=_asked(context),
+        uv_request=uv_request,
+        decisions=decided,
+        processes=_plan_processes(given, decided, pyprojects),
+        recalled=recalled is not None,
+        inputs=_inputs(given, pyprojects.values()),
+        pyprojects=pyprojects,
+    )
 
 
 def target_text(target: Target) -> str:
@@ -148,23 +136,14 @@ def libc() -> str:
     return "musl" if any(Path("/lib").glob("ld-musl-*")) else "gnu"
 
 
-def build_environment(environment: Mapping[str, str], decisions: Decisions) -> str:
-    """Give the digest of what reaches build backends; empty when nothing is built from source."""
-    if not decisions.sdists and not decisions.local:
-        return ""
+def build_environment(environment: Mapping[str, str]) -> str:
+    """Give the digest of the variables that reach build backends, empty without any."""
     passing = {name: value for name, value in environment.items() if BUILD_VARIABLES.fullmatch(name)}
     return hashlib.sha256(json.dumps(passing, sort_keys=True).encode()).hexdigest() if passing else ""
 
 
-def decisions_text(decisions: Decisions) -> str:
-    """Write decisions as layer metadata has them. Packages are in the layer's key."""
-    document = asdict(decisions)
-    del document["packages"]
-    return json.dumps(document, sort_keys=True, separators=(",", ":"))
-
-
 def _check_surroundings(context: BuildContext) -> None:
-    if context.target.os != "linux" or context.target.arch not in ARCHITECTURES:
+    if context.target.os != "linux" or context.target.arch not in _MACHINES:
         raise TargetUnsupported(context.target.os, context.target.arch)
     if not os.access(context.layers_dir, os.W_OK | os.X_OK):
         reason = "Permission denied" if context.layers_dir.is_dir() else "No such directory"
@@ -181,9 +160,8 @@ def _uv_request(configuration: Configuration, project: Project) -> UvRequest | N
     if configuration.uv_version is not None:
         return uv_layer.read_request(configuration.uv_version, "BP_UV_VERSION")
     required = project.root.uv.get("required-version")
-    return uv_layer.read_request(
-        required if isinstance(required, str) else None, f"required-version in {project.root.shown}"
-    )
+    origin = f"required-version in {project.root.shown}"
+    return uv_layer.read_request(required if isinstance(required, str) else None, origin)
 
 
 def _python_requests(
@@ -199,176 +177,115 @@ def _python_requests(
         path = python_version_file(project)
         if path is not None:
             requests.append(python_request.read_file(path, project.shown(path)))
-    with collector.collecting():
-        for entry in context.plan:
-            version = entry.metadata.get("version")
+    for entry in context.plan:
+        version = entry.metadata.get("version")
+        with collector.collecting():
             if entry.name == "python" and isinstance(version, str) and version:
                 requests.append(python_request.parse(version, "the build plan"))
     collector.raise_if_any()
     return tuple(requests)
 
 
-def _recall(
-    context: BuildContext, configuration: Configuration, project: Project, request: UvRequest | None
-) -> Analysis | None:
-    restored = context.restored.get(venv.NAME)
+def _recall(given: _Given) -> tuple[Decisions, dict[str, Pyproject]] | None:
+    """Give the decisions of the previous build, if what they came from is equal byte for byte."""
+    restored = given.context.restored.get(venv.NAME)
     if restored is None:
         return None
     try:
-        decisions = _read_decisions(restored.metadata)
-        pyprojects = _pyprojects(project, {package.name: package.path for package in decisions.local})
+        decided = decisions.read(restored.metadata)
+        pyprojects = _pyprojects(given.project, {package.name: package.path for package in decided.local})
     except (KeyError, TypeError, ValueError, Problem):
         return None
-    inputs = _inputs(context, configuration, project, pyprojects.values())
-    if inputs != restored.metadata.get("inputs"):
+    if _inputs(given, pyprojects.values()) != restored.metadata.get("inputs"):
         return None
-    return Analysis(
-        configuration=configuration,
-        project=project,
-        asked=_asked(context),
-        uv_request=request,
-        decisions=decisions,
-        recalled=True,
-        inputs=inputs,
-        pyprojects=pyprojects,
-    )
+    return decided, pyprojects
 
 
-def _read_decisions(metadata: Mapping[str, object]) -> Decisions:
-    document = json.loads(str(metadata["decisions"]))
-    choice = {key: tuple(value) if isinstance(value, list) else value for key, value in document["choice"].items()}
-    return Decisions(
-        python=catalogue.CPythonBuild(**document["python"]),
-        python_reason=document["python_reason"],
-        choice=selection.Choice(**choice),
-        packages=json.loads(str(metadata["packages"])),
-        sdists=tuple(document["sdists"]),
-        local=tuple(venv_project.LocalPackage(**entry) for entry in document["local"]),
-    )
-
-
-def _work_out(  # noqa: PLR0913 (what was read so far)
-    context: BuildContext,
-    configuration: Configuration,
-    project: Project,
-    request: UvRequest | None,
-    requests: tuple[PythonRequest, ...],
-    collector: Collector,
-) -> Analysis:
-    lock: Lock | None = None
+def _work_out(given: _Given, collector: Collector) -> tuple[Decisions, dict[str, Pyproject]]:
+    """Read the lock and decide anew. Raises `Problems`, with those that were collected before."""
+    context, project, configuration = given.context, given.project, given.configuration
+    lock, choice, request = None, None, None
+    pyprojects: dict[str, Pyproject] = {}
+    builds: tuple[catalogue.CPythonBuild, ...] = ()
     with collector.collecting():
         lock = read_lock(project.lock_path, project.shown(project.lock_path))
-    wanted = selection.Choice(
+        collector.problems.extend(venv_project.check_paths(lock, project.root.directory, context.app_dir))
+        pyprojects = _pyprojects(project, _local_paths(lock))
+        with collector.collecting():
+            choice = selection.choose(lock, project.pyproject.name, _wanted(configuration, project))
+        _compare_with_files(lock, project, pyprojects)
+    with collector.collecting():
+        request = python_request.combine(given.requests, _required_pythons(given, pyprojects))
+        offered = catalogue.load(configuration.python_catalogue, context.environment)
+        builds = catalogue.candidates(offered, request, _MACHINES[context.target.arch], libc())
+    with collector.collecting():
+        _check_processes(given)
+    collector.raise_if_any()
+    assert lock is not None  # noqa: S101 (else there was a problem; so with the next two)
+    assert choice is not None  # noqa: S101
+    assert request is not None  # noqa: S101
+    decided = decisions.decide(lock, choice, request, builds, no_editable=configuration.no_editable)
+    local = {package.name for package in decided.local}
+    return decided, {name: pyproject for name, pyproject in pyprojects.items() if name in local}
+
+
+def _wanted(configuration: Configuration, project: Project) -> selection.Choice:
+    return selection.Choice(
         packages=configuration.packages,
         extras=configuration.extras,
         groups=configuration.groups,
         root_groups=project.pyproject is project.root and project.root.name is None and not configuration.packages,
     )
-    choice = wanted
-    pyprojects: dict[str, Pyproject] = {}
-    if lock is not None:
-        with collector.collecting():
-            choice = selection.choose(lock, project.pyproject.name, wanted)
-        collector.problems.extend(venv_project.check_paths(lock, project.root.directory, context.app_dir))
-        with collector.collecting():
-            pyprojects = _pyprojects(project, _local_paths(lock))
-        with collector.collecting():
-            _compare_with_files(lock, project, pyprojects)
-    builds: tuple[CPythonBuild, ...] = ()
-    chosen: PythonRequest | None = None
-    with collector.collecting():
-        chosen = python_request.combine(requests, _required_pythons(project, choice, pyprojects))
-        builds = catalogue.candidates(
-            catalogue.load(configuration.python_catalogue, context.environment), chosen, context.target.arch, libc()
-        )
-    collector.raise_if_any()
-    assert lock is not None  # noqa: S101 (an unreadable lock is a problem)
-    assert chosen is not None  # noqa: S101 (so is a request that cannot be met)
-    decisions = _decide(lock, choice, chosen, builds, context.target.arch, configuration)
-    local = {package.name for package in decisions.local}
-    analysis = Analysis(
-        configuration=configuration,
-        project=project,
-        asked=_asked(context),
-        uv_request=request,
-        decisions=decisions,
-        recalled=False,
-        inputs="",
-        pyprojects={name: pyproject for name, pyproject in pyprojects.items() if name in local},
-    )
-    return replace(analysis, inputs=_inputs(context, configuration, project, analysis.pyprojects.values()))
 
 
 def _compare_with_files(lock: Lock, project: Project, pyprojects: Mapping[str, Pyproject]) -> None:
     names = {pyproject.directory: name for name, pyproject in pyprojects.items()}
     for path in workspace_members(project.root):
-        if path not in names:
-            name = read_pyproject(project.app_dir, path / "pyproject.toml").name
-            if name is not None:
-                names[path] = name
+        name = names.get(path) or read_pyproject(project.app_dir, path / "pyproject.toml").name
+        if name is not None:
+            names[path] = name
     lines = gate.member_differences(lock, project, names) + gate.declared_differences(lock, pyprojects)
     if lines:
         raise LockfileOutdated(lines)
 
 
-def _decide(  # noqa: PLR0913 (what was read so far)
-    lock: Lock,
-    choice: selection.Choice,
-    request: PythonRequest,
-    builds: tuple[CPythonBuild, ...],
-    arch: str,
-    configuration: Configuration,
-) -> Decisions:
-    """Choose the interpreter; without an exact request wheels decide between minors."""
-    considered = [
-        (build, selection.Platform(python=build.version, arch=arch, libc=libc(), freethreaded=build.freethreaded))
-        for build in builds
-    ]
-    selected = [selection.select(lock, choice, platform) for _, platform in considered]
-    index, reason = _best(considered, selected, request)
-    build, platform = considered[index]
-    third_party = [package for package in selected[index] if not package.local]
-    return Decisions(
-        python=build,
-        python_reason=reason,
-        choice=choice,
-        packages={package.name: selection.identity(package, platform) for package in third_party},
-        sdists=tuple(
-            package.name for package in third_party if not selection.compatible_wheels(package, platform)
-        ),
-        local=venv_project.local_packages(selected[index], no_editable=configuration.no_editable),
-    )
-
-
-def _best(
-    considered: list[tuple[CPythonBuild, selection.Platform]],
-    selected: list[tuple[LockedPackage, ...]],
-    request: PythonRequest,
-) -> tuple[int, str]:
-    """Give the index of the newest minor that needs no package built that another one has a wheel for, and why."""
-    newest = considered[0][0].version
-    if request.exact or len(considered) == 1:
-        return 0, f"{request.text} ({request.origin})"
-    lacking = [
-        {package.name for package in packages if package.wheels and not selection.compatible_wheels(package, platform)}
-        for (_, platform), packages in zip(considered, selected, strict=True)
-    ]
-    everywhere = set.intersection(*lacking)
-    for index, names in enumerate(lacking):
-        if names <= everywhere:
-            skipped = sorted(lacking[0] - everywhere)
-            why = f"; {newest} has no wheel of {', '.join(skipped)}" if index else ""
-            return index, f"newest for {request.text} ({request.origin}){why}"
-    return 0, f"newest for {request.text} ({request.origin})"
-
-
-def _required_pythons(
-    project: Project, choice: selection.Choice, pyprojects: Mapping[str, Pyproject]
-) -> list[tuple[str, str]]:
+def _required_pythons(given: _Given, pyprojects: Mapping[str, Pyproject]) -> list[tuple[str, str]]:
     """Give each `requires-python` that must hold, with the file it is in."""
-    files = {project.pyproject.shown: project.pyproject, project.root.shown: project.root}
-    files.update((pyprojects[name].shown, pyprojects[name]) for name in choice.packages if name in pyprojects)
+    project = given.project
+    files = {project.root.shown: project.root, project.pyproject.shown: project.pyproject}
+    chosen = (pyprojects[name] for name in given.configuration.packages if name in pyprojects)
+    files.update((pyproject.shown, pyproject) for pyproject in chosen)
     return [(file.requires_python, shown) for shown, file in sorted(files.items()) if file.requires_python]
+
+
+def _check_processes(given: _Given) -> None:
+    """Find what is wrong with declared processes, before it is known what is installed. Raises `Problems`."""
+    if given.configuration.processes or (given.context.app_dir / "Procfile").is_file():
+        _planned(given, given.project.pyproject, (), (), {})
+
+
+def _plan_processes(given: _Given, decided: Decisions, pyprojects: Mapping[str, Pyproject]) -> ProcessPlan:
+    """Plan the processes of the project, or of the one member that is installed. Raises `Problems`."""
+    chosen = [pyprojects[name] for name in given.configuration.packages if name in pyprojects]
+    pyproject = chosen[0] if len(chosen) == 1 else given.project.pyproject
+    versions = {name: identity.partition(" ")[0] for name, identity in decided.packages.items()}
+    return _planned(given, pyproject, decided.choice.extras, decided.choice.groups, versions)
+
+
+def _planned(
+    given: _Given, pyproject: Pyproject, extras: Iterable[str], groups: Iterable[str], installed: Mapping[str, str]
+) -> ProcessPlan:
+    facts = AppFacts(
+        project_dir=pyproject.directory,
+        direct_dependencies=frozenset(gate.direct_dependencies(pyproject, extras, groups)),
+        installed=installed,
+        packaged=pyproject.is_package(),
+        pyproject=pyproject.document,
+    )
+    configuration = given.configuration
+    return processes.plan_processes(
+        configuration.processes, configuration.default_process, given.context.app_dir, facts
+    )
 
 
 def _local_paths(lock: Lock) -> dict[str, str]:
@@ -394,28 +311,22 @@ def _asked(context: BuildContext) -> Asked:
     return Asked(python=bool(names & {"python", "venv"}), uv="uv" in names, venv="venv" in names)
 
 
-def _inputs(
-    context: BuildContext, configuration: Configuration, project: Project, pyprojects: Iterable[Pyproject]
-) -> str:
+def _inputs(given: _Given, pyprojects: Iterable[Pyproject]) -> str:
     """Give the digest of all that decisions follow from."""
-    root = project.root.directory
-    paths = {project.lock_path, project.root.path, project.pyproject.path, root / "uv.toml"}
+    context, project = given.context, given.project
+    paths = {project.lock_path, project.root.path, project.pyproject.path, project.root.directory / "uv.toml"}
     paths.update(pyproject.path for pyproject in pyprojects)
     paths.update(path / "pyproject.toml" for path in workspace_members(project.root))
-    version_file = python_version_file(project)
-    if version_file is not None:
-        paths.add(version_file)
-    settings: dict[str, Any] = asdict(configuration)
+    settings: dict[str, Any] = asdict(given.configuration)
     for irrelevant in ("origins", "processes", "default_process", "log_format", "log_level", "environment_link"):
         del settings[irrelevant]
     document = {
         "files": {project.shown(path): _digest(path) for path in sorted(paths) if path.is_file()},
         "settings": settings,
         "project": project.shown(project.directory),
-        "plan": [str(entry.metadata.get("version")) for entry in context.plan if entry.name == "python"],
+        "python": [f"{request.text} {request.origin}" for request in given.requests],
         "target": target_text(context.target),
-        "catalogue": catalogue.digest(configuration.python_catalogue, context.environment),
-        "scheme": venv.SCHEME,
+        "catalogue": catalogue.digest(given.configuration.python_catalogue, context.environment),
         "version": context.buildpack.version,
     }
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()

@@ -1,7 +1,7 @@
 """Everything a user can set, read once into one frozen value.
 
-Environment beats `[tool.uv-buildpack]` in the project's `pyproject.toml`, which beats the default. To add a setting, add
-it to `SETTINGS` and to `Configuration`, and give it an entry in `docs/configuration.md`.
+Environment beats `[tool.uv-buildpack]` in the project's `pyproject.toml`, which beats the default. To add a setting,
+add it to `SETTINGS` and to `Configuration`, and give it an entry in `docs/configuration.md`.
 """
 
 from __future__ import annotations
@@ -93,9 +93,7 @@ def announce(configuration: Configuration) -> None:
         log.step(f"{name.replace('_', ' ')}: {shown} ({origin})")
 
 
-def _candidates(
-    setting: Setting, environment: Mapping[str, str], table: Mapping[str, Any]
-) -> list[tuple[str, object]]:
+def _candidates(setting: Setting, environment: Mapping[str, str], table: Mapping[str, Any]) -> list[tuple[str, object]]:
     found: list[tuple[str, object]] = []
     # An empty variable is how pipelines say "not set".
     if setting.variable and environment.get(setting.variable, "").strip():

@@ -33,7 +33,9 @@ def detect(context: DetectContext) -> BuildPlan | NotDetected:
         return NotDetected(f"No pyproject.toml{where}: not a uv project.")
     if not _has_lock(directory, app_dir):
         if _UV_TABLE.search(pyproject.read_bytes()):
-            return NotDetected(f"pyproject.toml{where} configures uv, but uv.lock is missing: run `uv lock` and commit it.")
+            return NotDetected(
+                f"pyproject.toml{where} configures uv, but uv.lock is missing: run `uv lock` and commit it."
+            )
         return NotDetected(f"No uv.lock{where}: not a uv project.")
     return BuildPlan(provides=PROVIDED, requires=tuple(Require(name) for name in PROVIDED))
 

@@ -30,7 +30,7 @@ class Problem(Exception):
         return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", type(self).__name__).lower()
 
 
-class Problems(Exception):  # noqa: N818 (several problems are not an "Error")
+class Problems(Exception):
     """All that was found wrong, to be reported together."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
@@ -139,7 +139,10 @@ class LockfileMissing(Problem):
         """`directory` is relative to the app directory."""
         super().__init__(
             what=f"There is no uv.lock in {directory} or in a workspace root above it.",
-            advice=["Run `uv lock` and commit uv.lock.", "Check that uv.lock is not ignored (.dockerignore, project.toml)."],
+            advice=[
+                "Run `uv lock` and commit uv.lock.",
+                "Check that uv.lock is not ignored (.dockerignore, project.toml).",
+            ],
         )
 
 
@@ -357,7 +360,7 @@ class BuildFailed(UvFailed):
 
     happened = "{what}: a package could not be built from source."
     mend = (
-        "Prefer a version that has a wheel for this Python and platform (BP_PYTHON_VERSION may choose an older Python).",
+        "Prefer a version that has a wheel for this Python and platform; BP_PYTHON_VERSION may choose an older Python.",
         "If it needs a compiler or headers, use a build image that has them.",
         "If it takes its version from git, which the build does not see, set SETUPTOOLS_SCM_PRETEND_VERSION.",
     )

@@ -53,7 +53,10 @@ def member_differences(lock: Lock, project: Project, names: Mapping[Path, str]) 
     locked = set(lock.members)
     return [
         *(f"{project.root.shown}: the workspace member {name} is not in uv.lock" for name in sorted(present - locked)),
-        *(f"{project.root.shown}: uv.lock has the member {name}, the workspace has not" for name in sorted(locked - present)),
+        *(
+            f"{project.root.shown}: uv.lock has the member {name}, the workspace has not"
+            for name in sorted(locked - present)
+        ),
     ]
 
 
@@ -89,7 +92,10 @@ def own_interpreter_fits(project: Project) -> bool:
 def direct_dependencies(pyproject: Pyproject, extras: Iterable[str], groups: Iterable[str]) -> set[str]:
     """Give the normalised names that a project depends on directly, with the chosen extras and groups."""
     optional = pyproject.project.get("optional-dependencies", {})
-    texts = [*pyproject.project.get("dependencies", ()), *(text for extra in extras for text in optional.get(extra, ()))]
+    texts = [
+        *pyproject.project.get("dependencies", ()),
+        *(text for extra in extras for text in optional.get(extra, ())),
+    ]
     found = {name for text in texts for name, _ in _requirement(text)}
     declared = _groups(pyproject)
     return found.union(*(({name for name, _ in declared.get(group, set())}) for group in groups))
@@ -113,7 +119,7 @@ def _package_differences(package: LockedPackage, pyproject: Pyproject) -> Iterat
 
 def _compared(declared: set[_Requirement], locked: set[_Requirement], where: str) -> Iterator[str]:
     missing, superfluous = declared - locked, locked - declared
-    by_name = {name: text for name, text in superfluous}
+    by_name = dict(superfluous)
     # Of a requirement with a source (git, path, url) the lock does not keep the specifier.
     for name, text in sorted(missing):
         other = by_name.pop(name, None)

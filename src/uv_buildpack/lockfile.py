@@ -173,6 +173,4 @@ def _dependencies(entries: Iterable[Mapping[str, Any]]) -> tuple[Dependency, ...
 
 def _artifact(entry: Mapping[str, Any]) -> Artifact:
     place = entry.get("filename") or entry.get("url") or entry.get("path") or ""
-    return Artifact(
-        filename=place.split("#")[0].rsplit("/", 1)[-1], hash=entry.get("hash", ""), size=entry.get("size")
-    )
+    return Artifact(filename=place.split("#")[0].rsplit("/", 1)[-1], hash=entry.get("hash", ""), size=entry.get("size"))

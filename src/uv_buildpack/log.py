@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import re
+import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, MutableMapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
     from pathlib import Path
     from typing import TextIO
 
@@ -79,7 +81,7 @@ def debug(text: str) -> None:
 
 def layer(name: str, state: str, reason: str = "") -> None:
     """What became of a layer: `reused`, `changed`, `created`; `reason` is why."""
-    _LOGGER.info(f"{name}: {state}", kind="layer", layer=name, state=state, reason=reason)
+    _LOGGER.info(name, kind="layer", state=state, reason=reason)
 
 
 def warning(what: str, *advice: str) -> None:
@@ -90,6 +92,15 @@ def warning(what: str, *advice: str) -> None:
 def error(what: str, facts: Sequence[str], advice: Sequence[str], link: str) -> None:
     """What happened, facts, what to do, where to read more."""
     _LOGGER.error(what, kind="error", facts=list(facts), advice=list(advice), link=link)
+
+
+@contextmanager
+def timed(title: str) -> Iterator[None]:
+    """Head a step, and say at its end how long it took."""
+    heading(title)
+    begin = time.monotonic()
+    yield
+    _LOGGER.info(title, kind="duration", seconds=round(time.monotonic() - begin, 3))
 
 
 def table(rows: Sequence[Sequence[str]]) -> None:
@@ -128,7 +139,7 @@ def _render_step(event: MutableMapping[str, Any]) -> list[str]:
 
 def _render_layer(event: MutableMapping[str, Any]) -> list[str]:
     first, *rest = str(event["reason"]).splitlines() or [""]
-    head = f"  {event['layer']}: {event['state']}"
+    head = f"  {event['event']}: {event['state']}"
     return [f"{head} {first}" if first else head, *(f"    {line}" for line in rest)]
 
 
@@ -152,7 +163,12 @@ def _render_table(event: MutableMapping[str, Any]) -> list[str]:
     ]
 
 
+def _render_duration(event: MutableMapping[str, Any]) -> list[str]:
+    return [f"  ({event['seconds']:.2f} s)"]
+
+
 _RENDERERS: dict[str, Callable[[MutableMapping[str, Any]], list[str]]] = {
+    "duration": _render_duration,
     "layer": _render_layer,
     "warning": _render_warning,
     "error": _render_error,

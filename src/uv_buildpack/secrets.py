@@ -7,14 +7,13 @@ needs as files are below the scratch directory.
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from uv_buildpack import log
-from uv_buildpack.uv import NETWORK_VARIABLES
+from uv_buildpack.uv import NETWORK_VARIABLES, Bound
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from pathlib import Path
 
     from cnb.bindings import Binding
@@ -22,15 +21,6 @@ if TYPE_CHECKING:
 TYPE = "uv"
 CONFIG_FILE = "uv.toml"
 NETRC = "netrc"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bound:
-    """What the bindings gave."""
-
-    config_file: Path | None = None
-    netrc: Path | None = None
-    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 def read(bindings: Iterable[Binding], scratch: Path) -> Bound:

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 # uv encodes conflicting extras and groups as markers on `extra`: "extra-<length>-<package>-<extra>".
 _CONFLICT = re.compile(r"extra\s*(==|!=)\s*(['\"])((?:extra|group)-\d+-[^'\"]+)\2")
-_MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,18 +42,13 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Platform:
-    """What markers and wheel tags are compared with; `arch` as platforms say it (`amd64`), `libc` `gnu` or `musl`."""
+    """What markers and wheel tags are compared with: `machine` is `x86_64` or `aarch64`, `libc` `gnu` or `musl`."""
 
     python: str
     """A full version, 3.13.4."""
-    arch: str
+    machine: str
     libc: str
     freethreaded: bool = False
-
-    @property
-    def machine(self) -> str:
-        """The kernel's name of the architecture."""
-        return _MACHINES[self.arch]
 
     @property
     def minor(self) -> tuple[int, int]:
@@ -136,9 +130,7 @@ def _roots(choice: Choice, by_name: Mapping[str, Sequence[LockedPackage]]) -> It
             yield from ((package, extra) for extra in choice.extras)
 
 
-def _group_edges(
-    lock: Lock, choice: Choice, by_name: Mapping[str, Sequence[LockedPackage]]
-) -> Iterator[Dependency]:
+def _group_edges(lock: Lock, choice: Choice, by_name: Mapping[str, Sequence[LockedPackage]]) -> Iterator[Dependency]:
     for group in choice.groups:
         for name in choice.packages:
             for package in by_name.get(name, ()):

@@ -30,7 +30,7 @@ def digest_of(directory: Path, files: Iterable[Path], names: Iterable[str]) -> s
     total = hashlib.sha256()
     for path in files:
         kind = "link" if path.is_symlink() else "run" if path.stat().st_mode & 0o100 else "file"
-        content = os.readlink(path) if kind == "link" else file_digest(path)
+        content = str(path.readlink()) if kind == "link" else file_digest(path)
         total.update(f"{kind} {path.relative_to(directory).as_posix()}\0{content}\0".encode("utf-8", "surrogateescape"))
     for name in names:
         total.update(f"name {name}\0".encode("utf-8", "surrogateescape"))

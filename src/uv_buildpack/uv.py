@@ -7,7 +7,7 @@ reach it, those that say how packages are reached do.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from uv_buildpack import command, log
@@ -115,27 +115,34 @@ class Uv:
             raise failure(done.stderr, f"uv {argv[0]}")
 
 
-def environment_for(
-    user: Mapping[str, str], *, cache_dir: Path, config_file: Path | None, netrc: Path | None, bound: Mapping[str, str]
-) -> dict[str, str]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """What bindings give for uv: a user-level `uv.toml`, a `netrc`, and variables with credentials."""
+
+    config_file: Path | None = None
+    netrc: Path | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+def environment_for(user: Mapping[str, str], *, bound: Bound, cache_dir: Path) -> dict[str, str]:
     """Make uv's environment from the user's: network and build variables pass, everything else is set here.
 
-    `bound` are variables from bindings, which the user's own beat.
+    The user's own variables beat those from bindings.
     """
     passing = (NETWORK_VARIABLES, BUILD_VARIABLES, _INDEX_VARIABLES, _SYSTEM_VARIABLES)
     environment = {
         name: value
-        for name, value in {**bound, **user}.items()
+        for name, value in {**bound.variables, **user}.items()
         if any(pattern.fullmatch(name) for pattern in passing)
     }
     # HOME may not exist or not be set at all; tools of build backends write there.
     environment.setdefault("HOME", str(cache_dir))
     environment.setdefault("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
-    if netrc is not None and "NETRC" not in environment:
-        environment["NETRC"] = str(netrc)
-    if config_file is not None:
+    if bound.netrc is not None and "NETRC" not in environment:
+        environment["NETRC"] = str(bound.netrc)
+    if bound.config_file is not None:
         # A user-level file, as uv finds it below XDG_CONFIG_HOME/uv: UV_CONFIG_FILE would hide the project's own.
-        environment["XDG_CONFIG_HOME"] = str(config_file.parent.parent)
+        environment["XDG_CONFIG_HOME"] = str(bound.config_file.parent.parent)
     return environment | {
         # git describe would refresh .git/index, and so change the app.
         "GIT_OPTIONAL_LOCKS": "0",
@@ -171,17 +178,27 @@ def failure(output: str, what: str) -> Problem:
 _FAILURES: tuple[tuple[str, type[UvFailed]], ...] = (
     (r"No space left on device|os error 28\b", DiskFull),
     (r"Hash mismatch for ", HashMismatch),
-    (r"invalid peer certificate|certificate verify failed|UnknownIssuer|self-signed certificate", TLSVerificationFailed),
+    (r"invalid peer certificate|certificate verify failed|UnknownIssuer", TLSVerificationFailed),
     (r"401 Unauthorized|403 Forbidden|could not be queried due to a lack of valid auth", AuthenticationFailed),
     (r"Git executable not found|`?git`? operation failed because .*not found", GitMissing),
-    (r"error sending request for url|failed to lookup address|Connection refused|tcp connect error"
-     r"|Request failed after \d+ retries|operation timed out|Network connectivity is disabled", NetworkUnreachable),
+    (
+        (
+            r"error sending request for url|failed to lookup address|Connection refused|tcp connect error"
+            r"|Request failed after \d+ retries|operation timed out|Network connectivity is disabled"
+        ),
+        NetworkUnreachable,
+    ),
     (r"404 Not Found", PackageNotFound),
     (r"The build backend returned an error|Failed to build ", BuildFailed),
-    (r"can't be installed because it doesn't have a (?:source distribution|wheel)|has no .*compatible|no wheels? with a matching",
-     NoCompatibleDistribution),
+    (
+        (
+            r"can't be installed because it doesn't have a (?:source distribution|wheel)|has no .*compatible"
+            r"|no wheels? with a matching"
+        ),
+        NoCompatibleDistribution,
+    ),
     (r"No solution found when resolving", ResolutionFailed),
     (r"Required uv version ", UvVersionMismatch),
     (r"is incompatible with the project's Python requirement|No interpreter found|requires Python", PythonIncompatible),
     (r"TOML parse error|Failed to parse|unknown field", UvSettingsInvalid),
-)  # fmt: skip
+)

@@ -70,7 +70,7 @@ def find_carried(buildpack_dir: Path, environment: Mapping[str, str]) -> Path:
     raise UvNotFound
 
 
-def contribute(directory: Path, *, carried: Uv, request: UvRequest | None, app_dir: Path) -> Path:
+def contribute(directory: Path, *, uv: Uv, request: UvRequest | None, app_dir: Path) -> Path:
     """Fill the layer's `bin` with uv and give its path: a link to the carried one, or the version asked for.
 
     Another version is installed by the carried uv from the user's own index, with the user's own credentials.
@@ -79,9 +79,9 @@ def contribute(directory: Path, *, carried: Uv, request: UvRequest | None, app_d
     (directory / "bin").mkdir()
     target = directory / "bin" / "uv"
     if carried_fits(request) or request is None:
-        target.symlink_to(carried.binary)
+        target.symlink_to(uv.binary)
         return target
     packages = directory / "packages"
-    carried.install_tool(f"uv{request.specifier}", packages, app_dir)
+    uv.install_tool(f"uv{request.specifier}", packages, app_dir)
     target.symlink_to("../packages/bin/uv")
     return target

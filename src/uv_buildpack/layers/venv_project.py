@@ -21,14 +21,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from uv_buildpack.lockfile import Lock, LockedPackage
-    from uv_buildpack.project import Pyproject
+    from uv_buildpack.project import Project, Pyproject
     from uv_buildpack.uv import Uv
 
 NAME = "venv-project"
 SCHEME = "1"
 
 # Backends that only read the tree, and that put nothing but metadata into an editable installation.
-_STATIC_BACKENDS = frozenset({"uv_build", "flit_core.buildapi", "hatchling.build", "pdm.backend", "poetry.core.masonry.api"})
+_STATIC_BACKENDS = frozenset(
+    {"uv_build", "flit_core.buildapi", "hatchling.build", "pdm.backend", "poetry.core.masonry.api"}
+)
 # What setuptools leaves beside the source; nothing at run time needs it.
 _LITTER = (".egg-info", "build")
 
@@ -127,8 +129,7 @@ def contribute(  # noqa: PLR0913 (each is one fact of the installation)
     uv: Uv,
     python: Path,
     venv_layer: Path,
-    root: Path,
-    app_dir: Path,
+    project: Project,
     scratch: Path,
     packages: Sequence[LocalPackage],
     pyprojects: Mapping[str, Pyproject],
@@ -138,6 +139,7 @@ def contribute(  # noqa: PLR0913 (each is one fact of the installation)
     Editable packages are installed in place when that writes nothing into the tree, which the next build would not
     have; everything else is built from a copy of the app directory. Raises `Problem`, `OSError`.
     """
+    root, app_dir = project.root.directory, project.app_dir
     editable = [package for package in packages if package.editable]
     copied = [package for package in packages if not package.editable]
     # The reference is made before any backend runs: what a backend changes in the tree is taken back from it.
@@ -145,7 +147,8 @@ def contribute(  # noqa: PLR0913 (each is one fact of the installation)
     reference = None if simple else _copy(app_dir, scratch / "app")
     if editable:
         before = tree.listing(app_dir)
-        uv.install_local(root, venv_layer, directory, [word for entry in editable for word in ("-e", f"./{entry.path}")])
+        arguments = [word for package in editable for word in ("-e", f"./{package.path}")]
+        uv.install_local(root, venv_layer, directory, arguments)
         written = tree.changed_since(app_dir, before)
         copied += _undo(editable, written, root, app_dir, reference)
     if copied:

@@ -1,0 +1,99 @@
+"""What follows from a project's files and settings, the interpreter and the packages: a value to store and recall."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from uv_buildpack import selection
+from uv_buildpack.catalogue import CPythonBuild
+from uv_buildpack.layers import venv_project
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from uv_buildpack.lockfile import Lock, LockedPackage
+    from uv_buildpack.python_request import PythonRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decisions:
+    """What follows from the files and settings, apart from the state of layers."""
+
+    python: CPythonBuild
+    python_reason: str
+    choice: selection.Choice
+    packages: Mapping[str, str]
+    """Third-party packages: name → identity."""
+    sdists: tuple[str, ...]
+    """Names of third-party packages that have to be built from source."""
+    local: tuple[venv_project.LocalPackage, ...]
+
+
+def decide(
+    lock: Lock, choice: selection.Choice, request: PythonRequest, builds: Sequence[CPythonBuild], *, no_editable: bool
+) -> Decisions:
+    """Choose the interpreter among `builds` (one for each minor, newest first) and walk the lock for it.
+
+    Without an exact request wheels decide: the newest minor for which no package has to be built from source that has
+    a wheel for another one.
+    """
+    walks = [_walk(lock, choice, build) for build in builds]
+    index, reason = _best(walks, request)
+    platform, selected = walks[index]
+    third_party = [package for package in selected if not package.local]
+    return Decisions(
+        python=builds[index],
+        python_reason=reason,
+        choice=choice,
+        packages={package.name: selection.identity(package, platform) for package in third_party},
+        sdists=tuple(package.name for package in third_party if not selection.compatible_wheels(package, platform)),
+        local=venv_project.local_packages(selected, no_editable=no_editable),
+    )
+
+
+def write(decisions: Decisions) -> str:
+    """Write decisions as layer metadata has them, without the packages: those are in the layer's key."""
+    document = asdict(decisions)
+    del document["packages"]
+    return json.dumps(document, sort_keys=True, separators=(",", ":"))
+
+
+def read(metadata: Mapping[str, object]) -> Decisions:
+    """Read decisions from layer metadata. Raises `KeyError`, `TypeError`, `ValueError`: another version wrote them."""
+    document = json.loads(str(metadata["decisions"]))
+    choice = {key: tuple(value) if isinstance(value, list) else value for key, value in document["choice"].items()}
+    return Decisions(
+        python=CPythonBuild(**document["python"]),
+        python_reason=document["python_reason"],
+        choice=selection.Choice(**choice),
+        packages=json.loads(str(metadata["packages"])),
+        sdists=tuple(document["sdists"]),
+        local=tuple(venv_project.LocalPackage(**entry) for entry in document["local"]),
+    )
+
+
+_Walk = tuple[selection.Platform, "tuple[LockedPackage, ...]"]
+
+
+def _walk(lock: Lock, choice: selection.Choice, build: CPythonBuild) -> _Walk:
+    platform = selection.Platform(
+        python=build.version, machine=build.arch, libc=build.libc, freethreaded=build.freethreaded
+    )
+    return platform, selection.select(lock, choice, platform)
+
+
+def _best(walks: Sequence[_Walk], request: PythonRequest) -> tuple[int, str]:
+    reason = f"newest for {request.text} ({request.origin})"
+    lacking = [
+        {package.name for package in packages if package.wheels and not selection.compatible_wheels(package, platform)}
+        for platform, packages in walks
+    ]
+    # What has no wheel for any of them decides nothing.
+    always = set.intersection(*lacking)
+    index = next((index for index, names in enumerate(lacking) if names <= always), 0)
+    if index == 0:
+        return 0, reason
+    without = ", ".join(sorted(lacking[0] - always))
+    return index, f"{reason} that has a wheel of {without}"

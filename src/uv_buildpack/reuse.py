@@ -1,0 +1,111 @@
+"""The keys of this build's layers, and which of them the previous image already has."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from cnb.layer import SBOMFormat
+from uv_buildpack.analysis import build_environment, target_text
+from uv_buildpack.layers import python as python_layer
+from uv_buildpack.layers import venv, venv_project
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from cnb.context import BuildContext
+    from uv_buildpack.analysis import Analysis
+    from uv_buildpack.layers.python import PythonKey
+    from uv_buildpack.layers.venv import VenvKey
+    from uv_buildpack.layers.venv_project import LocalKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keys:
+    """The keys of this build's layers; `local` is `None` when no local package is installed."""
+
+    python: PythonKey
+    venv: VenvKey
+    local: LocalKey | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reasons:
+    """Why each layer is made anew: lines for the log, none where it is reused without a directory."""
+
+    python: tuple[str, ...]
+    venv: tuple[str, ...]
+    local: tuple[str, ...]
+
+
+def keys_of(context: BuildContext, analysis: Analysis) -> Keys:
+    """Give the keys of the layers that this build will have. Raises `OSError` (a source tree cannot be read)."""
+    decisions = analysis.decisions
+    target = target_text(context.target)
+    python = python_layer.key(decisions.python, context.layers_dir / python_layer.NAME)
+    backends = build_environment(context.environment)
+    environment = venv.VenvKey(
+        scheme=venv.SCHEME,
+        python=python.text(),
+        target=target,
+        path=str(context.layers_dir / venv.NAME),
+        build_environment=backends if decisions.sdists else "",
+        packages=venv.packages_text(decisions.packages),
+    )
+    if not decisions.local:
+        return Keys(python=python, venv=environment, local=None)
+    root = analysis.project.root.directory
+    local = venv_project.LocalKey(
+        scheme=venv_project.SCHEME,
+        python=python.text(),
+        target=target,
+        path=str(context.layers_dir / venv_project.NAME),
+        venv=environment.path,
+        app=str(root),
+        build_environment=backends,
+        packages=venv_project.packages_text(decisions.local, root, analysis.pyprojects),
+    )
+    return Keys(python=python, venv=environment, local=local)
+
+
+def reasons_for(context: BuildContext, analysis: Analysis, keys: Keys) -> Reasons:
+    """Decide which layers can be taken from the previous image as they are."""
+    asked = analysis.asked
+    local: tuple[str, ...] = ()
+    if keys.local is not None:
+        compare = partial(venv_project.differences, new=keys.local)
+        local = _changes(context, venv_project.NAME, compare, on_disk=asked.venv)
+    return Reasons(
+        python=_changes(
+            context, python_layer.NAME, partial(python_layer.differences, new=keys.python), on_disk=asked.python
+        ),
+        venv=_changes(context, venv.NAME, partial(venv.differences, new=keys.venv), on_disk=asked.venv),
+        local=local,
+    )
+
+
+def _changes(
+    context: BuildContext, name: str, differences: Callable[[Mapping[str, object]], list[str]], *, on_disk: bool
+) -> tuple[str, ...]:
+    """Give why a layer cannot be reused without a directory; nothing when it can."""
+    restored = context.restored.get(name)
+    if restored is None:
+        return ("not in the previous image",)
+    if restored.directory is not None:
+        return ("its directory is there, which no platform restores: what is in it is unknown",)
+    lines = differences(restored.metadata)
+    if lines:
+        return tuple(lines)
+    if restored.metadata.get("sbom") != sbom_digest(restored.sboms):
+        return ("its SBOM files are missing or were changed",)
+    return ("a later buildpack asks for it",) if on_disk else ()
+
+
+def sbom_digest(sboms: Mapping[SBOMFormat, bytes]) -> str:
+    """Give the digest of a layer's SBOM files, which its metadata holds: without them a layer is not reused."""
+    total = hashlib.sha256()
+    for kind in SBOMFormat:
+        total.update(sboms.get(kind, b"") + b"\0")
+    return total.hexdigest()
