@@ -1,0 +1,38 @@
+"""Buildpack packages: `.cnb` files, which are tars of OCI image layouts (cnb-formats, §3)."""
+
+import tarfile
+from pathlib import Path
+
+from cnb_platform import go_json, oci
+from cnb_platform.errors import AnalysisFailed, UnusableArgument
+from cnb_platform.extract import UnsafeArchive, extract
+from cnb_platform.run_image import this_architecture
+
+_LAYERS_LABEL = "io.buildpacks.buildpack.layers"
+_INSIDE = "/cnb/buildpacks/"
+
+
+def unpack(package: Path, target: Path) -> list[Path]:
+    """Unpack a `.cnb` file below `target`; returns the directories of its buildpacks, the package's own one first.
+
+    Raises UnusableArgument where the file is not a buildpack package.
+    """
+    layout, contents = target / "layout", target / "buildpacks"
+    try:
+        with package.open("rb") as opened:
+            extract(opened, lambda name: layout / name.lstrip("/"))
+        image = oci.read(layout, this_architecture())
+        for blob in image.layers:
+            with blob.open_tar() as archive:
+                extract(archive, lambda name: _place(contents, name))
+        about = go_json.loads(image.labels["io.buildpacks.buildpackage.metadata"])
+        versions = go_json.loads(image.labels[_LAYERS_LABEL])
+    except (OSError, tarfile.TarError, UnsafeArchive, AnalysisFailed, KeyError, ValueError) as error:
+        raise UnusableArgument(f"{package} is not a buildpack package: {error}") from error
+    own = (about["id"], about["version"])
+    keys = sorted(((name, v) for name, table in versions.items() for v in table), key=lambda key: key != own)
+    return [contents / name.replace("/", "_") / version for name, version in keys]
+
+
+def _place(contents: Path, name: str) -> Path | None:
+    return contents / name.removeprefix(_INSIDE) if name.startswith(_INSIDE) else None

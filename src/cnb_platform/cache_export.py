@@ -1,0 +1,59 @@
+"""What goes into the cache: staged before the image is written, committed after (contract, §11.1, §11.3)."""
+
+from collections.abc import Mapping
+
+from cnb_platform import tar
+from cnb_platform.build import Built, Result
+from cnb_platform.cache import Cache
+from cnb_platform.console import Log
+from cnb_platform.layer_archives import buildpack_layer, declared, has_sboms, layer_name, sbom_layer
+from cnb_platform.layers import Layer
+from cnb_platform.metadata import BuildpackRecord, LayerRecord
+from cnb_platform.restore import Previous
+from cnb_platform.session import Session
+
+
+def stage_layers(session: Session, result: Result, previous: Previous, cache: Cache | None, log: Log) -> dict[str, str]:
+    """Store the `cache = true` layers in the staging area; returns their diffIDs by layer name."""
+    if cache is None:
+        return {}
+    cache.begin()
+    staged = {}
+    for built, layer in declared(result):
+        name = layer_name(built, layer)
+        if layer.cache and layer.has_contents:
+            staged[name] = _stage(session, previous, cache, built, layer)
+        elif layer.cache and not layer.launch:
+            log.warning(f"layer '{name}' is cache=true but has no contents: it is dropped from the cache")
+    return staged
+
+
+def _stage(session: Session, previous: Previous, cache: Cache, built: Built, layer: Layer) -> str:
+    """Link the layer when it is what was restored, else write it; a layer that came back is hashed before it is written."""
+    record = previous.cached.layers(built.buildpack.id).get(layer.name)
+    if record is not None and record.sha in cache.verified:
+        sha = tar.diff_id(tar.stream(buildpack_layer(session, built, layer)))
+        if sha == record.sha and cache.stage_known(sha):
+            return sha
+    return cache.stage(buildpack_layer(session, built, layer)).diff_id
+
+
+def commit(session: Session, result: Result, staged: Mapping[str, str], cache: Cache) -> None:
+    """Make the staged layers the cache, with SBOM files and metadata; what was not declared again is dropped."""
+    sbom = cache.stage(sbom_layer(session, result, "cache")).diff_id if has_sboms(result, "cache") else ""
+    cache.commit([_record(built, staged) for built in result.built], sbom)
+
+
+def _record(built: Built, staged: Mapping[str, str]) -> BuildpackRecord:
+    layers = {
+        layer.name: LayerRecord(
+            sha=staged[layer_name(built, layer)],
+            data=layer.data,
+            build=layer.build,
+            launch=layer.launch,
+            cache=layer.cache,
+        )
+        for layer in built.layers
+        if layer_name(built, layer) in staged
+    }
+    return BuildpackRecord(key=built.buildpack.id, version=built.buildpack.version, layers=layers)

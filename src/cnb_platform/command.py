@@ -1,0 +1,86 @@
+"""The platform's only home of subprocess."""
+
+import os
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import IO
+
+from cnb_platform.tar import Owner
+
+Sink = Callable[[bytes], None]
+Running = subprocess.Popen[bytes]
+INHERIT = None
+PIPE = subprocess.PIPE
+NOTHING = subprocess.DEVNULL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A program with its whole environment (None: this process's); paths are those of the machine it runs on."""
+
+    argv: tuple[str, ...]
+    cwd: str
+    environment: Mapping[str, str] | None
+
+
+def start(
+    command: Command,
+    *,
+    umask: int = -1,
+    account: Owner | None = None,
+    stdin: int | None = NOTHING,
+    stdout: int | None = PIPE,
+) -> Running:
+    """Start a program with stderr merged into stdout; setgroups, setgid and setuid come before exec.
+
+    Raises OSError where it cannot be started.
+    """
+    return _popen(command, umask, account, stdin, stdout, subprocess.STDOUT if stdout is not INHERIT else INHERIT)
+
+
+def _popen(  # noqa: PLR0913 - the three streams are what differs
+    command: Command, umask: int, account: Owner | None, stdin: int | None, stdout: int | None, stderr: int | None
+) -> Running:
+    return subprocess.Popen(
+        command.argv,
+        cwd=command.cwd,
+        env=command.environment,
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
+        umask=umask,
+        user=account.uid if account else None,
+        group=account.gid if account else None,
+        extra_groups=[] if account else None,
+    )
+
+
+def follow(process: Running, sink: Sink) -> int:
+    """Feed a process's output to `sink` until it ends, and return its exit code."""
+    if process.stdout is not None:
+        while piece := os.read(process.stdout.fileno(), 1 << 16):
+            sink(piece)
+    return process.wait()
+
+
+def output_of(command: Command, *, account: Owner | None, stderr: int | None) -> tuple[int, bytes]:
+    """Run a program to its end; returns exit code and standard output. Raises OSError."""
+    with _popen(command, -1, account, NOTHING, PIPE, stderr) as process:
+        output, _ = process.communicate()
+    return process.returncode, output
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a tool of the platform's own (docker, pack, a lifecycle phase) returned."""
+
+    code: int
+    output: bytes
+    errors: bytes
+
+
+def ask(argv: Sequence[str], environment: Mapping[str, str] | None = None, stdin: IO[bytes] | None = None) -> Answer:
+    """Run a tool to its end, in this process's environment or the one given. Raises OSError."""
+    done = subprocess.run(argv, env=environment, stdin=stdin or NOTHING, capture_output=True, check=False)
+    return Answer(done.returncode, done.stdout, done.stderr)

@@ -1,0 +1,219 @@
+"""Setting up a build: directories, machine, buildpacks, app, platform directory, images."""
+
+import contextlib
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cnb import toml
+from cnb_platform import directories, oci
+from cnb_platform.buildpack import Buildpack, Group, Reference, Shelf, read_buildpack, read_order
+from cnb_platform.buildpackage import unpack
+from cnb_platform.console import Log
+from cnb_platform.container import container_machine, image_owner
+from cnb_platform.directories import CUSTOMARY_APP, CUSTOMARY_LAYERS, NotFree, Pair
+from cnb_platform.environment import Place
+from cnb_platform.errors import UnusableArgument
+from cnb_platform.machine import DEFAULT_OWNER, Machine, give_tree, this_machine
+from cnb_platform.oci import Image
+from cnb_platform.request import Request
+from cnb_platform.run_image import read_run_image, target_of, this_architecture
+from cnb_platform.session import Session
+from cnb_platform.tar import Owner
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Staged:
+    """A build that can begin."""
+
+    session: Session
+    shelf: Shelf
+    order: tuple[Group, ...]
+    run_image: Image
+    previous_image: Image | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Places:
+    layers: Place
+    app: Place
+    platform: Place
+    plans: Place
+    buildpacks: Mapping[str, Place]
+    build_config: Place | None
+
+
+@contextlib.contextmanager
+def stage(request: Request, caller: Mapping[str, str], log: Log) -> Iterator[Staged]:
+    """Make everything that the phases need; whatever was made is gone at the end, the image and cache aside.
+
+    Raises PlatformError for what does not exist or cannot be read.
+    """
+    with contextlib.ExitStack() as stack:
+        owner = request.owner or (image_owner(request.container) if request.container else DEFAULT_OWNER)
+        work = stack.enter_context(_work_directory(owner))
+        shelf, order = _buildpacks(request, work)
+        run_image = read_run_image(request.run_image)
+        previous = _previous_image(request)
+        places = _places(request, caller, work, shelf, owner, stack, log)
+        _fill(request, places)
+        machine = _machine(request, caller, places, owner, stack)
+        for place in (places.app, places.layers, places.platform, places.plans):
+            machine.give(place.host)
+        session = Session(
+            machine=machine,
+            layers=places.layers,
+            app=places.app,
+            platform=places.platform,
+            plans=places.plans,
+            buildpacks=places.buildpacks,
+            target=target_of(run_image, machine, int(request.platform_api.partition(".")[2])),
+            platform_api=request.platform_api,
+            umask=request.umask,
+            exec_env=request.env.get("CNB_EXEC_ENV", "production"),
+            build_config=places.build_config,
+        )
+        yield Staged(session=session, shelf=shelf, order=order, run_image=run_image, previous_image=previous)
+
+
+@contextlib.contextmanager
+def _work_directory(owner: Owner) -> Iterator[Path]:
+    """A temporary directory that the build user can reach and nobody else can read: it holds the user's variables."""
+    parent = Path(tempfile.gettempdir())
+    if not directories.reachable(parent / "x", owner):
+        parent = Path("/tmp")  # noqa: S108 - the caller's own TMPDIR is closed to the build user
+    path = Path(tempfile.mkdtemp(prefix="cnb-platform-", dir=parent))
+    try:
+        yield path
+    finally:
+        directories.remove_tree(path)
+
+
+def _buildpacks(request: Request, work: Path) -> tuple[Shelf, tuple[Group, ...]]:
+    """The buildpacks given, and the order: that of `--order`, else one group of all that were named."""
+    found: list[Buildpack] = []
+    named: list[Buildpack] = []
+    for number, path in enumerate(request.buildpacks):
+        paths = unpack(path, work / f"package-{number}") if path.is_file() else [path.absolute()]
+        read = [read_buildpack(directory) for directory in paths]
+        named.append(read[0])
+        found += (buildpack for buildpack in read if buildpack.key not in {known.key for known in found})
+    shelf = Shelf(tuple(found))
+    if request.order is None:
+        return shelf, (tuple(Reference(id=b.id, version=b.version) for b in named),)
+    try:
+        return shelf, tuple(read_order(toml.load(request.order)))
+    except (OSError, toml.TOMLError, KeyError, TypeError, AttributeError) as error:
+        raise UnusableArgument(f"{request.order} is not an order: {error}") from error
+
+
+def _previous_image(request: Request) -> Image | None:
+    layout = request.previous_image or request.image
+    if request.previous_image is None and not (layout / "index.json").exists():
+        return None
+    return oci.read(layout, this_architecture())
+
+
+def _places(
+    request: Request,
+    caller: Mapping[str, str],
+    work: Path,
+    shelf: Shelf,
+    owner: Owner,
+    stack: contextlib.ExitStack,
+    log: Log,
+) -> _Places:
+    own = work / "own"
+    for name in ("platform/env", "platform/bindings", "plans"):
+        (own / name).mkdir(parents=True)
+    if request.container:
+        pair = Pair(own / "layers", own / "workspace")
+        for path, mode in ((pair.layers, 0o755), (pair.app, 0o777)):
+            path.mkdir()
+            path.chmod(mode)
+        return _Places(
+            layers=Place(pair.layers, str(request.layers_dir or CUSTOMARY_LAYERS)),
+            app=Place(pair.app, str(request.app_dir or CUSTOMARY_APP)),
+            platform=Place(own / "platform", "/platform"),
+            plans=Place(own / "plans", "/cnb/plans"),
+            buildpacks={b.key: Place(b.directory, f"/cnb/buildpacks/{b.directory_name}/{b.version}") for b in shelf.buildpacks},
+            build_config=Place(request.build_config, "/cnb/build-config") if request.build_config else None,
+        )
+    pair = _pair(request, caller, stack, log)
+    readable = {b.key: _readable(b, work, owner, log) for b in shelf.buildpacks}
+    return _Places(
+        layers=_same(pair.layers),
+        app=_same(pair.app),
+        platform=_same(own / "platform"),
+        plans=_same(own / "plans"),
+        buildpacks={key: _same(path) for key, path in readable.items()},
+        build_config=_same(request.build_config) if request.build_config else None,
+    )
+
+
+def _same(path: Path) -> Place:
+    return Place(path, str(path))
+
+
+def _pair(request: Request, caller: Mapping[str, str], stack: contextlib.ExitStack, log: Log) -> Pair:
+    """Layers and app directory on this machine; what the user named is kept afterwards."""
+    if request.layers_dir is None and request.app_dir is None:
+        pair = stack.enter_context(directories.customary(caller))
+    else:
+        layers = (request.layers_dir or CUSTOMARY_LAYERS).absolute()
+        app = (request.app_dir or layers.with_name(f"{layers.name}-app")).absolute()
+        try:
+            pair = stack.enter_context(directories.claim(Pair(layers, app), keep=True))
+        except NotFree as error:
+            raise UnusableArgument(f"--layers and --app-dir must name directories that are free: {error}") from error
+    if pair != Pair(CUSTOMARY_LAYERS, CUSTOMARY_APP):
+        log.line(f"Layers are in {pair.layers}, the app is in {pair.app}")
+    return pair
+
+
+def _readable(buildpack: Buildpack, work: Path, owner: Owner, log: Log) -> Path:
+    """The buildpack's directory if the build user can read it, else a copy that everybody can."""
+    directory = buildpack.directory
+    programs = [directory / "bin" / name for name in ("detect", "build") if (directory / "bin" / name).exists()]
+    read_and_pass = stat.S_IROTH | stat.S_IXOTH
+    if os.geteuid() != 0 or all(directories.usable_by(path, owner, read_and_pass) for path in (directory, *programs)):
+        return directory
+    copy = work / "readable" / buildpack.directory_name / buildpack.version
+    log.line(f"{directory} is closed to the build user: a copy of it is used")
+    shutil.copytree(directory, copy, symlinks=True)
+    for parent, names, files in os.walk(copy):
+        for path in (Path(parent, name) for name in (*names, *files)):
+            if not path.is_symlink():
+                path.chmod(0o755 if path.is_dir() or path.stat().st_mode & stat.S_IXUSR else 0o644)
+    return copy
+
+
+def _fill(request: Request, places: _Places) -> None:
+    """The app, the user's variables, the bindings."""
+    results = {path.resolve() for path in (request.image, request.cache, request.previous_image) if path}
+    directories.copy_app(request.app, places.app.host, results)
+    for name, value in request.env.items():
+        (places.platform.host / "env" / name).write_bytes(os.fsencode(value))
+    for binding in request.bindings:
+        shutil.copytree(binding, places.platform.host / "bindings" / binding.resolve().name)
+
+
+def _machine(
+    request: Request, caller: Mapping[str, str], places: _Places, owner: Owner, stack: contextlib.ExitStack
+) -> Machine:
+    own = (places.layers, places.app, places.platform, places.plans)
+    if os.geteuid() == 0:
+        work = places.plans.host.parent.parent
+        give_tree(places.plans.host.parent, owner)
+        work.chmod(0o711)
+    if not request.container:
+        return this_machine(caller, owner, request.umask)
+    read_only = [*places.buildpacks.values(), *([places.build_config] if places.build_config else [])]
+    return stack.enter_context(
+        container_machine(request.container, own, read_only, request.volumes, owner, request.umask)
+    )
+
