@@ -88,17 +88,21 @@ def write_package(target: Path, packed: Layer, document: Mapping[str, Any], arch
 
 
 def _config(packed: Layer, document: Mapping[str, Any], architecture: str) -> dict[str, Any]:
-    labels = {
-        "io.buildpacks.buildpack.layers": _label(_layers_label(packed, document)),
-        "io.buildpacks.buildpackage.metadata": _label(_metadata_label(document["buildpack"])),
-    }
     return {
         "architecture": architecture,
         "created": _CREATED,
         "history": [{"created": _CREATED}],
         "os": "linux",
         "rootfs": {"type": "layers", "diff_ids": [packed.diff_id]},
-        "config": {"Labels": labels},
+        "config": {"Labels": labels(packed, document)},
+    }
+
+
+def labels(packed: Layer, document: Mapping[str, Any]) -> dict[str, str]:
+    """The two labels that make an image a buildpackage: distribution specification, "Buildpackage"."""
+    return {
+        "io.buildpacks.buildpack.layers": _label(_layers_label(packed, document)),
+        "io.buildpacks.buildpackage.metadata": _label(_metadata_label(document["buildpack"])),
     }
 
 
