@@ -6,9 +6,11 @@ add it to `SETTINGS` and to `Configuration`, and give it an entry in `docs/confi
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
@@ -18,7 +20,6 @@ from uv_buildpack.errors import Collector, Problem, ProjectEnvironmentOutside, S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
 _BOOLEANS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 TABLE = "[tool.uv-buildpack]"
@@ -63,11 +64,13 @@ def read_configuration(environment: Mapping[str, str], table: Mapping[str, Any],
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
     for setting in SETTINGS:
-        for origin, raw in _candidates(setting, environment, table):
+        candidates = _candidates(setting, environment, table)
+        # A field may be set by two variables (ours and uv's own): the first in `SETTINGS` wins.
+        if candidates and setting.field not in values:
+            origin, raw = candidates[0]
             with collector.collecting():
                 values[setting.field] = _parsed(setting, origin, raw)
                 origins[setting.field] = origin
-            break
     with collector.collecting():
         _adopt_project_environment(environment, app_dir, values, origins)
     collector.problems.extend(_unknown_keys(table))
@@ -115,24 +118,20 @@ def _adopt_project_environment(
 ) -> None:
     """Take uv's own variable as `BP_UV_ENVIRONMENT_LINK` when it names a path inside the app directory."""
     wanted = environment.get("UV_PROJECT_ENVIRONMENT", "")
-    if not wanted or "environment_link" in values:
+    if not wanted:
         return
     try:
-        values["environment_link"] = _path_below(app_dir, wanted)
+        link = _path_below(app_dir, wanted)
     except ValueError:
         raise ProjectEnvironmentOutside(wanted) from None
-    origins["environment_link"] = "UV_PROJECT_ENVIRONMENT"
+    if "environment_link" not in values:
+        values["environment_link"] = link
+        origins["environment_link"] = "UV_PROJECT_ENVIRONMENT"
 
 
 def _path_below(app_dir: Path, text: str) -> str:
     # Compared without resolving links: the path need not exist, and may be the link that an earlier build made.
-    parts: list[str] = []
-    for part in (app_dir / text).parts:
-        if part == "..":
-            parts.pop()
-        else:
-            parts.append(part)
-    relative = type(app_dir)(*parts).relative_to(app_dir)
+    relative = Path(os.path.normpath(app_dir / text)).relative_to(app_dir)
     if not relative.parts:
         raise ValueError
     return relative.as_posix()
