@@ -1,0 +1,258 @@
+"""Settings: where they come from, what they may be, and what is said about the others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from uv_buildpack.configuration import (
+    PROJECT_DIR,
+    SETTINGS,
+    Configuration,
+    announce,
+    read_configuration,
+    warn_of_ignored_variables,
+)
+from uv_buildpack.errors import Problems, ProjectEnvironmentOutside, SettingInvalid, UnknownKey
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+APP_DIR = Path("/workspace")
+
+
+def read(environment: Mapping[str, str] | None = None, table: Mapping[str, Any] | None = None) -> Configuration:
+    return read_configuration(environment or {}, table or {}, APP_DIR)
+
+
+def problems(environment: Mapping[str, str] | None = None, table: Mapping[str, Any] | None = None) -> list[Exception]:
+    with pytest.raises(Problems) as raised:
+        read(environment, table)
+    return list(raised.value.problems)
+
+
+# field, variable, its text, the value of it; key, its value in the file, the value of it
+CASES: list[tuple[str, str | None, str, object, str | None, object, object]] = [
+    ("packages", "BP_UV_PACKAGE", "api, Web_App", ("api", "web-app"), "package", "worker", ("worker",)),
+    ("groups", "BP_UV_GROUPS", "docs,,docs", ("docs",), "groups", ["test", "lint"], ("test", "lint")),
+    ("extras", "BP_UV_EXTRAS", "*", ("*",), "extras", ["Big_One"], ("big-one",)),
+    ("no_editable", "BP_UV_NO_EDITABLE", "yes", True, "no-editable", True, True),
+    ("environment_link", "BP_UV_ENVIRONMENT_LINK", " .venv ", ".venv", "environment-link", "a/venv", "a/venv"),
+    ("uv_version", "BP_UV_VERSION", ">=0.12,<0.14", ">=0.12,<0.14", None, None, None),
+    ("python_version", "BP_PYTHON_VERSION", "3.13", "3.13", None, None, None),
+    ("python_mirror", "BP_PYTHON_MIRROR", "file:///mirror", "file:///mirror", None, None, None),
+    ("python_catalogue", "BP_PYTHON_CATALOGUE", "builds.json", "builds.json", None, None, None),
+    ("log_format", "BP_LOG_FORMAT", "JSON", "json", None, None, None),
+    ("log_level", "BP_LOG_LEVEL", "debug", "debug", None, None, None),
+    ("processes", None, "", None, "processes", {"web": "serve"}, {"web": "serve"}),
+    ("default_process", None, "", None, "default-process", "worker", "worker"),
+]
+NAMES = [case[0] for case in CASES]
+
+
+def test_each_setting_has_a_case() -> None:
+    assert {setting.field for setting in SETTINGS} == set(NAMES)
+
+
+@pytest.mark.parametrize("case", CASES, ids=NAMES)
+def test_a_setting_has_a_default_that_needs_no_origin(case: tuple[Any, ...]) -> None:
+    configuration = read()
+    assert getattr(configuration, case[0]) == getattr(Configuration(), case[0])
+    assert configuration.origins == {}
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case[1]], ids=[case[0] for case in CASES if case[1]])
+def test_a_setting_is_read_from_its_variable(case: tuple[Any, ...]) -> None:
+    field, variable, text, value = case[:4]
+    configuration = read({variable: text})
+    assert getattr(configuration, field) == value
+    assert configuration.origins == {field: variable}
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case[4]], ids=[case[0] for case in CASES if case[4]])
+def test_a_setting_is_read_from_its_key(case: tuple[Any, ...]) -> None:
+    field, _, _, _, key, raw, value = case
+    configuration = read({}, {key: raw})
+    assert getattr(configuration, field) == value
+    assert configuration.origins == {field: f"{key} in [tool.uv-buildpack]"}
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case[1] and case[4]], ids=lambda case: case[0])
+def test_the_environment_beats_the_file(case: tuple[Any, ...]) -> None:
+    field, variable, text, value, key, raw, _ = case
+    configuration = read({variable: text}, {key: raw})
+    assert getattr(configuration, field) == value
+    assert configuration.origins[field] == variable
+
+
+def test_an_empty_variable_is_not_set() -> None:
+    assert read({"BP_UV_GROUPS": " "}, {"groups": ["docs"]}).groups == ("docs",)
+
+
+def test_an_empty_list_is_no_names() -> None:
+    assert read({}, {"groups": []}).groups == ()
+
+
+def test_uvs_own_variable_for_a_mirror_is_read() -> None:
+    configuration = read({"UV_PYTHON_INSTALL_MIRROR": "https://mirror.example"})
+    assert configuration.python_mirror == "https://mirror.example"
+    assert configuration.origins == {"python_mirror": "UV_PYTHON_INSTALL_MIRROR"}
+
+
+def test_the_buildpacks_variable_for_a_mirror_beats_uvs() -> None:
+    configuration = read({"UV_PYTHON_INSTALL_MIRROR": "https://b.example", "BP_PYTHON_MIRROR": "https://a.example"})
+    assert configuration.python_mirror == "https://a.example"
+    assert configuration.origins == {"python_mirror": "BP_PYTHON_MIRROR"}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [(text, text in {"true", "1", "yes", "on"}) for text in ("true", "1", "yes", "on", "false", "0", "no", "off")],
+)
+def test_a_boolean_has_eight_spellings(text: str, value: bool) -> None:  # noqa: FBT001 (a parametrized value)
+    assert read({"BP_UV_NO_EDITABLE": text}).no_editable is value
+    assert read({"BP_UV_NO_EDITABLE": text.upper()}).no_editable is value
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "accepted"),
+    [
+        ("BP_UV_NO_EDITABLE", "ja", "one of true, false, 1, 0, yes, no, on, off"),
+        ("BP_UV_GROUPS", "a,b c", "names, separated by commas; 'b c' is not a name"),
+        ("BP_UV_ENVIRONMENT_LINK", "/venv", "a path inside the app directory, such as .venv"),
+        ("BP_UV_ENVIRONMENT_LINK", "../venv", "a path inside the app directory, such as .venv"),
+        ("BP_UV_ENVIRONMENT_LINK", ".", "a path inside the app directory, such as .venv"),
+        ("BP_LOG_FORMAT", "xml", "one of text, json"),
+        ("BP_LOG_LEVEL", "trace", "one of info, debug"),
+    ],
+)
+def test_a_variable_that_cannot_be_what_it_is_is_an_error(variable: str, text: str, accepted: str) -> None:
+    (problem,) = problems({variable: text})
+    assert isinstance(problem, SettingInvalid)
+    assert problem.what == f"{variable} cannot be {text!r}."
+    assert problem.advice == (f"It takes {accepted}.",)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "accepted"),
+    [
+        ("no-editable", 1, "one of true, false, 1, 0, yes, no, on, off"),
+        ("groups", [1], "names, separated by commas (an array of strings in pyproject.toml)"),
+        ("groups", {}, "names, separated by commas (an array of strings in pyproject.toml)"),
+        ("processes", "web", "a table of process types and commands"),
+        ("default-process", "", "a text that is not empty"),
+        ("environment-link", 1, "a text that is not empty"),
+    ],
+)
+def test_a_key_that_cannot_be_what_it_is_is_an_error(key: str, value: object, accepted: str) -> None:
+    (problem,) = problems({}, {key: value})
+    assert isinstance(problem, SettingInvalid)
+    assert problem.what == f"{key} in [tool.uv-buildpack] cannot be {value!r}."
+    assert problem.advice == (f"It takes {accepted}.",)
+
+
+def test_an_unknown_key_is_an_error_with_the_nearest_name() -> None:
+    (problem,) = problems({}, {"group": ["docs"]})
+    assert isinstance(problem, UnknownKey)
+    assert problem.what == "'group' is not a key of [tool.uv-buildpack]."
+    assert problem.advice[0] == "Did you mean groups?"
+
+
+def test_an_unknown_key_without_a_near_name_has_no_proposal() -> None:
+    (problem,) = problems({}, {"zzz": 1})
+    assert isinstance(problem, UnknownKey)
+    assert problem.advice == ("Remove or correct the key in pyproject.toml.",)
+
+
+def test_all_problems_are_said_at_once() -> None:
+    found = problems(
+        {"BP_UV_NO_EDITABLE": "ja", "BP_LOG_LEVEL": "x", "UV_PROJECT_ENVIRONMENT": "/opt/venv"}, {"nonsense": 1}
+    )
+    assert [type(problem) for problem in found] == [
+        SettingInvalid,
+        SettingInvalid,
+        ProjectEnvironmentOutside,
+        UnknownKey,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "link"),
+    [
+        (".venv", ".venv"),
+        ("/workspace/.venv", ".venv"),
+        ("a/../b/venv", "b/venv"),
+        ("/workspace/a/../venv", "venv"),
+        ("../workspace/.venv", ".venv"),
+    ],
+)
+def test_uvs_project_environment_inside_the_app_becomes_the_link(wanted: str, link: str) -> None:
+    configuration = read({"UV_PROJECT_ENVIRONMENT": wanted})
+    assert configuration.environment_link == link
+    assert configuration.origins == {"environment_link": "UV_PROJECT_ENVIRONMENT"}
+
+
+@pytest.mark.parametrize("wanted", ["/opt/venv", "..", "../venv", ".", "/workspace", "../../../../venv", "/"])
+def test_uvs_project_environment_elsewhere_is_an_error(wanted: str) -> None:
+    (problem,) = problems({"UV_PROJECT_ENVIRONMENT": wanted})
+    assert isinstance(problem, ProjectEnvironmentOutside)
+    assert problem.what == f"UV_PROJECT_ENVIRONMENT={wanted} is outside the app directory."
+
+
+def test_uvs_project_environment_elsewhere_is_an_error_beside_a_link_as_well() -> None:
+    (problem,) = problems({"UV_PROJECT_ENVIRONMENT": "/opt/venv", "BP_UV_ENVIRONMENT_LINK": ".venv"})
+    assert isinstance(problem, ProjectEnvironmentOutside)
+
+
+def test_the_buildpacks_variable_for_the_link_beats_uvs() -> None:
+    configuration = read({"UV_PROJECT_ENVIRONMENT": "a", "BP_UV_ENVIRONMENT_LINK": "b"})
+    assert configuration.environment_link == "b"
+    assert configuration.origins == {"environment_link": "BP_UV_ENVIRONMENT_LINK"}
+
+
+def warnings(environment: Mapping[str, str]) -> list[tuple[str, list[str]]]:
+    with capture_logs() as events:
+        warn_of_ignored_variables(environment)
+    assert all(event["kind"] == "warning" for event in events)
+    return [(event["event"], event["advice"]) for event in events]
+
+
+@pytest.mark.parametrize(
+    ("variable", "nearest"),
+    [
+        ("BP_UV_GROUP", ["Did you mean BP_UV_GROUPS?"]),
+        ("BP_PYTHON_VERSIONS", ["Did you mean BP_PYTHON_VERSION?"]),
+        ("BP_LOG_LEVLE", ["Did you mean BP_LOG_LEVEL?"]),
+        ("BP_UV_PROJECTDIR", ["Did you mean BP_UV_PROJECT_DIR?"]),
+        ("BP_UV_QQQQQQQQQQQQQQQQQQQQ", []),
+    ],
+)
+def test_an_unknown_variable_is_a_warning_with_the_nearest_name(variable: str, nearest: list[str]) -> None:
+    assert warnings({variable: "1"}) == [
+        (f"{variable} is not a variable of this buildpack and has no effect.", nearest)
+    ]
+
+
+def test_known_variables_and_those_of_others_are_no_warnings() -> None:
+    known = {setting.variable: "1" for setting in SETTINGS if setting.variable} | {PROJECT_DIR: "."}
+    assert warnings({**known, "BP_MAVEN_VERSION": "3", "PATH": "/bin"}) == []
+
+
+def test_a_variable_that_chooses_what_uv_installs_is_a_warning_that_names_ours() -> None:
+    assert warnings({"UV_DEV": "1", "UV_PYTHON": "3.9"}) == [
+        ("UV_DEV has no effect on the build.", ["Use BP_UV_GROUPS=dev to install the group."]),
+        ("UV_PYTHON has no effect on the build.", ["Use BP_PYTHON_VERSION."]),
+    ]
+
+
+def test_what_differs_from_the_defaults_is_announced_with_its_origin() -> None:
+    with capture_logs() as events:
+        announce(read({"BP_UV_GROUPS": "docs,test"}, {"no-editable": True, "processes": {"web": "serve"}}))
+    assert [event["event"] for event in events] == [
+        "groups: docs, test (BP_UV_GROUPS)",
+        "no editable: True (no-editable in [tool.uv-buildpack])",
+        "processes: web (processes in [tool.uv-buildpack])",
+    ]
