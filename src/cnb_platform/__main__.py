@@ -6,4 +6,4 @@ import sys
 from cnb_platform.cli import main
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:], os.environ))
+    sys.exit(main(sys.argv[1:], dict(os.environ)))

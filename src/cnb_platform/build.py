@@ -12,7 +12,6 @@ from cnb import toml
 from cnb_platform import environment
 from cnb_platform.buildpack import Buildpack
 from cnb_platform.command import Command
-from cnb_platform.console import Log
 from cnb_platform.errors import BuildpackFailed, ContractBroken
 from cnb_platform.launch_toml import Launch, combine, read_launch
 from cnb_platform.layers import Layer, check_reserved, check_sboms, load, read_layers, set_aside
@@ -39,14 +38,14 @@ class Result:
     launch: Launch
 
 
-def build(session: Session, resolved: Resolved, log: Log) -> Result:
+def build(session: Session, resolved: Resolved) -> Result:
     """Run the group. Raises BuildpackFailed (51) and ContractBroken (52)."""
     inherited = dict(session.machine.variables)
     entries = resolved.entries
     built = []
     for buildpack in resolved.group:
         mine = tuple(entry for entry in entries if buildpack.id in entry.providers)
-        left = _build_one(session, buildpack, mine, inherited, log)
+        left = _build_one(session, buildpack, mine, inherited)
         entries = _still_open(entries, mine, _unmet(session, buildpack, mine))
         for layer in left.layers:
             if layer.build:
@@ -54,13 +53,11 @@ def build(session: Session, resolved: Resolved, log: Log) -> Result:
         built.append(left)
     launch = combine(left.launch for left in built)
     for warning in launch.warnings:
-        log.warning(warning)
+        session.log.notice(warning)
     return Result(tuple(built), launch)
 
 
-def _build_one(
-    session: Session, buildpack: Buildpack, entries: Sequence[Entry], inherited: Mapping[str, str], log: Log
-) -> Built:
+def _build_one(session: Session, buildpack: Buildpack, entries: Sequence[Entry], inherited: Mapping[str, str]) -> Built:
     layers_dir = session.layers_of(buildpack)
     make_layers_directory(session, layers_dir.host)
     document = {"entries": [require.document() for entry in entries for require in entry.requires]}
@@ -72,7 +69,7 @@ def _build_one(
     program = f"{session.buildpack_place(buildpack).inside}/bin/build"
     argv = (program, layers_dir.inside, session.platform.inside, plan.inside)
     try:
-        code = session.machine.run(Command(argv=argv, cwd=session.app.inside, environment=variables), log.raw)
+        code = session.machine.run(Command(argv=argv, cwd=session.app.inside, environment=variables), session.log.raw)
     except OSError as error:
         problem = f"bin/build cannot be started: {error}"
         raise ContractBroken(buildpack=buildpack.key, section="Buildpack Interface", problem=problem) from error
@@ -83,7 +80,7 @@ def _build_one(
 
 
 def make_layers_directory(session: Session, path: Path) -> None:
-    """`CNB_LAYERS_DIR`, with the mode that the platform's umask leaves: the buildpack has to mend that (contract, §11.2)."""
+    """`CNB_LAYERS_DIR`, with the mode that the umask leaves: mending that is up to the buildpack (contract, §11.2)."""
     if not path.is_dir():
         path.mkdir(parents=True)
         session.machine.give(path)

@@ -119,10 +119,11 @@ def _from_document(directory: Path, document: Mapping[str, Any]) -> Buildpack:
         raise ContractBroken(buildpack=str(directory), section=_SECTION, problem=problem) from error
 
 
-def _exec_env(directory: Path, value: Any) -> Iterable[str]:
+def _exec_env(directory: Path, value: Iterable[object]) -> Iterable[str]:
     """The array of strings that lifecycle 0.21 reads; the spec's tables abort its detect phase."""
-    if all(isinstance(name, str) for name in value):
-        return list(value)
+    names = [name for name in value if isinstance(name, str)]
+    if names == list(value):
+        return names
     problem = "buildpack.exec-env is read as an array of strings by the lifecycle; tables abort detection"
     raise ContractBroken(buildpack=str(directory), section=_SECTION, problem=problem)
 
@@ -202,8 +203,8 @@ class Member:
 def flat_groups(order: Sequence[Group], shelf: Shelf) -> Iterator[tuple[Member, ...]]:
     """Every group to try, composites replaced by their own groups, in the order of the detector's search.
 
-    Buildpack spec, "Phase #1: Detection", order resolution: an optional composite is tried in each of its orders and then left out;
-    of a buildpack named twice the first counts.
+    Buildpack spec, "Phase #1: Detection", order resolution: an optional composite is tried in each of its groups and
+    then left out; of a buildpack named twice the first counts.
     """
     for group in order:
         yield from _flatten((), group, shelf)

@@ -44,7 +44,7 @@ class Cache:
         except FileNotFoundError:
             return Records()
         except (OSError, ValueError) as error:
-            log.warning(f"the cache's metadata cannot be read, so nothing is taken from it: {error}")
+            log.notice(f"the cache's metadata cannot be read, so nothing is taken from it: {error}")
             return Records()
 
     def restore(self, sha: str, target: Target) -> None:

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from cnb_platform import tar
 from cnb_platform.build import Built, Result
 from cnb_platform.cache import Cache
-from cnb_platform.console import Log
 from cnb_platform.layer_archives import buildpack_layer, declared, has_sboms, layer_name, sbom_layer
 from cnb_platform.layers import Layer
 from cnb_platform.metadata import BuildpackRecord, LayerRecord
@@ -13,7 +12,7 @@ from cnb_platform.restore import Previous
 from cnb_platform.session import Session
 
 
-def stage_layers(session: Session, result: Result, previous: Previous, cache: Cache | None, log: Log) -> dict[str, str]:
+def stage_layers(session: Session, result: Result, previous: Previous, cache: Cache | None) -> dict[str, str]:
     """Store the `cache = true` layers in the staging area; returns their diffIDs by layer name."""
     if cache is None:
         return {}
@@ -24,12 +23,12 @@ def stage_layers(session: Session, result: Result, previous: Previous, cache: Ca
         if layer.cache and layer.has_contents:
             staged[name] = _stage(session, previous, cache, built, layer)
         elif layer.cache and not layer.launch:
-            log.warning(f"layer '{name}' is cache=true but has no contents: it is dropped from the cache")
+            session.log.notice(f"layer '{name}' is cache=true but has no contents: it is dropped from the cache")
     return staged
 
 
 def _stage(session: Session, previous: Previous, cache: Cache, built: Built, layer: Layer) -> str:
-    """Link the layer when it is what was restored, else write it; a layer that came back is hashed before it is written."""
+    """Link the layer when it is what was restored, which hashing tells, else write it."""
     record = previous.cached.layers(built.buildpack.id).get(layer.name)
     if record is not None and record.sha in cache.verified:
         sha = tar.diff_id(tar.stream(buildpack_layer(session, built, layer)))

@@ -19,12 +19,13 @@ from cnb_platform.tar import Owner
 
 def main(argv: Sequence[str], environment: Mapping[str, str]) -> int:
     """Run a command; returns the exit code (the lifecycle's for the phase that failed)."""
-    arguments = _parser().parse_args(argv)
+    options, words = _split(argv)
+    arguments = _parser().parse_args(options)
     try:
         if arguments.command == "build":
             return _build(arguments, environment)
         if arguments.command == "launch":
-            return _launch(arguments, environment)
+            return _launch(arguments, words, environment)
         document = inspection.inspect(arguments.image)
     except PlatformError as error:
         write_error(str(error))
@@ -33,16 +34,25 @@ def main(argv: Sequence[str], environment: Mapping[str, str]) -> int:
     return 0
 
 
+def _split(argv: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """The platform's own words, and those after `--`."""
+    end = argv.index("--") if "--" in argv else len(argv)
+    return argv[:end], argv[end + 1 :]
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="cnb-platform", description="An embedded Cloud Native Buildpacks platform.")
     commands = parser.add_subparsers(dest="command", required=True)
     _add_build(commands.add_parser("build", help="build an app into an OCI image layout"))
-    launcher = commands.add_parser("launch", help="run a process of an image, or of a layers directory, on this machine")
-    launcher.add_argument("image", type=Path, help="an OCI image layout, or a layers directory with config/metadata.toml")
+    launcher = commands.add_parser(
+        "launch", help="run a process of an image, or of a layers directory, on this machine; its arguments follow --"
+    )
+    launcher.add_argument(
+        "image", type=Path, help="an OCI image layout, or a layers directory with config/metadata.toml"
+    )
     launcher.add_argument("--process", default="", help="process type (default: the image's)")
     launcher.add_argument("--app-dir", type=Path, help="the app directory that belongs to a layers directory")
     launcher.add_argument("--env", action="append", default=[], metavar="K[=V]", help="a variable of the container")
-    launcher.add_argument("arguments", nargs="*", help="arguments of the process, after --")
     inspector = commands.add_parser("inspect", help="show layers, processes and labels of an image")
     inspector.add_argument("image", type=Path, help="an OCI image layout")
     inspector.add_argument("--json", action="store_true", help="as JSON")
@@ -133,11 +143,11 @@ def table(result: BuildResult) -> str:
     return "\n".join(lines)
 
 
-def _launch(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
+def _launch(arguments: argparse.Namespace, words: Sequence[str], environment: Mapping[str, str]) -> int:
     request = LaunchRequest(
         image=arguments.image,
         process=arguments.process,
-        arguments=tuple(arguments.arguments),
+        arguments=tuple(words),
         env=_pairs(arguments.env, environment),
         app_dir=arguments.app_dir,
     )

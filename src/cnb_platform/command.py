@@ -39,7 +39,7 @@ def start(
     return _popen(command, umask, account, stdin, stdout, subprocess.STDOUT if stdout is not INHERIT else INHERIT)
 
 
-def _popen(  # noqa: PLR0913 - the three streams are what differs
+def _popen(  # noqa: PLR0913, PLR0917 - the three streams are what differs
     command: Command, umask: int, account: Owner | None, stdin: int | None, stdout: int | None, stderr: int | None
 ) -> Running:
     return subprocess.Popen(

@@ -30,7 +30,7 @@ class Log:
         """Announce a phase, in the form of pack and the lifecycle."""
         self.line(f"===> {name.upper()}")
 
-    def warning(self, text: str) -> None:
+    def notice(self, text: str) -> None:
         """Print a line that a user should act on."""
         self.line(f"Warning: {text}")
 

@@ -4,7 +4,7 @@ import contextlib
 import json
 import os
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +39,7 @@ class Container:
 
     def run(self, command: Command, sink: Sink) -> int:
         """Run a program in the container; a program that is missing ends with docker's 126 or 127."""
-        pairs = [f"{name}={value}" for name, value in command.environment.items()]
+        pairs = [f"{name}={value}" for name, value in (command.environment or {}).items()]
         argv = ("docker", "exec", "--user", _user(self.user), "--workdir", command.cwd, self.name)
         wrapped = ("/bin/sh", "-c", _WRAPPER, "sh", f"{self.umask:04o}", *pairs, *command.argv)
         with start(Command(argv=(*argv, *wrapped), cwd="/", environment=None)) as process:
@@ -64,34 +64,39 @@ def image_owner(image: str) -> Owner:
     return Owner(uid, int(variables.get("CNB_GROUP_ID", uid)))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """How to start a container: the build's own directories, those it may only read, the user's volumes."""
+
+    image: str
+    own: tuple[Place, ...]
+    read_only: tuple[Place, ...]
+    volumes: tuple[str, ...]
+    owner: Owner
+    umask: int
+
+
 @contextlib.contextmanager
-def container_machine(
-    image: str,
-    own: Sequence[Place],
-    read_only: Sequence[Place],
-    volumes: Sequence[str],
-    owner: Owner,
-    umask: int,
-) -> Iterator[Container]:
+def container_machine(how: Start) -> Iterator[Container]:
     """A container with the build's directories mounted, gone afterwards. Raises UnusableArgument if it does not start.
 
     Started by root, programs run as the build user; else as this process's user, to whom the mounted files belong.
     """
-    user = owner if os.geteuid() == 0 else Owner(os.getuid(), os.getgid())
+    user = how.owner if os.geteuid() == 0 else Owner(os.getuid(), os.getgid())
     name = f"cnb-platform-{secrets.token_hex(6)}"
     argv = (
         "docker", "run", "--rm", "--interactive", "--name", name, "--network", "host", "--user", _user(user),
-        "--security-opt", "no-new-privileges", *_mounts(own, read_only, volumes),
-        "--entrypoint", "/bin/sh", image, "-c", _INIT,
+        "--security-opt", "no-new-privileges", *_mounts(how),
+        "--entrypoint", "/bin/sh", how.image, "-c", _INIT,
     )  # fmt: skip
     with start(Command(argv=argv, cwd="/", environment=None), stdin=PIPE) as process:
         try:
-            variables, os_release = _greeting(process, image)
+            variables, os_release = _greeting(process, how.image)
             yield Container(
                 name=name,
                 user=user,
-                owner=owner,
-                umask=umask,
+                owner=how.owner,
+                umask=how.umask,
                 variables=allowed(variables),
                 os_release=os_release,
             )
@@ -101,10 +106,10 @@ def container_machine(
             process.wait()
 
 
-def _mounts(own: Sequence[Place], read_only: Sequence[Place], volumes: Sequence[str]) -> list[str]:
-    shared = [f"{place.host}:{place.inside}" for place in own]
-    fixed = [f"{place.host}:{place.inside}:ro" for place in read_only]
-    return [part for mount in (*shared, *fixed, *volumes) for part in ("--volume", mount)]
+def _mounts(how: Start) -> list[str]:
+    shared = [f"{place.host}:{place.inside}" for place in how.own]
+    fixed = [f"{place.host}:{place.inside}:ro" for place in how.read_only]
+    return [part for mount in (*shared, *fixed, *how.volumes) for part in ("--volume", mount)]
 
 
 def _greeting(process: Running, image: str) -> tuple[dict[str, str], dict[str, str]]:

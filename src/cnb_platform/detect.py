@@ -89,7 +89,7 @@ def _not_toml(buildpack: Buildpack, error: Exception) -> str:
     return str(ContractBroken(buildpack=buildpack.key, section="Build Plan (TOML)", problem=str(error)))
 
 
-def detect(session: Session, order: Sequence[Group], shelf: Shelf, log: Log) -> Resolved:
+def detect(session: Session, order: Sequence[Group], shelf: Shelf) -> Resolved:
     """Try the groups of the order until one passes and its plan resolves.
 
     Raises DetectionFailed (20), DetectionErrored (21) after printing what every buildpack printed.
@@ -103,10 +103,10 @@ def detect(session: Session, order: Sequence[Group], shelf: Shelf, log: Log) -> 
             continue
         resolved = resolve(passed)
         if isinstance(resolved, Resolved):
-            _announce(detector, members, resolved, log)
+            _announce(detector, members, resolved, session.log)
             return resolved
         reasons.append(resolved.reason)
-    raise _failure(detector, reasons, log)
+    raise _failure(detector, reasons, session.log)
 
 
 def _announce(detector: _Detector, members: Sequence[Member], resolved: Resolved, log: Log) -> None:

@@ -1,6 +1,6 @@
 """The layers and the app directory of a build or a launch: claimed, locked, cleaned.
 
-Their paths are in the bytes of what is built, so the platforms' own (`/layers`, `/workspace`) are taken where they can be.
+Their paths are in the bytes of what is built: the customary ones (`/layers`, `/workspace`) are taken where they can be.
 """
 
 import contextlib

@@ -5,6 +5,7 @@ import json
 import tarfile
 import tempfile
 from pathlib import Path
+from typing import IO
 
 from cnb_platform.command import ask
 from cnb_platform.errors import ExportFailed
@@ -51,7 +52,7 @@ def _send(image: Image, tag: str, without: int) -> str:
     return answer.errors.decode(errors="replace").strip() or "no reason given" if answer.code else ""
 
 
-def _archive(image: Image, tag: str, without: int, target: "tempfile._TemporaryFileWrapper[bytes]") -> None:
+def _archive(image: Image, tag: str, without: int, target: IO[bytes]) -> None:
     config = json.dumps(image.config, ensure_ascii=False, separators=(",", ":")).encode()
     manifest = [{"Config": "config.json", "RepoTags": [tag], "Layers": [_member(blob) for blob in image.layers]}]
     with tarfile.open(fileobj=target, mode="w") as archive:

@@ -31,15 +31,15 @@ def build_image(request: Request, caller: Mapping[str, str], log: Log) -> BuildR
     cache = Cache(request.cache) if request.cache else None
     with stage(request, caller, log) as staged:
         with clock.phase("detect", "DETECTING", log):
-            resolved = detect(staged.session, staged.order, staged.shelf, log)
+            resolved = detect(staged.session, staged.order, staged.shelf)
         with clock.phase("restore", "RESTORING", log):
-            previous = _restore(request, staged, resolved, cache, log)
+            previous = _restore(request, staged, resolved, cache)
         with clock.phase("build", "BUILDING", log):
-            result = build(staged.session, resolved, log)
+            result = build(staged.session, resolved)
         with clock.phase("export", "EXPORTING", log):
-            exported = _export(request, staged, result, previous, cache, log)
+            exported = _export(request, staged, result, previous, cache)
     log.line("  ".join(f"{name} {seconds:.2f} s" for name, seconds in clock.durations.items()))
-    return _result(request, result, exported, clock.durations, log)
+    return _result(request.image, result, exported, clock.durations, log)
 
 
 @dataclass(slots=True)
@@ -56,30 +56,33 @@ class _Clock:
 
 def _check(request: Request) -> None:
     if request.platform_api not in PLATFORM_APIS:
-        raise UnsupportedPlatformApi(f"Platform API {request.platform_api} is not known; {', '.join(PLATFORM_APIS)} are")
+        raise UnsupportedPlatformApi(
+            f"Platform API {request.platform_api} is not known; {', '.join(PLATFORM_APIS)} are"
+        )
     if not request.app.is_dir():
         raise UnusableArgument(f"the app directory {request.app} does not exist")
     if request.volumes and not request.container:
         raise UnusableArgument("--volume needs --container: without it buildpacks see this machine's files as they are")
 
 
-def _restore(request: Request, staged: Staged, resolved: Resolved, cache: Cache | None, log: Log) -> Previous:
-    previous = analyze(staged.previous_image, cache, log)
-    log.line(describe(previous))
+def _restore(request: Request, staged: Staged, resolved: Resolved, cache: Cache | None) -> Previous:
+    previous = analyze(staged.previous_image, cache, staged.session.log)
+    staged.session.log.line(describe(previous))
     if request.clear_cache:
         for buildpack in resolved.group:
             restore_store(staged.session, buildpack, previous)
     else:
-        restore(staged.session, resolved.group, previous, cache, log)
+        restore(staged.session, resolved.group, previous, cache)
     return previous
 
 
-def _export(
-    request: Request, staged: Staged, result: Result, previous: Previous, cache: Cache | None, log: Log
-) -> Exported:
+def _export(request: Request, staged: Staged, result: Result, previous: Previous, cache: Cache | None) -> Exported:
+    log = staged.session.log
     without_shell = request.launcher is None and lacks_shell(staged.run_image, staged.previous_image)
     if without_shell:
-        log.warning("the run image has no /bin/sh, which the launcher stand-in needs: containers of this image will not start")
+        log.notice(
+            "the run image has no /bin/sh, which the launcher stand-in needs: containers of this image will not start"
+        )
     destination = Destination(
         layout=request.image,
         run_image=staged.run_image,
@@ -88,7 +91,7 @@ def _export(
         launcher=request.launcher,
         annotations={NO_SHELL: "true"} if without_shell else {},
     )
-    exported = export(staged.session, result, previous, destination, cache, log)
+    exported = export(staged.session, result, previous, destination, cache)
     if cache is not None:
         cache_export.commit(staged.session, result, exported.staged, cache)
     log.line(f"Image {request.image}: {exported.image.digest}")
@@ -98,9 +101,7 @@ def _export(
     return exported
 
 
-def _result(
-    request: Request, result: Result, exported: Exported, durations: Mapping[str, float], log: Log
-) -> BuildResult:
+def _result(image: Path, result: Result, exported: Exported, durations: Mapping[str, float], log: Log) -> BuildResult:
     rows = tuple(
         LayerRow(
             name=row.name,
@@ -113,7 +114,7 @@ def _result(
         for row in exported.rows
     )
     return BuildResult(
-        image=str(request.image),
+        image=str(image),
         digest=exported.image.digest,
         layers=rows,
         processes=result.launch.processes,

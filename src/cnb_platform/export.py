@@ -81,17 +81,17 @@ class _Source:
 
 
 def export(
-    session: Session, result: Result, previous: Previous, destination: Destination, cache: Cache | None, log: Log
+    session: Session, result: Result, previous: Previous, destination: Destination, cache: Cache | None
 ) -> Exported:
     """Write the image. Raises ExportFailed (62); until the last rename the layout's image is the previous one."""
     layout = destination.layout
     oci.prepare(layout)
     known = {blob.diff_id: blob for blob in previous.image.layers} if previous.image else {}
     source = _Source(destination, known, cache)
-    staged = stage_layers(session, result, previous, cache, log)
+    staged = stage_layers(session, result, previous, cache)
     jobs = [*_buildpack_jobs(session, result, previous, staged), *_platform_jobs(session, result, destination)]
     base = [Row("run image", oci.take_over(layout, blob), BASE, "") for blob in destination.run_image.layers]
-    own = _archive(jobs, source, log)
+    own = _archive(jobs, source, session.log)
     image = _image(session, result, (*base, *own), destination)
     return Exported(image=oci.write(layout, image, destination.tags), rows=(*base, *own), staged=staged)
 
@@ -110,7 +110,9 @@ def _layer(source: _Source, job: _Job) -> Row:
     if job.reuse:
         blob = source.known.get(job.reuse)
         if blob is None:
-            message = f"cannot reuse layer '{job.name}': unknown diffID {job.reuse}: the previous image does not have it"
+            message = (
+                f"cannot reuse layer '{job.name}': unknown diffID {job.reuse}: the previous image does not have it"
+            )
             raise ExportFailed(message)
         return Row(job.name, oci.take_over(layout, blob), UNTOUCHED, job.created_by)
     sha = job.staged or (tar.diff_id(tar.stream(job.entries())) if source.known else "")
@@ -121,9 +123,7 @@ def _layer(source: _Source, job: _Job) -> Row:
     return Row(job.name, oci.add_layer(layout, pieces, tar.write_gzip, media_type), ADDED, job.created_by)
 
 
-def _buildpack_jobs(
-    session: Session, result: Result, previous: Previous, staged: Mapping[str, str]
-) -> Iterator[_Job]:
+def _buildpack_jobs(session: Session, result: Result, previous: Previous, staged: Mapping[str, str]) -> Iterator[_Job]:
     for built, layer in declared(result):
         if layer.launch:
             name = layer_name(built, layer)

@@ -9,8 +9,8 @@ from typing import Any
 
 from cnb_platform import go_json
 from cnb_platform.build import Result
-from cnb_platform.layer_archives import LAUNCHER_PATH
 from cnb_platform.launch_toml import process_documents
+from cnb_platform.layer_archives import LAUNCHER_PATH
 from cnb_platform.metadata import (
     BUILD_LABEL,
     EXEC_ENV_LABEL,
@@ -59,7 +59,9 @@ def _history(created: str, created_by: str) -> dict[str, str]:
 
 def _settings(parts: Parts) -> dict[str, Any]:
     default = parts.result.launch.default_process
-    settings = {key: value for key, value in parts.run_image.settings.items() if key not in ("Cmd", "Hostname", "Image")}
+    settings = {
+        key: value for key, value in parts.run_image.settings.items() if key not in ("Cmd", "Hostname", "Image")
+    }
     return settings | {
         "Env": [f"{name}={value}" for name, value in _environment(parts).items()],
         "Entrypoint": [f"/cnb/process/{default}" if default else LAUNCHER_PATH],
@@ -97,11 +99,12 @@ def _lifecycle_metadata(parts: Parts) -> dict[str, Any]:
         "sbom": {"sha": parts.shas["sbom"]},
         "buildpacks": [record.document() for record in parts.records],
     }
-    document |= {
-        key: {"sha": parts.shas[key]} for key in ("config", "launcher", "process-types") if key in parts.shas
-    }
+    document |= {key: {"sha": parts.shas[key]} for key in ("config", "launcher", "process-types") if key in parts.shas}
     top = parts.run_image.layers[-1].diff_id if parts.run_image.layers else ""
-    return document | {"runImage": {"topLayer": top, "reference": parts.run_image.digest}, "stack": {"runImage": {"image": ""}}}
+    return document | {
+        "runImage": {"topLayer": top, "reference": parts.run_image.digest},
+        "stack": {"runImage": {"image": ""}},
+    }
 
 
 def _build_metadata(parts: Parts) -> dict[str, Any]:
@@ -114,6 +117,4 @@ def _build_metadata(parts: Parts) -> dict[str, Any]:
         "launcher": {"version": "", "source": {"git": {"repository": "", "commit": ""}}},
         "processes": process_documents(launch, parts.session.platform_minor),
     }
-    return document | (
-        {"buildpack-default-process-type": launch.default_process} if launch.default_process else {}
-    )
+    return document | ({"buildpack-default-process-type": launch.default_process} if launch.default_process else {})

@@ -44,8 +44,10 @@ def _layers(image: Image) -> list[dict[str, Any]]:
 def render(document: dict[str, Any]) -> str:
     """The document for people."""
     lines = [f"Image {document['digest']} ({document['architecture']})", "", "Layers (stored size, diffID, made by)"]
-    for layer in document["layers"]:
-        lines.append(f"  {size(layer['size']):>10}  {layer['diffID'][:19]}  {layer['created_by'] or '(run image)'}")
+    lines += [
+        f"  {size(layer['size']):>10}  {layer['diffID'][:19]}  {layer['created_by'] or '(run image)'}"
+        for layer in document["layers"]
+    ]
     lines += ["", "Processes"]
     for process in document["processes"]:
         command = process["command"] if isinstance(process["command"], list) else [process["command"]]

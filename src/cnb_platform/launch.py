@@ -56,7 +56,7 @@ class _Process:
 
 
 def launch(request: LaunchRequest) -> int:
-    """Run the process to its end with this process's output and input; returns its exit code. Raises LaunchFailed (82)."""
+    """Run the process to its end, with this process's input and output; returns its exit code. Raises LaunchFailed."""
     with running(request, INHERIT, stdin=INHERIT) as process:
         try:
             return process.wait()
@@ -85,7 +85,9 @@ def _contents(request: LaunchRequest) -> Iterator[Contents]:
     if not (request.image / "index.json").exists():
         layers = request.image.absolute()
         if not (layers / "config" / "metadata.toml").exists():
-            raise LaunchFailed(f"{request.image} is neither an OCI image layout nor a layers directory with config/metadata.toml")
+            raise LaunchFailed(
+                f"{request.image} is neither an OCI image layout nor a layers directory with config/metadata.toml"
+            )
         app = (request.app_dir or Path.cwd()).absolute()
         yield Contents(layers=layers, app=app, variables={"PATH": DEFAULT_PATH}, account=account(DEFAULT_OWNER))
         return
@@ -96,7 +98,7 @@ def _contents(request: LaunchRequest) -> Iterator[Contents]:
 
 @contextlib.contextmanager
 def unpacked(image: Image) -> Iterator[Contents]:
-    """The image's layers and app at the paths that its bytes are made for. Raises LaunchFailed where they are not free."""
+    """The image's layers and app at the paths its bytes are made for. Raises LaunchFailed where those are not free."""
     variables = image.environment
     try:
         pair = Pair(Path(variables["CNB_LAYERS_DIR"]), Path(variables["CNB_APP_DIR"]))

@@ -201,10 +201,10 @@ def _table(name: str, fields: Iterable[tuple[str, Any]]) -> str:
     return f"[[{name}]]\n{lines}"
 
 
-def _value(value: str | bool | tuple[str, ...]) -> str:
+def _value(value: object) -> str:
     if isinstance(value, tuple):
-        return f"[{', '.join(map(_quoted, value))}]"
-    return ("true" if value else "false") if isinstance(value, bool) else _quoted(value)
+        return f"[{', '.join(_quoted(str(item)) for item in value)}]"
+    return ("true" if value else "false") if isinstance(value, bool) else _quoted(str(value))
 
 
 _ESCAPES = {"\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r", '"': '\\"', "\\": "\\\\"}

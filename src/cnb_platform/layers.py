@@ -111,5 +111,7 @@ def check_sboms(directory: Path, buildpack: Buildpack) -> None:
     for _, extension, path in sbom_files(directory):
         media_type = SBOM_TYPES.get(extension)
         if media_type not in declared:
-            problem = f"{path.name}: undeclared SBOM media type {media_type or extension!r}; sbom-formats has {declared}"
+            problem = (
+                f"{path.name}: undeclared SBOM media type {media_type or extension!r}; sbom-formats has {declared}"
+            )
             raise ContractBroken(buildpack=buildpack.key, section="Software-Bill-of-Materials", problem=problem)

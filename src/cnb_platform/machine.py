@@ -84,7 +84,7 @@ def account(owner: Owner) -> Owner | None:
 
 
 def give_tree(path: Path, owner: Owner) -> None:
-    """chown a path and everything below it, without following links."""
+    """Change the owner of a path and of everything below it, without following links."""
     os.chown(path, owner.uid, owner.gid, follow_symlinks=False)
     for parent, directories, files in os.walk(path):
         for name in (*directories, *files):

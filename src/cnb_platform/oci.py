@@ -10,9 +10,10 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import IO, Any, BinaryIO, cast
 
 from cnb_platform.errors import AnalysisFailed
+from cnb_platform.go_json import Value
 from cnb_platform.tar import Writer, Written
 
 INDEX = "application/vnd.oci.image.index.v1+json"
@@ -61,7 +62,7 @@ class Blob:
     def open_tar(self) -> IO[bytes]:
         """The archive, unpacked while it is read."""
         if self.media_type.endswith("gzip"):
-            return gzip.open(self.path, "rb")
+            return cast("IO[bytes]", gzip.open(self.path, "rb"))
         return self.path.open("rb")
 
 
@@ -141,7 +142,7 @@ def _manifest(layout: Path, index: Mapping[str, Any], architecture: str) -> tupl
     return _document(layout, chosen), chosen
 
 
-def _document(layout: Path, digest: str) -> Any:
+def _document(layout: Path, digest: str) -> Value:
     content = blob_path(layout, digest).read_bytes()
     if f"sha256:{hashlib.sha256(content).hexdigest()}" != digest:
         message = f"blob {digest} has other contents than its name says"
@@ -194,7 +195,7 @@ def take_over(layout: Path, blob: Blob) -> Blob:
     return Blob(layout, blob.media_type, blob.digest, blob.size, blob.diff_id)
 
 
-def add_document(layout: Path, document: Any) -> tuple[str, int]:
+def add_document(layout: Path, document: Value) -> tuple[str, int]:
     """Store a JSON document as a blob; returns digest and size."""
     content = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
     digest = f"sha256:{hashlib.sha256(content).hexdigest()}"

@@ -81,18 +81,18 @@ def _from_image(record: LayerRecord, cached: LayerRecord | None) -> bool:
     return cached is not None if record.cache else not record.build
 
 
-def restore(session: Session, group: Iterable[Buildpack], previous: Previous, cache: Cache | None, log: Log) -> None:
+def restore(session: Session, group: Iterable[Buildpack], previous: Previous, cache: Cache | None) -> None:
     """Put back metadata, contents, SBOM files and stores; without `cache` contents cannot come back.
 
     Raises RestoreFailed (42) where an intact cached layer holds what cannot be restored.
     """
     sboms = image_sboms(previous)
-    cache_sboms = _cache_sboms(previous, cache, session)
+    cache_sboms = _cache_sboms(previous, cache)
     for buildpack in group:
         place = session.layers_of(buildpack)
         image_layers, cached_layers = previous.records.layers(buildpack.id), previous.cached.layers(buildpack.id)
         for choice in choose(image_layers, cached_layers, session.platform_minor):
-            if _restore_layer(place, buildpack, choice, cache, log):
+            if _restore_layer(place, buildpack, choice, cache, session.log):
                 source = sboms if choice.from_image else cache_sboms
                 _write_sboms(place, choice.name, source.get((buildpack.directory_name, choice.name), {}))
         restore_store(session, buildpack, previous)
@@ -136,7 +136,7 @@ def _restore_contents(layer: Place, sha: str, cache: Cache, log: Log) -> None:
         cache.restore(sha, target)
     except CorruptBlob as error:
         shutil.rmtree(layer.host, ignore_errors=True)
-        log.warning(f"the cached layer {layer.inside} is damaged ({error}): its metadata is restored, its files are not")
+        log.notice(f"the cached layer {layer.inside} is damaged ({error}): only its metadata is restored")
     except UnsafeArchive as error:
         message = f"the cached layer {layer.inside} cannot be restored: {error}"
         raise RestoreFailed(message) from error
@@ -151,7 +151,7 @@ def image_sboms(previous: Previous) -> Sboms:
         return _read_sboms(members, "launch")
 
 
-def _cache_sboms(previous: Previous, cache: Cache | None, session: Session) -> Sboms:
+def _cache_sboms(previous: Previous, cache: Cache | None) -> Sboms:
     if cache is None or not previous.cached.sbom:
         return {}
     try:
@@ -183,5 +183,7 @@ def describe(previous: Previous) -> str:
     """One line for the log about what there is to go by."""
     known = sum(len(record.layers) for record in previous.records.buildpacks.values())
     cached = sum(len(record.layers) for record in previous.cached.buildpacks.values())
-    image = "no previous image" if previous.image is None else f"previous image with {json.dumps(known)} buildpack layers"
+    image = (
+        "no previous image" if previous.image is None else f"previous image with {json.dumps(known)} buildpack layers"
+    )
     return f"{image}, {cached} cached layers"

@@ -66,7 +66,12 @@ class BuildResult:
                 for row in self.layers
             ],
             "processes": [
-                {"type": p.type, "command": list(p.command), "args": list(p.args or ()), "default": p.type == self.default_process}
+                {
+                    "type": p.type,
+                    "command": list(p.command),
+                    "args": list(p.args or ()),
+                    "default": p.type == self.default_process,
+                }
                 for p in self.processes
             ],
         }

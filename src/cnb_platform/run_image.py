@@ -1,19 +1,18 @@
 """The image that an app image stands on."""
 
-import datetime
+import datetime as dt
 import platform
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from cnb_platform import oci
+from cnb_platform import go_json, oci
 from cnb_platform.buildpack import Target
 from cnb_platform.errors import UnusableArgument
 from cnb_platform.machine import Machine
 from cnb_platform.metadata import LIFECYCLE_LABEL
 from cnb_platform.oci import Image
 from cnb_platform.tar import MTIME
-from cnb_platform import go_json
 
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 DISTRO_LABELS_SINCE = 12  # Platform API; before, the target comes from os-release alone
@@ -29,7 +28,9 @@ def this_architecture() -> str:
 
 def empty_image() -> Image:
     """An image with nothing in it."""
-    return Image(config={"architecture": this_architecture(), "os": "linux", "rootfs": {"type": "layers", "diff_ids": []}})
+    return Image(
+        config={"architecture": this_architecture(), "os": "linux", "rootfs": {"type": "layers", "diff_ids": []}}
+    )
 
 
 def target_of(image: Image, machine: Machine, platform_minor: int) -> Target:
@@ -47,7 +48,7 @@ def target_of(image: Image, machine: Machine, platform_minor: int) -> Target:
 
 
 def lacks_shell(image: Image, previous: Image | None) -> bool:
-    """Whether the launcher stand-in cannot run on an image. What is known from the previous build is not looked up again."""
+    """Whether the launcher stand-in cannot run on an image; what the previous build found is not looked up again."""
     top = image.layers[-1].diff_id if image.layers else ""
     if previous is not None and _top_layer(previous) == top:
         return NO_SHELL in previous.annotations
@@ -76,7 +77,7 @@ def created_at(caller: Mapping[str, str]) -> str:
     """The image's creation time: SOURCE_DATE_EPOCH, else the lifecycle's constant. Raises UnusableArgument."""
     seconds = caller.get("SOURCE_DATE_EPOCH", str(MTIME))
     try:
-        moment = datetime.datetime.fromtimestamp(int(seconds), datetime.UTC)
+        moment = dt.datetime.fromtimestamp(int(seconds), dt.UTC)
     except (ValueError, OverflowError, OSError) as error:
         raise UnusableArgument(f"SOURCE_DATE_EPOCH is {seconds!r}, not a number of seconds") from error
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from cnb import toml
 from cnb_platform import environment
 from cnb_platform.buildpack import Buildpack, Target
+from cnb_platform.console import Log
 from cnb_platform.environment import Place
 from cnb_platform.machine import Machine
 
@@ -17,6 +18,7 @@ class Session:
     """Everything the phases of one build have in common."""
 
     machine: Machine
+    log: Log
     layers: Place
     app: Place
     platform: Place

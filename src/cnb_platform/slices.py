@@ -80,7 +80,7 @@ def glob_expression(part: str) -> str:
 
 
 def _subtrees(names: Sequence[bytes], roots: set[bytes]) -> set[bytes]:
-    """The names that are among the roots or below one; names come depth first, so a parent is seen before its children."""
+    """The names that are among the roots or below one; they come depth first: a parent is seen before its children."""
     inside: set[bytes] = set()
     for name in names:
         if name in roots or name.rpartition(b"/")[0] in inside:

@@ -14,7 +14,7 @@ from cnb_platform import directories, oci
 from cnb_platform.buildpack import Buildpack, Group, Reference, Shelf, read_buildpack, read_order
 from cnb_platform.buildpackage import unpack
 from cnb_platform.console import Log
-from cnb_platform.container import container_machine, image_owner
+from cnb_platform.container import Start, container_machine, image_owner
 from cnb_platform.directories import CUSTOMARY_APP, CUSTOMARY_LAYERS, NotFree, Pair
 from cnb_platform.environment import Place
 from cnb_platform.errors import UnusableArgument
@@ -47,6 +47,19 @@ class _Places:
     build_config: Place | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Setup:
+    """What is decided before any directory is made; `stack` undoes what is made."""
+
+    request: Request
+    caller: Mapping[str, str]
+    log: Log
+    work: Path
+    shelf: Shelf
+    owner: Owner
+    stack: contextlib.ExitStack
+
+
 @contextlib.contextmanager
 def stage(request: Request, caller: Mapping[str, str], log: Log) -> Iterator[Staged]:
     """Make everything that the phases need; whatever was made is gone at the end, the image and cache aside.
@@ -57,27 +70,33 @@ def stage(request: Request, caller: Mapping[str, str], log: Log) -> Iterator[Sta
         owner = request.owner or (image_owner(request.container) if request.container else DEFAULT_OWNER)
         work = stack.enter_context(_work_directory(owner))
         shelf, order = _buildpacks(request, work)
-        run_image = read_run_image(request.run_image)
-        previous = _previous_image(request)
-        places = _places(request, caller, work, shelf, owner, stack, log)
-        _fill(request, places)
-        machine = _machine(request, caller, places, owner, stack)
-        for place in (places.app, places.layers, places.platform, places.plans):
-            machine.give(place.host)
-        session = Session(
-            machine=machine,
-            layers=places.layers,
-            app=places.app,
-            platform=places.platform,
-            plans=places.plans,
-            buildpacks=places.buildpacks,
-            target=target_of(run_image, machine, int(request.platform_api.partition(".")[2])),
-            platform_api=request.platform_api,
-            umask=request.umask,
-            exec_env=request.env.get("CNB_EXEC_ENV", "production"),
-            build_config=places.build_config,
-        )
+        run_image, previous = read_run_image(request.run_image), _previous_image(request)
+        setup = _Setup(request=request, caller=caller, log=log, work=work, shelf=shelf, owner=owner, stack=stack)
+        session = _session(setup, run_image)
         yield Staged(session=session, shelf=shelf, order=order, run_image=run_image, previous_image=previous)
+
+
+def _session(setup: _Setup, run_image: Image) -> Session:
+    request = setup.request
+    places = _places_inside(setup) if request.container else _places_here(setup)
+    _fill(request, places)
+    machine = _machine(setup, places)
+    for place in (places.app, places.layers, places.platform, places.plans):
+        machine.give(place.host)
+    return Session(
+        machine=machine,
+        log=setup.log,
+        layers=places.layers,
+        app=places.app,
+        platform=places.platform,
+        plans=places.plans,
+        buildpacks=places.buildpacks,
+        target=target_of(run_image, machine, int(request.platform_api.partition(".")[2])),
+        platform_api=request.platform_api,
+        umask=request.umask,
+        exec_env=request.env.get("CNB_EXEC_ENV", "production"),
+        build_config=places.build_config,
+    )
 
 
 @contextlib.contextmanager
@@ -118,40 +137,43 @@ def _previous_image(request: Request) -> Image | None:
     return oci.read(layout, this_architecture())
 
 
-def _places(
-    request: Request,
-    caller: Mapping[str, str],
-    work: Path,
-    shelf: Shelf,
-    owner: Owner,
-    stack: contextlib.ExitStack,
-    log: Log,
-) -> _Places:
-    own = work / "own"
+def _own(setup: _Setup) -> Path:
+    """The part of the work directory that the build user owns."""
+    own = setup.work / "own"
     for name in ("platform/env", "platform/bindings", "plans"):
         (own / name).mkdir(parents=True)
-    if request.container:
-        pair = Pair(own / "layers", own / "workspace")
-        for path, mode in ((pair.layers, 0o755), (pair.app, 0o777)):
-            path.mkdir()
-            path.chmod(mode)
-        return _Places(
-            layers=Place(pair.layers, str(request.layers_dir or CUSTOMARY_LAYERS)),
-            app=Place(pair.app, str(request.app_dir or CUSTOMARY_APP)),
-            platform=Place(own / "platform", "/platform"),
-            plans=Place(own / "plans", "/cnb/plans"),
-            buildpacks={b.key: Place(b.directory, f"/cnb/buildpacks/{b.directory_name}/{b.version}") for b in shelf.buildpacks},
-            build_config=Place(request.build_config, "/cnb/build-config") if request.build_config else None,
-        )
-    pair = _pair(request, caller, stack, log)
-    readable = {b.key: _readable(b, work, owner, log) for b in shelf.buildpacks}
+    return own
+
+
+def _places_inside(setup: _Setup) -> _Places:
+    """Directories that are mounted into a container, where they have the platforms' paths."""
+    request, own = setup.request, _own(setup)
+    for name, mode in (("layers", 0o755), ("workspace", 0o777)):
+        (own / name).mkdir()
+        (own / name).chmod(mode)
+    return _Places(
+        layers=Place(own / "layers", str(request.layers_dir or CUSTOMARY_LAYERS)),
+        app=Place(own / "workspace", str(request.app_dir or CUSTOMARY_APP)),
+        platform=Place(own / "platform", "/platform"),
+        plans=Place(own / "plans", "/cnb/plans"),
+        buildpacks={
+            b.key: Place(b.directory, f"/cnb/buildpacks/{b.directory_name}/{b.version}") for b in setup.shelf.buildpacks
+        },
+        build_config=Place(request.build_config.absolute(), "/cnb/build-config") if request.build_config else None,
+    )
+
+
+def _places_here(setup: _Setup) -> _Places:
+    """Directories that the phases see as this process does."""
+    request, own = setup.request, _own(setup)
+    pair = _pair(setup)
     return _Places(
         layers=_same(pair.layers),
         app=_same(pair.app),
         platform=_same(own / "platform"),
         plans=_same(own / "plans"),
-        buildpacks={key: _same(path) for key, path in readable.items()},
-        build_config=_same(request.build_config) if request.build_config else None,
+        buildpacks={buildpack.key: _same(_readable(setup, buildpack)) for buildpack in setup.shelf.buildpacks},
+        build_config=_same(request.build_config.absolute()) if request.build_config else None,
     )
 
 
@@ -159,31 +181,34 @@ def _same(path: Path) -> Place:
     return Place(path, str(path))
 
 
-def _pair(request: Request, caller: Mapping[str, str], stack: contextlib.ExitStack, log: Log) -> Pair:
+def _pair(setup: _Setup) -> Pair:
     """Layers and app directory on this machine; what the user named is kept afterwards."""
+    request = setup.request
     if request.layers_dir is None and request.app_dir is None:
-        pair = stack.enter_context(directories.customary(caller))
+        pair = setup.stack.enter_context(directories.customary(setup.caller))
     else:
         layers = (request.layers_dir or CUSTOMARY_LAYERS).absolute()
         app = (request.app_dir or layers.with_name(f"{layers.name}-app")).absolute()
         try:
-            pair = stack.enter_context(directories.claim(Pair(layers, app), keep=True))
+            pair = setup.stack.enter_context(directories.claim(Pair(layers, app), keep=True))
         except NotFree as error:
             raise UnusableArgument(f"--layers and --app-dir must name directories that are free: {error}") from error
     if pair != Pair(CUSTOMARY_LAYERS, CUSTOMARY_APP):
-        log.line(f"Layers are in {pair.layers}, the app is in {pair.app}")
+        setup.log.line(f"Layers are in {pair.layers}, the app is in {pair.app}")
     return pair
 
 
-def _readable(buildpack: Buildpack, work: Path, owner: Owner, log: Log) -> Path:
+def _readable(setup: _Setup, buildpack: Buildpack) -> Path:
     """The buildpack's directory if the build user can read it, else a copy that everybody can."""
     directory = buildpack.directory
     programs = [directory / "bin" / name for name in ("detect", "build") if (directory / "bin" / name).exists()]
     read_and_pass = stat.S_IROTH | stat.S_IXOTH
-    if os.geteuid() != 0 or all(directories.usable_by(path, owner, read_and_pass) for path in (directory, *programs)):
+    if os.geteuid() != 0 or all(
+        directories.usable_by(path, setup.owner, read_and_pass) for path in (directory, *programs)
+    ):
         return directory
-    copy = work / "readable" / buildpack.directory_name / buildpack.version
-    log.line(f"{directory} is closed to the build user: a copy of it is used")
+    copy = setup.work / "readable" / buildpack.directory_name / buildpack.version
+    setup.log.line(f"{directory} is closed to the build user: a copy of it is used")
     shutil.copytree(directory, copy, symlinks=True)
     for parent, names, files in os.walk(copy):
         for path in (Path(parent, name) for name in (*names, *files)):
@@ -202,18 +227,19 @@ def _fill(request: Request, places: _Places) -> None:
         shutil.copytree(binding, places.platform.host / "bindings" / binding.resolve().name)
 
 
-def _machine(
-    request: Request, caller: Mapping[str, str], places: _Places, owner: Owner, stack: contextlib.ExitStack
-) -> Machine:
-    own = (places.layers, places.app, places.platform, places.plans)
+def _machine(setup: _Setup, places: _Places) -> Machine:
     if os.geteuid() == 0:
-        work = places.plans.host.parent.parent
-        give_tree(places.plans.host.parent, owner)
-        work.chmod(0o711)
-    if not request.container:
-        return this_machine(caller, owner, request.umask)
+        give_tree(places.plans.host.parent, setup.owner)
+        setup.work.chmod(0o711)  # to pass through: what is in it has owners of its own
+    if not setup.request.container:
+        return this_machine(setup.caller, setup.owner, setup.request.umask)
     read_only = [*places.buildpacks.values(), *([places.build_config] if places.build_config else [])]
-    return stack.enter_context(
-        container_machine(request.container, own, read_only, request.volumes, owner, request.umask)
+    start = Start(
+        image=setup.request.container,
+        own=(places.layers, places.app, places.platform, places.plans),
+        read_only=tuple(read_only),
+        volumes=setup.request.volumes,
+        owner=setup.owner,
+        umask=setup.request.umask,
     )
-
+    return setup.stack.enter_context(container_machine(start))

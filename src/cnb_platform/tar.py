@@ -96,7 +96,7 @@ def entry_of(source: bytes, name: bytes, status: os.stat_result, owner: Owner) -
     if stat.S_ISDIR(status.st_mode):
         return Entry(name, mode, owner)
     if stat.S_ISLNK(status.st_mode):
-        return Entry(name, mode, owner, SYMLINK, link=os.readlink(source))
+        return Entry(name, mode, owner, SYMLINK, link=os.readlink(source))  # noqa: PTH115 - bytes
     message = f"{os.fsdecode(source)} is neither a file, a directory nor a symbolic link: it cannot be restored later"
     raise ExportFailed(message)
 
@@ -209,7 +209,7 @@ def _record(key: str, value: bytes) -> bytes:
     return str(length).encode() + text
 
 
-def _block(  # noqa: PLR0913 - the fields of the format
+def _block(  # noqa: PLR0913, PLR0917 - the fields of the format
     name: bytes,
     mode: int,
     owner: Owner,
