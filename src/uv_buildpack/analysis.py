@@ -212,7 +212,7 @@ def _work_out(given: _Given, collector: Collector) -> tuple[Decisions, dict[str,
         collector.problems.extend(venv_project.check_paths(lock, project.root.directory, context.app_dir))
         pyprojects = _pyprojects(project, _local_paths(lock))
         with collector.collecting():
-            choice = selection.choose(lock, project.pyproject.name, _wanted(configuration, project))
+            choice = selection.choose(lock, project.pyproject.name, _wanted(configuration))
         _compare_with_files(lock, project, pyprojects)
     with collector.collecting():
         request = python_request.combine(given.requests, _required_pythons(given, pyprojects))
@@ -229,12 +229,11 @@ def _work_out(given: _Given, collector: Collector) -> tuple[Decisions, dict[str,
     return decided, {name: pyproject for name, pyproject in pyprojects.items() if name in local}
 
 
-def _wanted(configuration: Configuration, project: Project) -> selection.Choice:
+def _wanted(configuration: Configuration) -> selection.Choice:
     return selection.Choice(
         packages=configuration.packages,
         extras=configuration.extras,
         groups=configuration.groups,
-        root_groups=project.pyproject is project.root and project.root.name is None and not configuration.packages,
     )
 
 

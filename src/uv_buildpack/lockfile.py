@@ -58,6 +58,8 @@ class LockedPackage:
     groups: Mapping[str, tuple[Dependency, ...]]
     wheels: tuple[Artifact, ...]
     sdist: Artifact | None
+    forks: tuple[str, ...]
+    """`resolution-markers`: where this version is the one, if there are several."""
     metadata: Mapping[str, Any] | None
     """`[package.metadata]`: what `pyproject.toml` declared; newer revisions may omit it."""
 
@@ -82,7 +84,6 @@ class Lock:
     requires_python: str
     root_groups: Mapping[str, tuple[Dependency, ...]]
     """Groups of a workspace root that is no project itself."""
-    root_declared: Mapping[str, Any]
     conflicts: bool
     digest: str
 
@@ -117,7 +118,6 @@ def _lock(document: Mapping[str, Any], digest: str) -> Lock:
         members=tuple(manifest.get("members", ())) or _only_member(packages),
         requires_python=document.get("requires-python", ""),
         root_groups=_dependency_table(manifest.get("dependency-groups", {})),
-        root_declared=manifest.get("dependency-groups", {}),
         conflicts=bool(document.get("conflicts")),
         digest=digest,
     )
@@ -141,6 +141,7 @@ def _package(entry: Mapping[str, Any]) -> LockedPackage:
         groups=_dependency_table(entry.get("dev-dependencies", {})),
         wheels=tuple(_artifact(wheel) for wheel in entry.get("wheels", [])),
         sdist=_artifact(entry["sdist"]) if "sdist" in entry else None,
+        forks=tuple(entry.get("resolution-markers", ())),
         metadata=entry.get("metadata"),
     )
 

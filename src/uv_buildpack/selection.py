@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from packaging.markers import Marker
@@ -17,7 +18,7 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 from uv_buildpack.errors import Collector, UnknownExtra, UnknownGroup, UnknownPackage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from packaging.tags import Tag
 
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
 
     _Node = tuple[LockedPackage, str | None]
 
-# uv encodes conflicting extras and groups as markers on `extra`: "extra-<length>-<package>-<extra>".
-_CONFLICT = re.compile(r"extra\s*(==|!=)\s*(['\"])((?:extra|group)-\d+-[^'\"]+)\2")
+# uv encodes what is declared as conflicting as markers on `extra`: "extra-<length>-<package>-<extra>", and the like
+# for groups and whole projects.
+_CONFLICT = re.compile(r"extra\s*(==|!=)\s*(['\"])((?:extra|group|project)-\d+-[^'\"]+)\2")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +38,6 @@ class Choice:
     packages: tuple[str, ...]
     extras: tuple[str, ...]
     groups: tuple[str, ...]
-    root_groups: bool
-    """Whether the groups of a workspace root that is no project count too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,17 +71,16 @@ def choose(lock: Lock, name: str | None, wanted: Choice) -> Choice:
     selected = [package for name in packages for package in lock.named(name)]
     known_extras = sorted({extra for package in selected for extra in _known_extras(package)})
     extras = tuple(known_extras) if "*" in wanted.extras else wanted.extras
-    known_groups = {group for package in selected for group in _known_groups(package)}
-    if wanted.root_groups:
-        known_groups |= set(lock.root_groups) | set(lock.root_declared)
-    normalised = {canonicalize_name(group): group for group in known_groups}
+    known_groups = {group for package in (*selected, *_root_package(lock)) for group in _known_groups(package)}
+    known_groups |= set(lock.root_groups)
+    normalised: dict[str, str] = {canonicalize_name(group): group for group in known_groups}
     collector.problems.extend(UnknownExtra(extra, known_extras) for extra in extras if extra not in known_extras)
     collector.problems.extend(
         UnknownGroup(group, sorted(known_groups)) for group in wanted.groups if group not in normalised
     )
     collector.raise_if_any()
     groups = tuple(normalised[group] for group in wanted.groups)
-    return Choice(packages=packages, extras=extras, groups=groups, root_groups=wanted.root_groups)
+    return Choice(packages=packages, extras=extras, groups=groups)
 
 
 def select(lock: Lock, choice: Choice, platform: Platform) -> tuple[LockedPackage, ...]:
@@ -91,20 +90,12 @@ def select(lock: Lock, choice: Choice, platform: Platform) -> tuple[LockedPackag
         by_name.setdefault(package.name, []).append(package)
     environment = _environment(platform)
     active = frozenset(_conflict_names(choice))
-
-    def follow(edges: Iterable[Dependency]) -> Iterator[_Node]:
-        for edge in edges:
-            if edge.marker is None or _holds(edge.marker, environment, active):
-                yield from _targets(edge, by_name.get(edge.name, ()))
-
-    queue = [*_roots(choice, by_name), *follow(_group_edges(lock, choice, by_name))]
-    seen: dict[tuple[int, str | None], LockedPackage] = {}
-    while queue:
-        package, extra = queue.pop()
-        if (id(package), extra) not in seen:
-            seen[id(package), extra] = package
-            queue.extend(follow(package.dependencies if extra is None else package.extras.get(extra, ())))
-    unique = {id(package): package for package in seen.values()}
+    seen = _walk(lock, choice, by_name, environment, active)
+    # A dependency may turn on an extra that other markers ask about ("app" depends on "lib[gpu]").
+    while lock.conflicts and not (reached := active.union(*(_node_names(*node) for node in seen))) <= active:
+        active = reached
+        seen = _walk(lock, choice, by_name, environment, active)
+    unique = {id(package): package for package, _ in seen}
     return tuple(sorted(unique.values(), key=lambda package: package.name))
 
 
@@ -123,6 +114,31 @@ def identity(package: LockedPackage, platform: Platform) -> str:
     return f"{package.version or '-'} {package.source_kind}={package.source} {digest[:16]}"
 
 
+def _walk(
+    lock: Lock,
+    choice: Choice,
+    by_name: Mapping[str, Sequence[LockedPackage]],
+    environment: dict[str, str],
+    active: frozenset[str],
+) -> list[_Node]:
+    """Give each package that is reached, once for itself and once for each extra."""
+
+    def follow(edges: Iterable[Dependency]) -> Iterator[_Node]:
+        for edge in edges:
+            holds = partial(_holds, environment=environment, active=active.union(_edge_names(edge)))
+            if edge.marker is None or holds(edge.marker):
+                yield from _targets(edge, by_name.get(edge.name, ()), holds)
+
+    queue = [*_roots(choice, by_name), *follow(_group_edges(lock, choice, by_name))]
+    seen: dict[tuple[int, str | None], _Node] = {}
+    while queue:
+        package, extra = queue.pop()
+        if (id(package), extra) not in seen:
+            seen[id(package), extra] = package, extra
+            queue.extend(follow(package.dependencies if extra is None else package.extras.get(extra, ())))
+    return list(seen.values())
+
+
 def _roots(choice: Choice, by_name: Mapping[str, Sequence[LockedPackage]]) -> Iterator[_Node]:
     for name in choice.packages:
         for package in by_name.get(name, ()):
@@ -131,17 +147,26 @@ def _roots(choice: Choice, by_name: Mapping[str, Sequence[LockedPackage]]) -> It
 
 
 def _group_edges(lock: Lock, choice: Choice, by_name: Mapping[str, Sequence[LockedPackage]]) -> Iterator[Dependency]:
+    """Give the dependencies of the groups; one that no chosen package has is looked for in the workspace root."""
+    chosen = [package for name in choice.packages for package in by_name.get(name, ())]
     for group in choice.groups:
-        for name in choice.packages:
-            for package in by_name.get(name, ()):
-                yield from package.groups.get(group, ())
-        if choice.root_groups:
+        owners = [package for package in chosen if group in _known_groups(package)] or _root_package(lock)
+        for package in owners:
+            yield from package.groups.get(group, ())
+        if not owners:
             yield from lock.root_groups.get(group, ())
 
 
-def _targets(edge: Dependency, candidates: Iterable[LockedPackage]) -> Iterator[_Node]:
+def _root_package(lock: Lock) -> list[LockedPackage]:
+    return [package for package in lock.packages if package.local and package.source == "."]
+
+
+def _targets(edge: Dependency, candidates: Sequence[LockedPackage], holds: Callable[[str], bool]) -> Iterator[_Node]:
     for package in candidates:
         if edge.version not in {None, package.version} or edge.source not in {None, package.source}:
+            continue
+        # Groups of a root that is no project name no version, so the forks tell for whom they are.
+        if edge.version is None and len(candidates) > 1 and package.forks and not any(map(holds, package.forks)):
             continue
         yield package, None
         yield from ((package, extra) for extra in edge.extras)
@@ -158,8 +183,22 @@ def _known_groups(package: LockedPackage) -> set[str]:
 
 def _conflict_names(choice: Choice) -> Iterator[str]:
     for package in choice.packages:
-        yield from (f"extra-{len(package)}-{package}-{extra}" for extra in choice.extras)
-        yield from (f"group-{len(package)}-{package}-{group}" for group in choice.groups)
+        yield _conflict_name("project", package)
+        yield from (_conflict_name("extra", package, extra) for extra in choice.extras)
+        yield from (_conflict_name("group", package, group) for group in choice.groups)
+
+
+def _edge_names(edge: Dependency) -> Iterator[str]:
+    yield _conflict_name("project", edge.name)
+    yield from (_conflict_name("extra", edge.name, extra) for extra in edge.extras)
+
+
+def _node_names(package: LockedPackage, extra: str | None) -> Iterator[str]:
+    yield _conflict_name("project", package.name) if extra is None else _conflict_name("extra", package.name, extra)
+
+
+def _conflict_name(kind: str, package: str, *more: str) -> str:
+    return "-".join((kind, str(len(package)), package, *more))
 
 
 def _holds(marker: str, environment: dict[str, str], active: frozenset[str]) -> bool:
