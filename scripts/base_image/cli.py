@@ -36,7 +36,7 @@ def main() -> int:
             if docker.answers():
                 tag = f"uv-buildpack-{kind.name}:1"
                 docker.load(layout, tag)
-                print(f"{tag}: the same in Docker")
+                print(f"{tag}: in Docker")
     except CannotBootstrap as error:
         print(f"base-images: {error}", file=sys.stderr)
         return 1

@@ -74,7 +74,12 @@ def _bootstrap(kind: Kind, archive: Path) -> None:
     argv += [f"--customize-hook={hook}" for hook in _hooks()]
     argv += [release.get("VERSION_CODENAME", "stable"), str(archive), *_sources()]
     done = subprocess.run(
-        argv, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, env={**os.environ, "SOURCE_DATE_EPOCH": _EPOCH}
+        argv,
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "SOURCE_DATE_EPOCH": _EPOCH},
     )
     if done.returncode:
         message = f"mmdebstrap failed:\n{done.stderr.strip()}"

@@ -1,0 +1,85 @@
+"""What a build needs before it can start: a source of CPython builds, and the packaged buildpack."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+_RELEASES = "https://github.com/astral-sh/python-build-standalone/releases"
+_PATIENCE = 10  # seconds
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+
+
+@dataclass(frozen=True, slots=True)
+class Interpreters:
+    """Where builds get CPython from: the real address where `directory` is None, else a mirror made on this machine."""
+
+    directory: Path | None = None
+
+    def variables(self, directory: str) -> dict[str, str]:
+        """What tells a build of the mirror, which it sees at `directory`."""
+        if self.directory is None:
+            return {}
+        return {"BP_PYTHON_MIRROR": f"file://{directory}", "BP_PYTHON_CATALOGUE": f"{directory}/catalogue.json"}
+
+    def runtime(self) -> list[str]:
+        """The option of `scripts/package` that takes an interpreter from the mirror."""
+        if self.directory is None:
+            return []
+        builds = json.loads((self.directory / "catalogue.json").read_text(encoding="utf-8"))["builds"]
+        newest = max(builds, key=lambda build: [int(part) for part in build["version"].split(".")])
+        return ["--runtime", str(self.directory / newest["path"])]
+
+
+def find_interpreters(environment: Mapping[str, str], cache: Path, say: Callable[[str], object]) -> Interpreters:
+    """The real address, or one set by the user, if it answers; else an archive of the Python that runs this."""
+    if "BP_PYTHON_MIRROR" in environment or _answers(_RELEASES):
+        return Interpreters()
+    directory = cache / "interpreters"
+    say(f"{_RELEASES} cannot be reached from here.")
+    say(f"So this build gets its Python from an archive of {sys.executable}, made now by scripts/python-archive.")
+    base = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
+    make_archive([base], directory)
+    return Interpreters(directory)
+
+
+def make_archive(pythons: list[Path], directory: Path) -> None:
+    """Make archives of interpreters, and their catalogue, in `directory`. Raises CalledProcessError."""
+    options = [word for python in pythons for word in ("--python", str(python))]
+    run(REPOSITORY / "scripts/python-archive", *options, "--output", directory)
+
+
+def _answers(address: str) -> bool:
+    request = urllib.request.Request(address, method="HEAD")  # noqa: S310 (a constant, https)
+    try:
+        urllib.request.urlopen(request, timeout=_PATIENCE).close()  # noqa: S310
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def package(interpreters: Interpreters, output: Path) -> Path:
+    """Make the packaged buildpack and give its directory for this machine. Raises CalledProcessError."""
+    run(REPOSITORY / "scripts/package", *interpreters.runtime(), "--output", output)
+    return output / "uv-buildpack" / "linux" / _ARCHITECTURES[platform.machine()]
+
+
+def run(*argv: str | Path, cwd: Path = REPOSITORY) -> None:
+    """Run a command whose output is for the person who watches. Raises CalledProcessError."""
+    words = [str(word) for word in argv]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "src")}
+    subprocess.run(words, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, check=True)
