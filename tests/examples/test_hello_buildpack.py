@@ -9,8 +9,15 @@ import sys
 from pathlib import Path
 
 import pytest
+import tomli
+import tomli_w
 
+import cnb
 from cnb import toml
+from cnb_platform.console import Log
+from cnb_platform.embedded import build_image
+from cnb_platform.request import Request
+from cnb_platform.tar import Owner
 
 HELLO = Path(__file__).parents[2] / "examples" / "hello-buildpack"
 
@@ -76,3 +83,33 @@ def test_the_same_greeting_is_reused_without_a_directory(root: Path) -> None:
     assert not (root / "layers" / "hello").exists()
     (root / "app" / "greeting.txt").write_text("Good evening\n")
     assert run("build", root).stdout == "hello: made anew\n"
+
+
+def test_it_stands_alone_on_a_platform(root: Path) -> None:
+    request = Request(
+        app=root / "app",
+        buildpacks=(standing_alone(root / "hello"),),
+        image=root / "image",
+        layers_dir=root / "built-layers",
+        app_dir=root / "workspace",
+        owner=Owner(os.getuid(), os.getgid()),
+    )
+    caller = {"PATH": f"{root / 'bin'}:{os.environ['PATH']}"}
+    logs = [Log(), Log()]
+    for log in logs:
+        build_image(request, caller, log)
+    assert "hello: made anew" in logs[0].text()
+    assert "hello: reused" in logs[1].text()
+    assert "Reusing layer 'example/hello:hello'" in logs[1].text()
+
+
+def standing_alone(directory: Path) -> Path:
+    """The buildpack with what it needs beside it, as its README tells."""
+    shutil.copytree(HELLO, directory)
+    for package in (cnb, tomli, tomli_w):
+        source = Path(str(package.__file__)).parent
+        # Compiled modules belong to one version of Python; the sources beside them do for any.
+        shutil.copytree(
+            source, directory / "vendor" / source.name, ignore=shutil.ignore_patterns("*.so", "__pycache__")
+        )
+    return directory
