@@ -254,6 +254,33 @@ def test_what_was_considered_is_said(tmp_path: Path) -> None:
     assert inference.suggestion.endswith('web = "uvicorn --host 0.0.0.0 --port ${PORT:-8080} your_module:app"')
 
 
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("import fastapi\n" + "#" * 600_000, "larger than 512 KB"),
+        ("import fastapi\0\n", "cannot be parsed"),
+        ("import fastapi\nasync def create_app() -> fastapi.FastAPI: ...\n", "no application object at the top level"),
+        ("import fastapi\napps = [fastapi.FastAPI()]\n", "no application object at the top level"),
+        ("import fastapi\napp = fastapi.FastAPI().routes[0]()\n", "no application object at the top level"),
+        ("import fastapi\nfrom gone import create_app\napp = create_app()\n", "no application object at the top level"),
+    ],
+)
+def test_what_is_no_application_is_not_taken_for_one(tmp_path: Path, content: str, reason: str) -> None:
+    inference = inferred(tmp_path, {"main.py": content})
+    assert inference.processes == ()
+    assert inference.considered[0].startswith(f"main.py: {reason}")
+
+
+def test_a_source_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "main.py").symlink_to("/proc/self/mem")  # fails for root too
+    assert inferred(tmp_path, {}).considered == ("main.py: Input/output error",)
+
+
+def test_a_directory_with_the_name_of_a_module_is_none(tmp_path: Path) -> None:
+    (tmp_path / "app.py").mkdir()
+    assert web(inferred(tmp_path, {"main.py": FASTAPI}))
+
+
 def test_each_script_of_an_installed_project_is_a_process_type(tmp_path: Path) -> None:
     pyproject = {"project": {"name": "shop", "scripts": {"serve": "shop:main", "shop-import": "shop.imp:main"}}}
     inference = inferred(tmp_path, {}, direct=(), packaged=True, pyproject=pyproject)
