@@ -23,7 +23,7 @@ class Step:
 def all_steps(repository: Path) -> list[Step]:
     """Every step, cheap ones first."""
     return [
-        Step("lint", (("ruff", "check"), ("ruff", "format", "--check"))),
+        Step("lint", (("ruff", "check", "--output-format", "concise"), ("ruff", "format", "--check"))),
         Step("types", (("mypy", *_python_files(repository)),)),
         Step("shell", (("shellcheck", "--external-sources", *_shell_files(repository)),)),
         Step("tests", (("pytest", "tests", "--cov", "--cov-report=term"),)),
