@@ -176,3 +176,13 @@ def copy_app(source: Path, target: Path, without: set[Path]) -> None:
 
     shutil.copytree(source, target, symlinks=True, ignore=ignored, dirs_exist_ok=True)
     target.chmod(0o777)
+
+
+def copy_readable(source: Path, target: Path) -> None:
+    """Copy a buildpack so that everybody can read it: the modes that packaging gives (cnb-formats, §3.3)."""
+    shutil.copytree(source, target, symlinks=True)
+    target.chmod(0o755)
+    for parent, names, files in os.walk(target):
+        for path in (Path(parent, name) for name in (*names, *files)):
+            if not path.is_symlink():
+                path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o111 else 0o644)

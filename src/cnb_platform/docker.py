@@ -1,15 +1,19 @@
 """Images into Docker, and Docker's images as run images."""
 
+import contextlib
 import io
 import json
+import secrets
 import tarfile
 import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
-from cnb_platform.command import ask
+from cnb_platform.command import Command, ask, start
 from cnb_platform.errors import ExportFailed
 from cnb_platform.oci import Blob, Image
+from cnb_platform.platforms import Started, output_file
 
 
 def load(image: Image, tag: str) -> None:
@@ -29,12 +33,32 @@ def load(image: Image, tag: str) -> None:
         raise ExportFailed(f"the image was written, but Docker does not load it: {errors}")
 
 
+def inspect_image(tag: str) -> dict[str, Any]:
+    """What Docker knows of an image; empty where it has none. Raises OSError where there is no client."""
+    answer = ask(["docker", "image", "inspect", tag])
+    found: list[dict[str, Any]] = [] if answer.code else json.loads(answer.output)
+    return found[0] if found else {}
+
+
+@contextlib.contextmanager
+def started(tag: str, arguments: Sequence[str], process: str, env: Mapping[str, str]) -> Iterator[Started]:
+    """A container of an image in Docker, on this machine's network; it is stopped at the end."""
+    name = f"cnb-platform-{secrets.token_hex(6)}"
+    variables = [word for key, value in env.items() for word in ("--env", f"{key}={value}")]
+    entrypoint = ["--entrypoint", process] if process else []
+    argv = ("docker", "run", "--rm", "--name", name, "--network", "host", *variables, *entrypoint, tag, *arguments)
+    command = Command(argv=argv, cwd="/", environment=None)
+    with output_file() as written, written.open("wb") as opened, start(command, stdout=opened.fileno()) as running:
+        try:
+            yield Started(running, written)
+        finally:
+            if running.poll() is None:
+                ask(["docker", "stop", "--time", "10", name])
+
+
 def _common_prefix(image: Image, tag: str) -> int:
     """How many of the first layers Docker's image of this name shares with the new one."""
-    answer = ask(["docker", "image", "inspect", "--format", "{{json .RootFS.Layers}}", tag])
-    if answer.code:
-        return 0
-    present = json.loads(answer.output) or []
+    present = inspect_image(tag).get("RootFS", {}).get("Layers") or []
     count = 0
     for blob, diff_id in zip(image.layers, present, strict=False):
         if blob.diff_id != diff_id:

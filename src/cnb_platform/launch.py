@@ -12,7 +12,7 @@ from typing import Any
 
 from cnb import toml
 from cnb_platform import environment, oci
-from cnb_platform.command import INHERIT, Command, Running, output_of, start
+from cnb_platform.command import INHERIT, NOTHING, Command, Running, output_of, start
 from cnb_platform.directories import NotFree, Pair, claim
 from cnb_platform.errors import LaunchFailed
 from cnb_platform.extract import extract
@@ -65,7 +65,7 @@ def launch(request: LaunchRequest) -> int:
 
 
 @contextlib.contextmanager
-def running(request: LaunchRequest, stdout: int | None, stdin: int | None) -> Iterator[Running]:
+def running(request: LaunchRequest, stdout: int | None, stdin: int | None = NOTHING) -> Iterator[Running]:
     """The process, started; it is stopped, and what was unpacked is removed, at the end. Raises LaunchFailed."""
     with _contents(request) as contents:
         command = compose(contents, request.process, request.arguments, request.env, stdout)

@@ -209,11 +209,7 @@ def _readable(setup: _Setup, buildpack: Buildpack) -> Path:
         return directory
     copy = setup.work / "readable" / buildpack.directory_name / buildpack.version
     setup.log.line(f"{directory} is closed to the build user: a copy of it is used")
-    shutil.copytree(directory, copy, symlinks=True)
-    for parent, names, files in os.walk(copy):
-        for path in (Path(parent, name) for name in (*names, *files)):
-            if not path.is_symlink():
-                path.chmod(0o755 if path.is_dir() or path.stat().st_mode & stat.S_IXUSR else 0o644)
+    directories.copy_readable(directory, copy)
     return copy
 
 

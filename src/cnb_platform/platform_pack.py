@@ -1,0 +1,142 @@
+"""The pack CLI as a `Platform`, with a builder made of images that Docker has (contract, §14)."""
+
+import contextlib
+import hashlib
+import tarfile
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cnb import toml
+from cnb_platform import docker
+from cnb_platform.buildpack import read_buildpack
+from cnb_platform.command import Command, follow, start
+from cnb_platform.oci import Blob
+from cnb_platform.platforms import BuildFailed, Options, Started, result_of
+from cnb_platform.result import BuildResult
+
+_PHASES = ("detector", "analyzer", "restorer", "builder", "exporter", "rebaser", "creator", "extender")
+_DEFAULTS = Options()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pack:
+    """`build_image` and `run_image` are in Docker; `lifecycle` is a directory of binaries (None: pack's default)."""
+
+    build_image: str
+    run_image: str
+    lifecycle: Path | None = None
+    caller: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """What a test report calls it."""
+        return "pack"
+
+    def build(self, app: Path, buildpacks: Sequence[Path], image: str, options: Options = _DEFAULTS) -> BuildResult:
+        """Run `pack build` with a builder that holds the buildpacks. Raises BuildFailed."""
+        builder = self._builder(buildpacks)
+        before = docker.inspect_image(_tag(options.previous or image))
+        started = time.perf_counter()
+        log = self._pack("build", _tag(image), *_flags(builder, app, image, options))
+        built = docker.inspect_image(_tag(image))
+        layers = [Blob(Path(), "", "", 0, diff_id) for diff_id in built["RootFS"]["Layers"]]
+        return result_of(
+            image=image,
+            digest=built["Id"],
+            labels=built["Config"]["Labels"],
+            layers=layers,
+            known=before["RootFS"]["Layers"] if before else (),
+            durations={"all": time.perf_counter() - started},
+            log=log,
+        )
+
+    def _builder(self, buildpacks: Sequence[Path]) -> str:
+        """A builder with these buildpacks, made anew: a buildpack's files may have changed."""
+        group = [read_buildpack(path) for path in buildpacks]
+        keys = " ".join((self.build_image, *(buildpack.key for buildpack in group)))
+        name = f"cnb-platform-builder:{hashlib.sha256(keys.encode()).hexdigest()[:12]}"
+        document: dict[str, object] = {
+            "buildpacks": [{"uri": str(buildpack.directory.resolve())} for buildpack in group],
+            "order": [{"group": [{"id": b.id, "version": b.version} for b in group]}],
+            "build": {"image": self.build_image},
+            "run": {"images": [{"image": self.run_image}]},
+        }
+        with tempfile.TemporaryDirectory(prefix="cnb-platform-builder-") as directory:
+            if self.lifecycle is not None:
+                document["lifecycle"] = {"uri": _lifecycle_archive(self.lifecycle, Path(directory))}
+            config = Path(directory, "builder.toml")
+            config.write_text(toml.dumps(document), encoding="utf-8")
+            self._pack("builder", "create", name, "--config", str(config), "--pull-policy", "never")
+        return name
+
+    def _pack(self, *words: str) -> str:
+        # Without the key pack names its cache volumes differently on every machine and home directory.
+        environment = {**self.caller, "PACK_VOLUME_KEY": self.caller.get("PACK_VOLUME_KEY", "cnb-platform")}
+        printed = bytearray()
+        command = Command(argv=("pack", *words, "--no-color"), cwd="/", environment=environment)
+        with start(command) as process:
+            code = follow(process, printed.extend)
+        log = printed.decode(errors="replace")
+        if code:
+            raise BuildFailed(_lifecycle_code(log, code), log)
+        return log
+
+    @contextlib.contextmanager
+    def start(
+        self, image: str, arguments: Sequence[str] = (), *, process: str = "", env: Mapping[str, str] | None = None
+    ) -> Iterator[Started]:
+        """Start a container of an image; it is stopped at the end."""
+        with docker.started(_tag(image), arguments, process, env or {}) as started:
+            yield started
+
+
+def _tag(image: str) -> str:
+    return f"cnb-platform/{image}:pack"
+
+
+def _flags(builder: str, app: Path, image: str, options: Options) -> Iterator[str]:
+    yield from ("--builder", builder, "--path", str(app.resolve()), "--pull-policy", "never")
+    yield from ("--trust-builder", "--network", "host")
+    for name, value in options.env.items():
+        yield from ("--env", f"{name}={value}")
+    for binding in options.bindings:
+        yield from ("--volume", f"{binding.resolve()}:/platform/bindings/{binding.resolve().name}")
+    for kind in ("build", "launch"):
+        yield from ("--cache", f"type={kind};format=volume;name=cnb-platform-{options.cache or image}-{kind}")
+    if options.previous:
+        yield from ("--previous-image", _tag(options.previous))
+    if options.clear_cache:
+        yield "--clear-cache"
+
+
+def _lifecycle_code(log: str, code: int) -> int:
+    """The lifecycle's exit code: pack itself always returns 1 and names it in its last line."""
+    _, found, rest = log.rpartition("failed with status code: ")
+    digits = rest.split(maxsplit=1)[0].rstrip(".") if found else ""
+    return int(digits) if digits.isdecimal() else code
+
+
+def _lifecycle_archive(binaries: Path, target: Path) -> str:
+    """The archive that `lifecycle.uri` wants (contract, §14.2)."""
+    descriptor = {
+        "apis": {
+            "buildpack": {"deprecated": [], "supported": [f"0.{minor}" for minor in range(7, 13)]},
+            "platform": {"deprecated": [], "supported": [f"0.{minor}" for minor in range(7, 16)]},
+        },
+        "api": {"platform": "0.7", "buildpack": "0.7"},
+        "lifecycle": {"version": "0.21.17"},
+    }
+    path = target / "lifecycle.toml"
+    path.write_text(toml.dumps(descriptor), encoding="utf-8")
+    with tarfile.open(target / "lifecycle.tgz", "w:gz", compresslevel=1) as archive:
+        archive.add(path, arcname="lifecycle.toml")
+        for name in ("lifecycle", "launcher"):
+            archive.add((binaries / name).resolve(), arcname=f"lifecycle/{name}")
+        for name in _PHASES:
+            member = tarfile.TarInfo(f"lifecycle/{name}")
+            member.type, member.linkname = tarfile.SYMTYPE, "lifecycle"
+            archive.addfile(member)
+    return str(target / "lifecycle.tgz")
