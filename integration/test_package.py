@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tarfile
 import time
+from typing import TYPE_CHECKING
 from pathlib import Path
 
 import pytest
