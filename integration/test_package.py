@@ -8,8 +8,8 @@ import subprocess
 import sys
 import tarfile
 import time
-from typing import TYPE_CHECKING
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
