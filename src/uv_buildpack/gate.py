@@ -10,8 +10,9 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.specifiers import SpecifierSet
+from packaging.specifiers import Specifier, SpecifierSet
 from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
 
 from uv_buildpack import log
 from uv_buildpack.errors import LockfileOutdated
@@ -91,11 +92,10 @@ def own_interpreter_fits(project: Project) -> bool:
 
 def direct_dependencies(pyproject: Pyproject, extras: Iterable[str], groups: Iterable[str]) -> set[str]:
     """Give the normalised names that a project depends on directly, with the chosen extras and groups."""
-    optional = pyproject.project.get("optional-dependencies", {})
-    texts = [
-        *pyproject.project.get("dependencies", ()),
-        *(text for extra in extras for text in optional.get(extra, ())),
-    ]
+    optional = pyproject.table("project", "optional-dependencies")
+    wanted = set(extras)
+    chosen = [key for key in optional if canonicalize_name(key) in wanted]
+    texts = [*pyproject.project.get("dependencies", ()), *(text for key in chosen for text in optional[key])]
     found = {name for text in texts for name, _ in _requirement(text)}
     declared = _groups(pyproject)
     return found.union(*(({name for name, _ in declared.get(group, set())}) for group in groups))
@@ -110,7 +110,8 @@ def _local_names(project: Project) -> Iterator[str]:
 def _package_differences(package: LockedPackage, pyproject: Pyproject) -> Iterator[str]:
     metadata = package.metadata or {}
     dynamic = pyproject.project.get("dynamic", ())
-    if "dependencies" not in dynamic and "optional-dependencies" not in dynamic:
+    # Without a [project] table a build backend says what the package needs (setup.py, [tool.poetry]).
+    if pyproject.project and "dependencies" not in dynamic and "optional-dependencies" not in dynamic:
         yield from _compared(_declared(pyproject), _locked(metadata.get("requires-dist", ())), "")
     groups, locked_groups = _groups(pyproject), metadata.get("requires-dev", {})
     for name in sorted({*groups, *locked_groups}):
@@ -118,15 +119,18 @@ def _package_differences(package: LockedPackage, pyproject: Pyproject) -> Iterat
 
 
 def _compared(declared: set[_Requirement], locked: set[_Requirement], where: str) -> Iterator[str]:
-    missing, superfluous = declared - locked, locked - declared
-    by_name = dict(superfluous)
-    # Of a requirement with a source (git, path, url) the lock does not keep the specifier.
+    missing = declared - locked
+    # Of a requirement with a source (git, path, url) the lock does not keep the specifier; a source with a marker is
+    # there beside the requirement itself.
+    names = {name for name, _ in declared}
+    by_name = {name: text for name, text in locked - declared if text != _ANY_SOURCE or name not in names}
+    sourced = {name for name, text in locked if text == _ANY_SOURCE}
     for name, text in sorted(missing):
         other = by_name.pop(name, None)
-        if other is None:
-            yield f"{name}{text}{where} is not in uv.lock"
-        elif other != _ANY_SOURCE:
+        if other is not None:
             yield f"{name}{text}{where} is {name}{other} in uv.lock"
+        elif name not in sourced:
+            yield f"{name}{text}{where} is not in uv.lock"
     for name, text in sorted(by_name.items()):
         yield f"{name}{'' if text == _ANY_SOURCE else text}{where} is only in uv.lock"
 
@@ -145,7 +149,7 @@ def _declared(pyproject: Pyproject) -> set[_Requirement]:
 
 def _groups(pyproject: Pyproject) -> dict[str, set[_Requirement]]:
     table = pyproject.table("dependency-groups")
-    groups = {name: set(_group(name, table, ())) for name in table}
+    groups: dict[str, set[_Requirement]] = {canonicalize_name(name): set(_group(name, table, ())) for name in table}
     legacy = pyproject.uv.get("dev-dependencies", ())
     if legacy:
         groups.setdefault("dev", set()).update(found for text in legacy for found in _requirement(text))
@@ -184,4 +188,11 @@ def _locked(entries: Iterable[Mapping[str, Any]]) -> set[_Requirement]:
 
 def _spelled(specifier: SpecifierSet, extras: Iterable[str]) -> str:
     named = ",".join(sorted(canonicalize_name(extra) for extra in extras))
-    return (f"[{named}]" if named else "") + ",".join(sorted(str(part) for part in specifier))
+    return (f"[{named}]" if named else "") + ",".join(sorted(_spelled_part(part) for part in specifier))
+
+
+def _spelled_part(part: Specifier) -> str:
+    try:
+        return f"{part.operator}{Version(part.version)}"
+    except InvalidVersion:  # ==1.*, or ===anything
+        return str(part)

@@ -139,9 +139,18 @@ def read_pyproject(app_dir: Path, path: Path) -> Pyproject:
     except toml.TOMLError as error:
         raise PyprojectInvalid(shown, str(error)) from None
     pyproject = Pyproject(path=path, shown=shown, document=document)
-    for keys in (("project",), ("tool", "uv"), ("tool", "uv-buildpack"), ("dependency-groups",)):
+    for keys in (("project",), ("tool", "uv"), ("tool", "uv-buildpack"), ("tool", "uv", "workspace")):
         pyproject.table(*keys)
+    _check_arrays(pyproject, {"project.dependencies": pyproject.project.get("dependencies", [])})
+    for keys in (("project", "optional-dependencies"), ("dependency-groups",)):
+        _check_arrays(pyproject, {f"{'.'.join(keys)}.{name}": value for name, value in pyproject.table(*keys).items()})
     return pyproject
+
+
+def _check_arrays(pyproject: Pyproject, values: Mapping[str, object]) -> None:
+    for name, value in values.items():
+        if not isinstance(value, list):
+            raise PyprojectInvalid(pyproject.shown, f"{name} is not an array")
 
 
 def workspace_members(root: Pyproject) -> list[Path]:
