@@ -12,6 +12,7 @@ import sys
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -117,8 +118,8 @@ def _act(work: _Work) -> list[Layer | ReusedLayer]:
         layers.append(layer)
     if work.checks_lock:
         with log.timed("Lock"):
-            gate.check_with_uv(uv, work.analysis.project)
-            log.step("uv.lock fits pyproject.toml")
+            installed = partial(decisions.installed, decisions=work.analysis.decisions)
+            gate.check_with_uv(uv, work.analysis.project, work.scratch, installed)
     with log.timed("Environment"):
         layers.append(_venv(work, uv))
     if work.keys.local is not None:

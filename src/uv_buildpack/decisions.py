@@ -53,6 +53,14 @@ def decide(
     )
 
 
+def installed(lock: Lock, decisions: Decisions) -> dict[str, str]:
+    """Give name → version and source of what a lock installs with these decisions; local packages by source alone."""
+    return {
+        package.name: package.source if package.local else f"{package.version} ({package.source})"
+        for package in _walk(lock, decisions.choice, decisions.python)[1]
+    }
+
+
 def write(decisions: Decisions) -> str:
     """Write decisions as layer metadata has them, without the packages: those are in the layer's key."""
     document = asdict(decisions)

@@ -6,6 +6,7 @@ The first step compares files, before anything is downloaded. The second asks uv
 from __future__ import annotations
 
 import re
+import shutil
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +15,13 @@ from packaging.specifiers import Specifier, SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from uv_buildpack import log
+from uv_buildpack import log, tree
 from uv_buildpack.errors import LockfileOutdated
+from uv_buildpack.lockfile import read_lock
 from uv_buildpack.project import workspace_members
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from uv_buildpack.lockfile import Lock, LockedPackage
@@ -61,26 +63,45 @@ def member_differences(lock: Lock, project: Project, names: Mapping[Path, str]) 
     ]
 
 
-def check_with_uv(uv: Uv, project: Project) -> None:
+def check_with_uv(uv: Uv, project: Project, scratch: Path, installed: Callable[[Lock], Mapping[str, str]]) -> None:
     """Let uv check the lock. Raises `LockfileOutdated` with what differs, or what made the check itself fail.
 
     A difference that cannot change what is installed (a local package's own version, respelled markers, an older
-    format) is a warning.
+    format) is a warning. `installed` gives name → version and source of what a lock installs in this build; `scratch`
+    is an existing directory.
     """
-    checked = uv.check_lock(project.root.directory)
-    if checked is None:
+    if uv.check_lock(project.root.directory) is None:
+        log.step("uv.lock fits pyproject.toml")
         return
-    # Exit status 1 does not say what differs, so uv resolves once more without writing.
-    lines = [" ".join(part for part in match if part) for match in _UPDATE.findall(uv.dry_lock(project.root.directory))]
-    local = {canonicalize_name(name) for name in _local_names(project)}
-    serious = [line for line in lines if canonicalize_name(line.split()[1]) not in local]
+    # uv does not say what differs, so a copy of the app is locked anew, and both locks are compared.
+    copy = shutil.copytree(
+        project.app_dir, scratch / "gate", symlinks=True, ignore=shutil.ignore_patterns(*tree.NEVER_SOURCE)
+    )
+    root = copy / project.root.directory.relative_to(project.app_dir)
+    said = [" ".join(part for part in match if part) for match in _UPDATE.findall(uv.relock(root))]
+    before, after = read_lock(project.lock_path, "uv.lock"), read_lock(root / "uv.lock", "uv.lock")
+    local = {package.name for package in before.packages if package.local}
+    serious = [line for line in said if not (line.startswith("Update") and canonicalize_name(line.split()[1]) in local)]
+    serious = serious or _changes(installed(before), installed(after))
     if serious:
         raise LockfileOutdated(serious)
     log.warning(
         "uv.lock does not fit pyproject.toml to the letter, but what is installed is the same.",
-        *lines,
+        *said,
         "Run `uv lock` and commit uv.lock.",
     )
+
+
+def _changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+    return [
+        *(f"{name} {after[name]} is missing in uv.lock" for name in sorted(set(after) - set(before))),
+        *(f"{name} {before[name]} is needed no longer" for name in sorted(set(before) - set(after))),
+        *(
+            f"{name} {before[name]} becomes {after[name]}"
+            for name in sorted(set(before) & set(after))
+            if before[name] != after[name]
+        ),
+    ]
 
 
 def own_interpreter_fits(project: Project) -> bool:
@@ -99,12 +120,6 @@ def direct_dependencies(pyproject: Pyproject, extras: Iterable[str], groups: Ite
     found = {name for text in texts for name, _ in _requirement(text)}
     declared = _groups(pyproject)
     return found.union(*(({name for name, _ in declared.get(group, set())}) for group in groups))
-
-
-def _local_names(project: Project) -> Iterator[str]:
-    for pyproject in (project.root, project.pyproject):
-        if pyproject.name:
-            yield pyproject.name
 
 
 def _package_differences(package: LockedPackage, pyproject: Pyproject) -> Iterator[str]:

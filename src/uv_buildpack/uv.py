@@ -69,11 +69,11 @@ class Uv:
             return done.stderr
         raise failure(done.stderr, "uv lock --check")
 
-    def dry_lock(self, directory: Path) -> str:
-        """Resolve without writing and give uv's lines (`Update six v1.16.0 -> v1.17.0`). Raises `Problem`."""
-        done = self._quiet(["lock", "--dry-run"], directory, without=_INDEX_VARIABLES)
+    def relock(self, directory: Path) -> str:
+        """Lock a copy of a project anew and give uv's lines (`Updated six v1.16.0 -> v1.17.0`). Raises `Problem`."""
+        done = self._quiet(["lock"], directory, without=_INDEX_VARIABLES)
         if done.returncode:
-            raise failure(done.stderr, "uv lock --dry-run")
+            raise failure(done.stderr, "uv lock")
         return done.stderr
 
     def make_venv(self, venv: Path, directory: Path, python: Path) -> None:
