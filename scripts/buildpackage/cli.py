@@ -23,7 +23,7 @@ _REPOSITORY = Path(__file__).resolve().parents[2]
 _DESCRIPTION = """\
 Make the buildpack: dist/uv-buildpack/linux/<arch>/ and dist/uv-buildpack-linux-<arch>.cnb.
 
-Without --runtime the interpreter that the package carries is the newest of the catalogue, for both architectures,
+Without --runtime the interpreter that the package carries comes from the catalogue, for both architectures,
 fetched from its project. An archive of scripts/python-archive serves where that address cannot be reached.
 """
 
@@ -35,7 +35,7 @@ def main() -> int:
     options.output.mkdir(parents=True, exist_ok=True)
     try:
         with tempfile.TemporaryDirectory(prefix=".package-", dir=options.output) as scratch:
-            found = runtimes.collect(options.runtime, Path(scratch))
+            found = runtimes.collect(options.runtime, _REPOSITORY / ".cache" / "runtimes", Path(scratch))
             for runtime in found:
                 _package(runtime, runtimes.compiler_for(runtime, found), Path(scratch), options.output)
     except (runtimes.NoRuntime, WheelNotFetched, CannotCompile) as error:
@@ -52,7 +52,7 @@ def _options() -> argparse.Namespace:
         action="append",
         default=[],
         metavar="ARCHIVE",
-        help="CPython archive to carry, one for each architecture (default: the newest of the catalogue)",
+        help="CPython archive to carry, one for each architecture (default: from the catalogue)",
     )
     parser.add_argument("--output", type=Path, default=_REPOSITORY / "dist", help="where to write (default: dist)")
     return parser.parse_args()

@@ -102,18 +102,18 @@ def _write_zstd(source: Source, unpacked: Path, library: Path) -> None:
 
 
 def _write_uv(source: Source, scratch: Path, target: Path) -> None:
-    """The uv of `data/uv.json`, from its wheel for glibc."""
+    """The uv of `data/uv.json` and its licences, from the wheel that asks least of glibc."""
     pinned = json.loads((source.repository / "src/uv_buildpack/data/uv.json").read_text(encoding="utf-8"))
     machine = MACHINES[source.architecture]
-    [wheel] = [
-        one for one in pinned["wheels"] if one["arch"] in (machine, source.architecture) and one["libc"] == "gnu"
-    ]
-    platform = wheel["filename"].removesuffix(".whl").rpartition("-")[2].partition(".")[0]
-    requirement = wheels.Requirement("uv", pinned["version"], (f"sha256:{wheel['sha256'].removeprefix('sha256:')}",))
+    fitting = [wheel for wheel in pinned["wheels"] if wheel["arch"] == machine and wheel["libc"] == "gnu"]
+    wheel = min(fitting, key=lambda wheel: str(wheel["filename"]))
+    platform = str(wheel["filename"]).rpartition("-")[2].partition(".")[0]
+    requirement = wheels.Requirement("uv", pinned["version"], (f"sha256:{wheel['sha256']}",))
     tags = wheels.Tags(source.installation.minor, "py", "none", (platform,))
     wheels.unpack(wheels.download([requirement], tags, scratch / "uv-wheel"), scratch / "uv")
     target.mkdir(parents=True)
-    shutil.copy(next((scratch / "uv").glob("uv-*.data/scripts/uv")), target / "uv")
+    for path in [*(scratch / "uv").glob("uv-*.data/scripts/uv"), *(scratch / "uv").glob("uv-*/licenses/*")]:
+        shutil.copy(path, target / path.name)
     (target / "uv").chmod(0o755)
 
 

@@ -1,22 +1,32 @@
-"""The CPython archives that a package is made from: those given, or the newest of the catalogue."""
+"""The CPython archives that a package is made from: those given, or those of the catalogue."""
 
 from __future__ import annotations
 
+import os
 import platform
 import sys
-import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from elftools.elf.elffile import ELFFile
+from packaging.version import Version
 
 from buildpackage.bytecode import Compiler
 from buildpackage.runtime import Installation, NotAnInterpreter, find_installation
+from uv_buildpack import catalogue, download, log
+from uv_buildpack.archive import extract
+from uv_buildpack.errors import Problem
+from uv_buildpack.layers.python import address
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from uv_buildpack.catalogue import CPythonBuild
+
+_MINOR = "3.13"  # the newest that the tests have run on: what the package carries is no experiment
+_MACHINES = ("x86_64", "aarch64")
+_LARGEST = 200_000_000  # bytes; the stripped archives have 20 to 40 million
 _ARCHITECTURES = {"EM_X86_64": "amd64", "EM_AARCH64": "arm64"}
 _HERE = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), platform.machine())
 
@@ -33,14 +43,47 @@ class Runtime:
     installation: Installation
 
 
-def unpack(archive: Path, scratch: Path) -> Runtime:
+def collect(archives: Sequence[Path], downloads: Path, scratch: Path) -> list[Runtime]:
+    """Unpack the archives given; without one, the newest of the catalogue. Raises NoRuntime."""
+    return [_unpack(archive, scratch) for archive in archives or _fetch_newest(downloads)]
+
+
+def _fetch_newest(downloads: Path) -> list[Path]:
+    """Fetch the newest patch release for each architecture, once; `downloads` keeps them."""
+    log.configure(sys.stdout)
+    known = [build for build in catalogue.load(None, os.environ) if build.libc == "gnu" and build.variant == "default"]
+    builds = [build for build in known if build.version.startswith(f"{_MINOR}.")]
+    machines = sorted({build.arch for build in builds} & set(_MACHINES))
+    return [_fetch(max((b for b in builds if b.arch == machine), key=_age), downloads) for machine in machines]
+
+
+def _age(build: CPythonBuild) -> tuple[Version, str]:
+    return Version(build.version), build.date
+
+
+def _fetch(build: CPythonBuild, downloads: Path) -> Path:
+    archive = downloads / Path(build.path).name
+    if archive.is_file():
+        return archive
+    downloads.mkdir(parents=True, exist_ok=True)
+    url = address(build)
+    log.step(f"Fetching {url}")
+    try:
+        download.fetch(url, archive, sha256=build.sha256, max_bytes=_LARGEST, environment=os.environ)
+    except Problem as problem:
+        message = f"{problem.what}\nWithout that address, give --runtime ARCHIVE; scripts/python-archive makes one."
+        raise NoRuntime(message) from problem
+    return archive
+
+
+def _unpack(archive: Path, scratch: Path) -> Runtime:
     """Unpack a CPython archive below `scratch`. Raises NoRuntime."""
     target = scratch / f"unpacked-{archive.name}"
+    target.mkdir()
     try:
-        with tarfile.open(archive) as opened:
-            opened.extractall(target)
+        extract(archive, target)
         installation = find_installation(target)
-    except (OSError, tarfile.TarError, NotAnInterpreter) as error:
+    except (OSError, Problem, NotAnInterpreter) as error:
         message = f"{archive} is not a CPython archive: {error}"
         raise NoRuntime(message) from error
     return Runtime(_architecture(installation), installation)
@@ -68,8 +111,3 @@ def compiler_for(runtime: Runtime, others: Sequence[Runtime]) -> Compiler:
         return Compiler(Path(sys.executable))
     message = f"compiling for {runtime.architecture} needs a Python {minor} that runs here: give its archive as well"
     raise NoRuntime(message)
-
-
-def collect(archives: Sequence[Path], scratch: Path) -> list[Runtime]:
-    """Unpack the archives given; without one, the newest of the catalogue for each architecture. Raises NoRuntime."""
-    return [unpack(archive, scratch) for archive in archives]
