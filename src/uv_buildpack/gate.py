@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from uv_buildpack.project import Project, Pyproject
     from uv_buildpack.uv import Uv
 
-_UPDATE = re.compile(r"^(Update|Add|Remove)d?\s+(\S+)\s*(.*)$", re.MULTILINE)
+_UPDATE = re.compile(r"^(Update|Add|Remove)(?:d|ed)?\s+(\S+)\s*(.*)$", re.MULTILINE)
 
 
 def declared_differences(lock: Lock, pyprojects: Mapping[str, Pyproject]) -> list[str]:
