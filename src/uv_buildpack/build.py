@@ -24,6 +24,7 @@ from uv_buildpack.analysis import Analysis, analyse
 from uv_buildpack.layers import python as python_layer
 from uv_buildpack.layers import uv as uv_layer
 from uv_buildpack.layers import venv, venv_project
+from uv_buildpack.lockfile import Lock, read_lock
 from uv_buildpack.reuse import Keys, Reasons, keys_of, reasons_for, sbom_digest
 from uv_buildpack.uv import Uv, environment_for, with_python
 
@@ -64,6 +65,11 @@ class _Work:
     @property
     def python(self) -> Path:
         return python_layer.interpreter(self.directory(python_layer.NAME), self.analysis.decisions.python)
+
+    def lock(self) -> Lock:
+        """What is made anew is described by the lock; a hot build does not read it."""
+        project = self.analysis.project
+        return read_lock(project.lock_path, project.shown(project.lock_path))
 
     def directory(self, name: str) -> Path:
         return self.context.layers_dir / name
@@ -150,7 +156,7 @@ def _python(work: _Work) -> Layer | ReusedLayer:
             types=python_layer.types(build=work.analysis.asked.python),
             metadata=asdict(work.keys.python),
             environment=python_layer.ENVIRONMENT,
-            sboms=sbom.of_python(build),
+            sboms=sbom.of_python(build.version, url=python_layer.address(build), sha256=build.sha256),
         ),
         work.reasons.python,
     )
@@ -196,7 +202,7 @@ def _venv(work: _Work, uv: Uv) -> Layer | ReusedLayer:
             types=venv.types(build=analysis.asked.venv),
             metadata=asdict(work.keys.venv) | noted,
             environment=venv.environment(directory, work.python),
-            sboms=sbom.of_packages(site_packages, analysis.decisions.packages),
+            sboms=sbom.of_packages(site_packages, work.lock()),
         ),
         work.reasons.venv,
     )
@@ -219,7 +225,8 @@ def _venv_project(work: _Work, uv: Uv) -> Layer | ReusedLayer:
             packages=analysis.decisions.local,
             pyprojects=analysis.pyprojects,
         )
-        sboms = sbom.of_packages(venv.site_packages_below(directory, environment), {})
+        site_packages = venv.site_packages_below(directory, environment)
+        sboms = sbom.of_packages(site_packages, work.lock(), name=name)
     layer = Layer(
         name=name,
         types=venv_project.types(build=analysis.asked.venv),

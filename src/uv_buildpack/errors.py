@@ -493,3 +493,180 @@ class DefaultProcessUnknown(Problem):
             facts=[f"Process types: {there}."],
             advice=["Name one of them, or remove `default-process` from [tool.uv-buildpack]."],
         )
+
+
+# Python
+
+
+class PythonRequestInvalid(Problem):
+    """A request for a Python version means nothing."""
+
+    def __init__(self, text: str, origin: str) -> None:
+        """`origin` says where it is written."""
+        super().__init__(
+            what=f"{text!r} ({origin}) is not a version of Python.",
+            advice=["Write 3.13, 3.13.4, >=3.12,<3.14 or 3.13t."],
+        )
+
+
+class PythonImplementationUnsupported(Problem):
+    """Another implementation than CPython was asked for."""
+
+    def __init__(self, text: str, origin: str) -> None:
+        """`origin` says where it is written."""
+        super().__init__(
+            what=f"{text!r} ({origin}) is not CPython, and the buildpack has only CPython.",
+            advice=["Write the version alone, such as 3.13."],
+        )
+
+
+class PythonVersionFileInvalid(Problem):
+    """`.python-version` cannot be used."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        """`path` is relative to the app directory."""
+        super().__init__(
+            what=f"{path} cannot be used.",
+            facts=[reason],
+            advice=["Write one version, such as 3.13, as plain UTF-8 text; `uv python pin 3.13` does."],
+        )
+
+
+class PythonRequestContradictory(Problem):
+    """A request and `requires-python` cannot both hold."""
+
+    def __init__(self, text: str, origin: str, required: str, file: str) -> None:
+        """`file` is the one that holds `requires-python`."""
+        super().__init__(
+            what=f"Python {text} ({origin}) contradicts requires-python {required} ({file}).",
+            advice=["Change one of the two."],
+        )
+
+
+class PythonNotAvailable(Problem):
+    """There is no build of the version for the target."""
+
+    def __init__(self, text: str, origin: str, target: str, available: Sequence[str]) -> None:
+        """`available` are the versions there are, newest first."""
+        super().__init__(
+            what=f"There is no build of Python {text} ({origin}) for {target}.",
+            facts=[f"Available: {', '.join(available) or 'none'}."],
+            advice=["Ask for one of these, or use a newer version of the buildpack, or bring a catalogue of your own."],
+        )
+
+
+class CatalogueInvalid(Problem):
+    """A catalogue of CPython builds cannot be read."""
+
+    def __init__(self, place: str, reason: str) -> None:
+        """`place` is the path or address."""
+        super().__init__(
+            what=f"The catalogue of CPython builds ({place}) cannot be read.",
+            facts=[reason],
+            advice=["Check BP_PYTHON_CATALOGUE; scripts/python-archive writes such a file."],
+        )
+
+
+class PythonUnusable(Problem):
+    """The interpreter does not start, or is not what it should be."""
+
+    def __init__(self, version: str, said: str) -> None:
+        """`said` is what it printed, or the operating system's reason."""
+        super().__init__(
+            what=f"The interpreter of CPython {version} does not work in the build image.",
+            facts=said.splitlines()[-10:],
+            advice=[
+                "The image needs the C library that the build was made for: at least its glibc, or musl.",
+                "A build of your own (BP_PYTHON_CATALOGUE) must be relocatable: scripts/python-archive makes such.",
+            ],
+        )
+
+
+# Downloads
+
+
+class AddressUnsupported(Problem):
+    """An address that nothing is fetched from."""
+
+    def __init__(self, url: str) -> None:
+        """`url` is without credentials."""
+        super().__init__(
+            what=f"{url} is not an address to fetch from.",
+            advice=["Use https:, file:, or http: to this machine (loopback) only."],
+        )
+
+
+class DownloadFailed(Problem):
+    """A file could not be fetched, after several attempts where they could help."""
+
+    def __init__(self, url: str, reason: str, *, temporary: bool = True, retry_after: float = 0.0) -> None:
+        """`retry_after` is what the server asked for, in seconds."""
+        self.temporary = temporary
+        self.retry_after = retry_after
+        super().__init__(
+            what=f"{url} could not be fetched.",
+            facts=[reason],
+            advice=[
+                "Check the build's network: HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE.",
+                "Where the address cannot be reached, set BP_PYTHON_MIRROR.",
+            ],
+        )
+
+
+class DownloadRefused(Problem):
+    """The server has no such file, or does not give it."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        """`reason` is the server's."""
+        super().__init__(
+            what=f"{url} was refused.",
+            facts=[reason],
+            advice=["Check BP_PYTHON_MIRROR and the credentials in it; a newer buildpack may know a newer build."],
+        )
+
+
+class DownloadTooLarge(Problem):
+    """A download is larger than it can be."""
+
+    def __init__(self, url: str, limit: int) -> None:
+        """`limit` is in bytes."""
+        super().__init__(
+            what=f"{url} is larger than {limit} bytes.",
+            advice=["Check that the address gives the file itself."],
+        )
+
+
+class ChecksumMismatch(Problem):
+    """A file is not the one that the catalogue names."""
+
+    def __init__(self, url: str, expected: str, found: str) -> None:
+        """Both are SHA-256."""
+        super().__init__(
+            what=f"{url} is not the file that the catalogue names.",
+            facts=[f"Expected SHA-256 {expected}.", f"Found    SHA-256 {found}."],
+            advice=["Check the mirror; do not use the file: it may have been tampered with."],
+        )
+
+
+class ArchiveInvalid(Problem):
+    """An archive is damaged, or holds what an archive of CPython does not."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        """`reason` names the entry."""
+        super().__init__(
+            what=f"The archive {name} cannot be unpacked.",
+            facts=[reason],
+            advice=["Check the mirror and the catalogue it belongs to."],
+        )
+
+
+class InterpreterFailed(Problem):
+    """The layer's interpreter could not do what it has to."""
+
+    def __init__(self, python: object, purpose: str, status: int, said: str) -> None:
+        """`python` is its path, `purpose` completes "could not", `said` is what it printed."""
+        super().__init__(
+            what=f"The interpreter {python} could not {purpose} (exit status {status}).",
+            facts=said.splitlines()[-10:],
+            advice=["Check that the build has enough memory and disk."],
+        )

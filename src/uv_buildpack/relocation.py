@@ -1,7 +1,8 @@
 """What makes a CPython installation independent of the place it was built for.
 
-Two parties need this: the `python` layer, which unpacks an archive that was configured for `/install`, and `scripts/python-archive`, which makes
-such archives.  The script runs on a bare interpreter, so this module imports the standard library only.
+Two parties need this: the `python` layer, which unpacks an archive that was configured for `/install`, and
+`scripts/python-archive`, which makes such archives. The script runs on a bare interpreter, so this module imports the
+standard library only.
 """
 
 import ast
@@ -15,52 +16,56 @@ from typing import Final
 #: The prefix for which python-build-standalone configures CPython; our own archives follow it.
 BUILD_PREFIX: Final = "/install"
 
-_DROPPED_DIRECTORIES: Final = frozenset({"__pycache__", "ensurepip", "idlelib", "test", "tests", "tkinter", "turtledemo"})
+_DROPPED_DIRECTORIES: Final = frozenset({"ensurepip", "idlelib", "test", "tests", "tkinter", "turtledemo"})
 _DROPPED_LIBRARIES: Final = re.compile(r"(lib)?(tcl|tk|itcl|thread|Tix)-?\d[\w.]*")
-_DROPPED_MODULES: Final = re.compile(r"(_test\w*|_ctypes_test|_xxtestfuzz|xxlimited(_35)?|xxsubtype|_tkinter)\.(?:[\w-]+\.)?so")
+_DROPPED_MODULES: Final = re.compile(
+    r"(_test\w*|_ctypes_test|_xxtestfuzz|xxlimited(_35)?|xxsubtype|_tkinter)\.(?:[\w-]+\.)?so"
+)
 _DROPPED_COMMANDS: Final = re.compile(r"(2to3|idle|pip|pydoc)(3?[\d.]*)?(-\d[\d.]*)?|python[\d.]+-gdb\.py")
-_DROPPED_PACKAGES: Final = re.compile(r"(pip|setuptools|wheel)(-.+\.dist-info)?|pkg_resources|_distutils_hack|distutils-precedence\.pth")
+_DROPPED_PACKAGES: Final = re.compile(
+    r"(pip|setuptools|wheel)(-.+\.dist-info)?|pkg_resources|_distutils_hack|distutils-precedence\.pth"
+)
 
 
 def is_dropped(relative: PurePosixPath) -> bool:
-    """Whether a file or directory of an installation, given relative to its prefix, has no place in an application's image.
+    """Tell whether a file or directory, given relative to the prefix, has no place in an application's image.
 
-    Left out are pip (uv is the installer), its bundled copy, IDLE, Tk, the test suites, static libraries and the sources to link them with, manual pages, terminal
-    descriptions and foreign bytecode.  Headers
-    and `libpython` stay: packages are compiled against them, and programs that embed Python load them.
+    Left out are pip (uv is the installer), its bundled copy, IDLE, Tk, the test suites, static libraries and what
+    links them, manual pages, terminal descriptions and foreign bytecode. Headers and `libpython` stay: packages
+    are compiled against them, and programs that embed Python load them.
     """
-    if relative.suffix in {".a", ".o", ".pyc", ".pyo"}:
+    if relative.name == "__pycache__" or relative.suffix in {".a", ".o", ".pyc", ".pyo"}:
         return True
     match relative.parts:
+        case ("share", *_):
+            return True
         case ("bin", name):
             return _DROPPED_COMMANDS.fullmatch(name) is not None
         case ("lib", name) if not name.startswith("python"):
             return _DROPPED_LIBRARIES.fullmatch(name) is not None
-        case ("lib", _, "lib-dynload", name):
-            return _DROPPED_MODULES.fullmatch(name) is not None
-        case ("lib", _, "site-packages", name):
-            return name == "__pycache__" or _DROPPED_PACKAGES.fullmatch(name) is not None
-        case ("lib", _, config, name) if config.startswith("config-"):
-            return name not in {"Makefile", "python-config.py"} and not name.startswith("libpython")
-        case ("lib", _, "turtle.py"):
-            return True
         case ("lib", _, *inner):
             return _is_dropped_from_library(inner)
-        case ("share", *_):
-            return True
         case _:
-            return relative.name == "__pycache__"
+            return False
 
 
 def _is_dropped_from_library(inner: list[str]) -> bool:
-    return inner[:1] != ["site-packages"] and not _DROPPED_DIRECTORIES.isdisjoint(inner)
+    match inner:
+        case ["site-packages", *rest]:
+            return bool(rest) and _DROPPED_PACKAGES.fullmatch(rest[0]) is not None
+        case ["lib-dynload", name]:
+            return _DROPPED_MODULES.fullmatch(name) is not None
+        case [config, name] if config.startswith("config-"):
+            return name not in {"Makefile", "python-config.py"} and not name.startswith("libpython")
+        case _:
+            return inner == ["turtle.py"] or not _DROPPED_DIRECTORIES.isdisjoint(inner)
 
 
 _AT_PREFIX: Final = re.compile(r"""(?P<before>^|[\s'"=:,]|-[ILRB])/install(?=$|[/\s'":,])""", re.MULTILINE)
 
 
 def move_prefix(text: str, prefix: str) -> str:
-    """Replace `/install` by `prefix` wherever it starts a path (`-L/install/lib`, `'--prefix=/install'`; not `/usr/bin/install`)."""
+    """Replace `/install` by `prefix` wherever it starts a path: in `-L/install/lib`, but not in `/usr/bin/install`."""
     return _AT_PREFIX.sub(lambda match: match["before"] + prefix, text)
 
 
@@ -113,11 +118,14 @@ def read_variables(path: Path) -> dict[str, object]:
 def write_variables(path: Path, variables: Mapping[str, object]) -> None:
     """Write a `_sysconfigdata_*.py` file as CPython's own build does."""
     text = pprint.pformat(dict(sorted(variables.items())), width=80)
-    path.write_text(f"# system configuration generated and used by the sysconfig module\nbuild_time_vars = {text}\n", encoding="utf-8")
+    path.write_text(
+        f"# system configuration generated and used by the sysconfig module\nbuild_time_vars = {text}\n",
+        encoding="utf-8",
+    )
 
 
 def rewrite_json(path: Path, change: Callable[[str], str]) -> None:
-    """Apply `change` to every string in a JSON file (`build-details.json`, `_sysconfig_vars_*.json`: CPython 3.14 and newer)."""
+    """Apply `change` to every string in a JSON file (`build-details.json` and the like: CPython 3.14 and newer)."""
     document = _changed(json.loads(path.read_text(encoding="utf-8")), change)
     path.write_text(json.dumps(document, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 

@@ -99,9 +99,8 @@ def contribute(
 
 def compile_packages(python: Path, site_packages: Path) -> None:
     """Compile every module below `site_packages`; files that do not compile are left, as uv and pip do."""
-    failed = bytecode.compile_tree(python, site_packages)
-    for path in failed:
-        log.debug(f"not compiled: {path}")
+    for failure in bytecode.compile_tree(python, site_packages):
+        log.debug(f"not compiled: {failure.path}: {failure.reason}")
 
 
 def verify_interpreter(venv: Path, python: Path) -> None:

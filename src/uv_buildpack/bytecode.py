@@ -1,0 +1,88 @@
+"""Bytecode made by us: exactly the files that are wanted, in parallel, the same bytes in any order, on any machine.
+
+`python -m compileall` cannot skip files whose hash-mode bytecode is up to date, and writes other bytes in another
+order; uv recompiles everything. So the interpreter that will load the bytecode runs a small program of ours.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+import os
+from dataclasses import dataclass
+from importlib.resources import files as resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from uv_buildpack import command
+from uv_buildpack.errors import PythonUnusable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+Mode = Literal["unchecked-hash", "checked-hash"]
+
+#: Below this many bytes of source a further process costs more than it saves.
+_BYTES_WORTH_A_PROCESS = 400_000
+
+#: Nothing of the build's environment may reach the compiler. The seed orders constant sets before CPython 3.11.
+_ENVIRONMENT = {"PYTHONHASHSEED": "0", "PYTHONUTF8": "1", "LC_ALL": "C.UTF-8"}
+
+
+@dataclass(frozen=True, slots=True)
+class NotCompiled:
+    """A source that has no bytecode: some packages ship files that are not for this Python."""
+
+    path: Path
+    reason: str
+
+    def __str__(self) -> str:
+        """Give both in one line."""
+        return f"{self.path}: {self.reason}"
+
+
+def compile_tree(python: Path, directory: Path) -> tuple[NotCompiled, ...]:
+    """Compile every module below `directory`, `UNCHECKED_HASH`: nobody edits what lies in a layer.
+
+    Raises `PythonUnusable`.
+    """
+    return compile_files(python, list(directory.rglob("*.py")), "unchecked-hash")
+
+
+def compile_files(python: Path, files: Sequence[Path], mode: Mode, jobs: int | None = None) -> tuple[NotCompiled, ...]:
+    """Compile `files` with the interpreter `python` (CPython 3.8 and newer), and give those that do not compile.
+
+    The paths are absolute and those of run time: the bytecode holds them. `jobs` is the number of processes, by default
+    that of the CPUs this process may use. The bytes do not depend on it, nor on the order. Raises `PythonUnusable`.
+    """
+    program = resources("uv_buildpack").joinpath("data", "compile_worker.py").read_text(encoding="utf-8")
+    orders = [
+        json.dumps({"checked": mode == "checked-hash", "files": share})
+        for share in _balanced(files, jobs or len(os.sched_getaffinity(0)))
+    ]
+    # No -I and -E: they would ignore the hash seed. The environment is all ours, and the program clears the path.
+    argv: list[str | Path] = [python, "-S", "-s", "-B", "-W", "ignore", "-c", program]
+    try:
+        answers = command.run_together(argv, orders, environment=_ENVIRONMENT)
+    except (OSError, command.CommandFailed) as error:
+        raise PythonUnusable(python.name, str(error)) from error
+    failures = [json.loads(line) for answer in answers for line in answer.splitlines()]
+    return tuple(NotCompiled(Path(path), reason) for path, reason in sorted(failures))
+
+
+def _balanced(files: Iterable[Path], jobs: int) -> list[list[str]]:
+    """Share files out by size, the largest first, each to the share that has least."""
+    sized = sorted(((path.stat().st_size, str(path)) for path in files), reverse=True)
+    worth = 1 + sum(size for size, _ in sized) // _BYTES_WORTH_A_PROCESS
+    shares: list[tuple[int, int, list[str]]] = [(0, number, []) for number in range(max(1, min(jobs, worth)))]
+    for size, path in sized:
+        total, number, share = shares[0]
+        share.append(path)
+        heapq.heapreplace(shares, (total + size, number, share))
+    return [share for _, _, share in shares if share]
+
+
+def compile_tree(python: Path, directory: Path) -> tuple[NotCompiled, ...]:
+    """Compile every module below `directory` as `UNCHECKED_HASH`. Raises `InterpreterFailed`."""
+    sources = [path for path in directory.rglob("*.py") if path.is_file() and not path.is_symlink()]
+    return compile_files(python, sources, "unchecked-hash")

@@ -1,0 +1,144 @@
+"""The `python` layer: CPython from an archive, moved to the layer's path, pruned, with its standard library compiled."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from cnb.layer import Action, LayerTypes, Scope, Variable
+from uv_buildpack import archive, bytecode, command, log, relocation
+from uv_buildpack.errors import PythonUnusable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from uv_buildpack.catalogue import CPythonBuild
+
+NAME = "python"
+SCHEME = "1"
+"""Raised when what this module makes of equal inputs changes."""
+
+DEFAULT_MIRROR = "https://github.com/astral-sh/python-build-standalone/releases/download"
+_LARGEST_ARCHIVE = 400 * 1024 * 1024
+
+ENVIRONMENT = (
+    Variable(name="PYTHONDONTWRITEBYTECODE", value="1", scope=Scope.LAUNCH, action=Action.DEFAULT),
+    Variable(name="PYTHONUNBUFFERED", value="1", scope=Scope.LAUNCH, action=Action.DEFAULT),
+    # A later buildpack must not leave bytecode with time stamps in our layers.
+    Variable(name="PYTHONDONTWRITEBYTECODE", value="1", scope=Scope.BUILD),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PythonKey:
+    """All that decides what is in the layer. Strings only."""
+
+    scheme: str
+    version: str
+    date: str
+    variant: str
+    arch: str
+    libc: str
+    sha256: str
+    path: str
+
+    def text(self) -> str:
+        """Give the interpreter in one line, for the keys of layers that are made with it."""
+        return f"{self.version} {self.variant} {self.date} {self.sha256[:12]} scheme {self.scheme}"
+
+
+def key(build: CPythonBuild, layer: Path) -> PythonKey:
+    """Give the key of the layer at `layer`."""
+    return PythonKey(
+        scheme=SCHEME,
+        version=build.version,
+        date=build.date,
+        variant=build.variant,
+        arch=build.arch,
+        libc=build.libc,
+        sha256=build.sha256,
+        path=str(layer),
+    )
+
+
+def differences(old: Mapping[str, object], new: PythonKey) -> list[str]:
+    """Say what differs between stored metadata and a key."""
+    changed = ((field, old.get(field), value) for field, value in asdict(new).items() if old.get(field) != value)
+    return [f"{field}: {before or 'unknown'} → {after}" for field, before, after in changed]
+
+
+def types(*, build: bool) -> LayerTypes:
+    """Launch, and for later buildpacks where one asks."""
+    return LayerTypes(launch=True, build=build)
+
+
+def interpreter(layer: Path, build: CPythonBuild) -> Path:
+    """Give the path of the interpreter, which environments point to."""
+    major, minor = build.version.split(".")[:2]
+    return layer / "bin" / f"python{major}.{minor}{'t' if build.freethreaded else ''}"
+
+
+def address(build: CPythonBuild, mirror: str | None = None) -> str:
+    """Give the address of a build's archive; `mirror` replaces the base of the releases."""
+    return f"{(mirror or DEFAULT_MIRROR).rstrip('/')}/{build.path.replace('+', '%2B')}"
+
+
+def contribute(
+    build: CPythonBuild, directory: Path, *, mirror: str | None, environment: Mapping[str, str], compile_stdlib: bool
+) -> None:
+    """Fill the empty layer: fetch the archive, unpack, prune, move, compile; then start the interpreter once.
+
+    Raises `Problem`, `OSError`.
+    """
+    from uv_buildpack import download  # noqa: PLC0415 (a hot build does not pay for httpx)
+
+    fetched = directory.with_name(f".{directory.name}.archive")
+    try:
+        download.fetch(
+            address(build, mirror), fetched, sha256=build.sha256, max_bytes=_LARGEST_ARCHIVE, environment=environment
+        )
+        log.step(f"unpacking CPython {build.version} ({build.date})")
+        archive.extract(fetched, directory, strip_components=1, wanted=_is_wanted)
+    finally:
+        fetched.unlink(missing_ok=True)
+    _move(directory)
+    python = interpreter(directory, build)
+    for name in ("python", "python3"):
+        link = directory / "bin" / name
+        link.unlink(missing_ok=True)
+        link.symlink_to(python.name)
+    _verify(build, python)
+    if compile_stdlib:
+        log.step("compiling the standard library")
+        for failure in bytecode.compile_tree(python, directory / "lib"):
+            log.debug(f"not compiled: {failure.path}: {failure.reason}")
+
+
+def _is_wanted(path: PurePosixPath) -> bool:
+    return not any(relocation.is_dropped(part) for part in (path, *path.parents) if part.parts)
+
+
+def _move(directory: Path) -> None:
+    """Write the layer's path where the archive has the path that it was configured for."""
+    prefix = str(directory)
+    for path in directory.glob("lib/python*/_sysconfigdata_*.py"):
+        relocation.write_variables(path, relocation.move_variables(relocation.read_variables(path), prefix))
+    for pattern in ("lib/python*/build-details.json", "lib/python*/_sysconfig_vars_*.json"):
+        for path in directory.glob(pattern):
+            relocation.rewrite_json(path, lambda text: relocation.move_prefix(text, prefix))
+    for pattern in ("lib/pkgconfig/*.pc", "lib/python*/config-*/Makefile", "bin/python*-config"):
+        for path in directory.glob(pattern):
+            if not path.is_symlink():
+                text = path.read_text(encoding="utf-8")
+                path.write_text(relocation.move_prefix(text, prefix), encoding="utf-8")
+
+
+def _verify(build: CPythonBuild, python: Path) -> None:
+    program = "import sys, platform; print(platform.python_version(), sys.prefix)"
+    try:
+        done = command.run([python, "-I", "-B", "-c", program], environment={"LC_ALL": "C.UTF-8"}, cwd=Path("/"))
+    except OSError as error:
+        raise PythonUnusable(build.version, str(error)) from None
+    if done.returncode or done.stdout.split() != [build.version, str(python.parents[1])]:
+        raise PythonUnusable(build.version, (done.stderr or done.stdout).strip())
