@@ -10,7 +10,7 @@ _OURS = ("cnb", "uv_buildpack")
 
 
 def _start() -> int:
-    """Run the phase that the first argument names, and give the exit code; 2 where this Python cannot."""
+    """Run the phase that the first argument names, and give the exit code; 2 where this Python cannot, or for a bug."""
     if sys.version_info < _OLDEST:
         return _say(
             "the python3 on PATH is Python {}.{}; the buildpack needs 3.11 or newer".format(*sys.version_info[:2]),
@@ -28,6 +28,11 @@ def _start() -> int:
             f"this is a source checkout, and {sys.executable} has no module {name}",
             "Put a Python with requirements/vendor.txt first on PATH, or use the packaged buildpack (scripts/package).",
         )
+    except Exception:  # noqa: BLE001 (the last resort: whatever comes here is our bug, and 1 would say it is the reader's)
+        import traceback  # noqa: PLC0415 (detection does not pay for it)
+
+        traceback.print_exc()
+        return 2
 
 
 def _say(*lines: str) -> int:

@@ -47,8 +47,12 @@ def main() -> int:
     try:
         with tempfile.TemporaryDirectory(prefix="try-", dir=_CACHE, ignore_cleanup_errors=True) as scratch:
             _try(example, Path(scratch))
-    except (subprocess.CalledProcessError, NoAnswer) as error:
-        print(f"try: {error}", file=sys.stderr)
+    except subprocess.CalledProcessError as error:
+        command = " ".join(error.cmd[:4])
+        print(f"\ntry: `{command} …` ended with exit code {error.returncode}; the cause is above", file=sys.stderr)
+        return 1
+    except NoAnswer as error:
+        print(f"\ntry: {error}", file=sys.stderr)
         return 1
     return 0
 
