@@ -9,13 +9,14 @@ from __future__ import annotations
 import heapq
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.resources import files as resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from uv_buildpack import command
-from uv_buildpack.errors import PythonUnusable
+from uv_buildpack.errors import InterpreterFailed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -42,32 +43,39 @@ class NotCompiled:
 
 
 def compile_tree(python: Path, directory: Path) -> tuple[NotCompiled, ...]:
-    """Compile every module below `directory`, `UNCHECKED_HASH`: nobody edits what lies in a layer.
-
-    Raises `PythonUnusable`.
-    """
-    return compile_files(python, list(directory.rglob("*.py")), "unchecked-hash")
+    """Compile every module below `directory` as `UNCHECKED_HASH`: nobody edits a layer. Raises `InterpreterFailed`."""
+    sources = [path for path in directory.rglob("*.py") if path.is_file() and not path.is_symlink()]
+    return compile_files(python, sources, "unchecked-hash")
 
 
 def compile_files(python: Path, files: Sequence[Path], mode: Mode, jobs: int | None = None) -> tuple[NotCompiled, ...]:
     """Compile `files` with the interpreter `python` (CPython 3.8 and newer), and give those that do not compile.
 
     The paths are absolute and those of run time: the bytecode holds them. `jobs` is the number of processes, by default
-    that of the CPUs this process may use. The bytes do not depend on it, nor on the order. Raises `PythonUnusable`.
+    that of the CPUs this process may use. The bytes do not depend on it, nor on the order. Raises `InterpreterFailed`.
     """
+    shares = _balanced(files, jobs or len(os.sched_getaffinity(0)))
     program = resources("uv_buildpack").joinpath("data", "compile_worker.py").read_text(encoding="utf-8")
-    orders = [
-        json.dumps({"checked": mode == "checked-hash", "files": share})
-        for share in _balanced(files, jobs or len(os.sched_getaffinity(0)))
-    ]
-    # No -I and -E: they would ignore the hash seed. The environment is all ours, and the program clears the path.
-    argv: list[str | Path] = [python, "-S", "-s", "-B", "-W", "ignore", "-c", program]
+    with ThreadPoolExecutor(max(1, len(shares))) as pool:
+        answers = list(pool.map(lambda share: _compile(python, program, share, mode), shares))
+    failures = sorted(failure for answer in answers for failure in answer)
+    return tuple(NotCompiled(Path(path), reason) for path, reason in failures)
+
+
+def _compile(python: Path, program: str, files: Sequence[str], mode: Mode) -> list[tuple[str, str]]:
     try:
-        answers = command.run_together(argv, orders, environment=_ENVIRONMENT)
-    except (OSError, command.CommandFailed) as error:
-        raise PythonUnusable(python.name, str(error)) from error
-    failures = [json.loads(line) for answer in answers for line in answer.splitlines()]
-    return tuple(NotCompiled(Path(path), reason) for path, reason in sorted(failures))
+        # No -I and -E: they would ignore the hash seed. The environment is all ours, and the program clears the path.
+        done = command.run(
+            [python, "-S", "-s", "-B", "-W", "ignore", "-c", program],
+            environment=_ENVIRONMENT,
+            cwd=Path("/"),
+            input=json.dumps({"checked": mode == "checked-hash", "files": files}),
+        )
+    except OSError as error:
+        raise InterpreterFailed(python, "compile bytecode", 127, str(error)) from error
+    if done.returncode != 0:
+        raise InterpreterFailed(python, "compile bytecode", done.returncode, done.stderr)
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def _balanced(files: Iterable[Path], jobs: int) -> list[list[str]]:
@@ -80,9 +88,3 @@ def _balanced(files: Iterable[Path], jobs: int) -> list[list[str]]:
         share.append(path)
         heapq.heapreplace(shares, (total + size, number, share))
     return [share for _, _, share in shares if share]
-
-
-def compile_tree(python: Path, directory: Path) -> tuple[NotCompiled, ...]:
-    """Compile every module below `directory` as `UNCHECKED_HASH`. Raises `InterpreterFailed`."""
-    sources = [path for path in directory.rglob("*.py") if path.is_file() and not path.is_symlink()]
-    return compile_files(python, sources, "unchecked-hash")
