@@ -39,13 +39,19 @@ def customary(caller: Mapping[str, str]) -> Iterator[Pair]:
 
     Raises UnusableArgument where even that cannot be had.
     """
-    home = Path(caller.get("XDG_STATE_HOME") or Path(caller.get("HOME") or "/tmp") / ".local" / "state")  # noqa: S108
     places = [Pair(CUSTOMARY_LAYERS, CUSTOMARY_APP)]
     for number in range(1, _ATTEMPTS + 1):
-        below = home / "cnb-platform" / f"build-{number}"
+        below = _state_directory(caller) / "cnb-platform" / f"build-{number}"
         places.append(Pair(below / "layers", below / "workspace"))
     with contextlib.ExitStack() as stack:
         yield _first_free(places, stack)
+
+
+def _state_directory(caller: Mapping[str, str]) -> Path:
+    if os.geteuid() == 0:
+        return Path("/var/lib")  # root's home is closed to the build user
+    state = caller.get("XDG_STATE_HOME")
+    return Path(state) if state else Path(caller.get("HOME") or "/tmp", ".local", "state")  # noqa: S108 - HOME unset
 
 
 def _first_free(places: list[Pair], stack: contextlib.ExitStack) -> Pair:

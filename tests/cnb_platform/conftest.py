@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-
 from tests.cnb_platform.toys import Workshop
 
 if TYPE_CHECKING:

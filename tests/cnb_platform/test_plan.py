@@ -123,5 +123,5 @@ def test_a_name_that_is_not_there_or_ambiguous_is_an_error() -> None:
     twins = Shelf((a_buildpack("a"), Buildpack(directory=Path("b"), id="a", version="2.0.0", api="0.10")))
     with pytest.raises(UnusableArgument, match="are several"):
         groups(twins, (ref("a"),))
-    with pytest.raises(UnusableArgument, match="is none among: a@1.0.0, a@2.0.0"):
+    with pytest.raises(UnusableArgument, match=r"is none among: a@1\.0\.0, a@2\.0\.0"):
         groups(twins, (ref("b"),))

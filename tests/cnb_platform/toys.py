@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from cnb_platform.oci import Image
     from cnb_platform.result import BuildResult
 
-PASS = "exit 0"
+NOTHING = "exit 0"
 SELF_SUFFICIENT = """printf '[[provides]]\\nname = "x"\\n[[requires]]\\nname = "x"\\n' >"$CNB_BUILD_PLAN_PATH" """
 CALLER: Mapping[str, str] = {"PATH": "/usr/bin:/bin", "HOME": "/home/somebody"}
 
 
 def buildpack(  # noqa: PLR0913 (what a buildpack consists of)
     directory: Path,
-    build: str = PASS,
+    build: str = NOTHING,
     *,
-    detect: str = PASS,
+    detect: str = NOTHING,
     name: str = "toy/one",
     api: str = "0.10",
     about: str = "",
@@ -46,12 +46,13 @@ def buildpack(  # noqa: PLR0913 (what a buildpack consists of)
     return path
 
 
-@dataclass(frozen=True)
+@dataclass
 class Workshop:
     """A directory with an app, an image and a cache; `build` builds there as the user that runs the tests."""
 
     root: Path
     caller: Mapping[str, str] = field(default_factory=lambda: dict(CALLER))
+    log: Log = field(default_factory=Log)
 
     @property
     def app(self) -> Path:
@@ -71,7 +72,7 @@ class Workshop:
     def cache(self) -> Path:
         return self.root / "cache"
 
-    def build(self, *buildpacks: Path, **changes: Any) -> BuildResult:
+    def build(self, *buildpacks: Path, **changes: Any) -> BuildResult:  # noqa: ANN401 (fields of Request)
         request = Request(
             app=self.app,
             buildpacks=buildpacks,
@@ -81,7 +82,13 @@ class Workshop:
             app_dir=self.root / "workspace",
             owner=Owner(os.getuid(), os.getgid()),
         )
-        return build_image(replace(request, **changes), self.caller, Log())
+        self.log = Log()
+        return build_image(replace(request, **changes), self.caller, self.log)
+
+    def printed(self) -> list[str]:
+        """The log without the headings of phases and the note on directories."""
+        lines = self.log.text().splitlines()
+        return [line for line in lines if not line.startswith(("===>", "Layers are in "))]
 
     def image(self) -> Image:
         return oci.read(self.layout, "amd64")
