@@ -251,7 +251,7 @@ def _environment_to_install_for(work: _Work, uv: Uv) -> Iterator[None]:
 def _made(work: _Work, layer: Layer, reasons: Sequence[str]) -> Layer:
     """Log why a layer was made, and note the digest of its SBOM files: without them it is not reused."""
     known = layer.name in work.context.restored
-    log.layer(layer.name, "changed" if known else "created", "\n".join(("because", *reasons)) if known else reasons[0])
+    log.layer(layer.name, "changed because" if known else "created:", "\n".join(reasons))
     return replace(layer, metadata={**layer.metadata, "sbom": sbom_digest(layer.sboms)})
 
 

@@ -138,9 +138,11 @@ def _render_step(event: MutableMapping[str, Any]) -> list[str]:
 
 
 def _render_layer(event: MutableMapping[str, Any]) -> list[str]:
-    first, *rest = str(event["reason"]).splitlines() or [""]
+    lines = str(event["reason"]).splitlines()
     head = f"  {event['event']}: {event['state']}"
-    return [f"{head} {first}" if first else head, *(f"    {line}" for line in rest)]
+    if len(lines) == 1:
+        return [f"{head} {lines[0]}"]
+    return [head, *(f"    {line}" for line in lines)]
 
 
 def _render_warning(event: MutableMapping[str, Any]) -> list[str]:
