@@ -184,7 +184,8 @@ _FAILURES: tuple[tuple[str, type[UvFailed]], ...] = (
     (
         (
             r"error sending request for url|failed to lookup address|Connection refused|tcp connect error"
-            r"|Request failed after \d+ retries|operation timed out|Network connectivity is disabled"
+            r"|Request failed after \d+ retr|HTTP status server error|operation timed out"
+            r"|Network connectivity is disabled"
         ),
         NetworkUnreachable,
     ),
@@ -192,8 +193,8 @@ _FAILURES: tuple[tuple[str, type[UvFailed]], ...] = (
     (r"The build backend returned an error|Failed to build ", BuildFailed),
     (
         (
-            r"can't be installed because it doesn't have a (?:source distribution|wheel)|has no .*compatible"
-            r"|no wheels? with a matching"
+            r"can't be installed because it (?:doesn't have a|is marked as)|has no .*compatible"
+            r"|no wheels? with a matching|not compatible with the lockfile's supported environments"
         ),
         NoCompatibleDistribution,
     ),

@@ -11,9 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-# The environment is recorded without what the shell itself adds.
 _SCRIPT = """#!/bin/sh
-{{ printf '%s\\n' "$@"; printf '\\0'; env -u _ -u PWD -u OLDPWD -u SHLVL; printf '\\0'; pwd; printf '\\1'; }} >> '{record}'
+{{ printf '%s\\n' "$@"; printf '\\0'; env; printf '\\0'; pwd; printf '\\1'; }} >> '{record}'
 case "$*" in
 {cases}
 *) echo "error: unexpected arguments: $*" >&2; exit 2;;
@@ -64,6 +63,8 @@ def writes(path: str, content: str) -> str:
 
 
 def _call(text: str) -> Call:
+    # What the shell itself adds is left out.
     arguments, environment, directory = text.split("\0")
     pairs: Any = (line.partition("=")[::2] for line in environment.strip().splitlines())
-    return Call(arguments.splitlines(), dict(pairs), directory.strip())
+    variables = {name: value for name, value in pairs if name not in {"_", "PWD", "OLDPWD", "SHLVL"}}
+    return Call(arguments.splitlines(), variables, directory.strip())

@@ -1,0 +1,203 @@
+"""uv's own words, each from a failure that was provoked, and the problem that they mean."""
+
+# uv does not break its lines.
+# ruff: noqa: E501
+
+from __future__ import annotations
+
+from textwrap import dedent
+
+from uv_buildpack.errors import (
+    AuthenticationFailed,
+    BuildFailed,
+    DiskFull,
+    GitMissing,
+    HashMismatch,
+    NetworkUnreachable,
+    NoCompatibleDistribution,
+    PackageNotFound,
+    PythonIncompatible,
+    ResolutionFailed,
+    TLSVerificationFailed,
+    UvFailed,
+    UvSettingsInvalid,
+    UvVersionMismatch,
+)
+
+_SAMPLES: tuple[tuple[type[UvFailed], str], ...] = (
+    (
+        DiskFull,
+        """
+        error: failed to write to file `/layers/venv/bin/activate`: No space left on device (os error 28)
+        """,
+    ),
+    (
+        DiskFull,
+        """
+        error: Failed to build `x==1`
+          cause: The build backend returned an error
+            OSError: [Errno 28] No space left on device
+        """,
+    ),
+    (
+        HashMismatch,
+        """
+        error: Failed to download `six==1.16.0`
+          cause: Hash mismatch for `six==1.16.0`
+
+                 Expected:
+                   sha256:00
+
+                 Computed:
+                   sha256:8a
+        """,
+    ),
+    (
+        TLSVerificationFailed,
+        """
+        error: Failed to fetch: https://index.example/simple/six/
+          cause: error sending request for url (https://index.example/simple/six/)
+          cause: client error (Connect)
+          cause: invalid peer certificate: UnknownIssuer
+        """,
+    ),
+    (
+        AuthenticationFailed,
+        """
+        error: No solution found when resolving dependencies
+          cause: Because six was not found in the package registry
+
+        hint: An index URL (https://index.example/simple) could not be queried due to a lack of valid authentication credentials (401 Unauthorized)
+        """,
+    ),
+    (
+        AuthenticationFailed,
+        """
+        error: No solution found when resolving dependencies
+
+        hint: An index (https://index.example/simple) returned a 403 Forbidden error. Check that the index URL is correct and the credentials are valid.
+        """,
+    ),
+    (
+        GitMissing,
+        """
+        error: Failed to download and build `x @ git+https://git.example/x`
+          cause: Git operation failed
+          cause: Git executable not found. Ensure that Git is installed and available.
+        """,
+    ),
+    (
+        NetworkUnreachable,
+        """
+        error: Request failed after 3 retries in 8.0s
+          cause: Failed to fetch: https://index.example/simple/six/
+          cause: error sending request for url (https://index.example/simple/six/)
+          cause: client error (Connect)
+          cause: dns error
+          cause: failed to lookup address information: Name or service not known
+        """,
+    ),
+    (
+        NetworkUnreachable,
+        """
+        error: Failed to fetch: https://index.example/simple/six/
+          cause: tcp connect error
+          cause: Connection refused (os error 111)
+        """,
+    ),
+    (
+        NetworkUnreachable,
+        """
+        error: Request failed after 1 retry in 1.5s
+          cause: HTTP status server error (503 Service Unavailable) for url (https://index.example/simple/six/)
+        """,
+    ),
+    (
+        NetworkUnreachable,
+        """
+        error: No solution found when resolving dependencies
+          cause: Because six was not found in the cache
+
+        hint: Packages were unavailable because the network was disabled. Network connectivity is disabled, but the requested data wasn't found in the cache
+        """,
+    ),
+    (
+        PackageNotFound,
+        """
+        error: Failed to download `six==1.16.0`
+          cause: Failed to fetch: https://files.example/six.whl
+          cause: HTTP status client error (404 Not Found) for url (https://files.example/six.whl)
+        """,
+    ),
+    (
+        BuildFailed,
+        """
+        error: Failed to build `bad @ file:///workspace/bad`
+          cause: The build backend returned an error
+          cause: Call to `setuptools.build_meta.build_wheel` failed (exit status: 1)
+
+                 [stderr]
+                 no compiler
+        """,
+    ),
+    (
+        NoCompatibleDistribution,
+        """
+        error: Distribution `pywin32==312 @ registry+https://index.example/simple` can't be installed because it doesn't have a source distribution or wheel for the current platform
+
+        hint: You're on Linux (`manylinux_2_36_x86_64`), but `pywin32` (v312) only has wheels for `win32`
+        """,
+    ),
+    (
+        NoCompatibleDistribution,
+        """
+        error: Distribution `docopt==0.6.2 @ registry+https://index.example/simple` can't be installed because it is marked as `--no-build` but has no binary distribution
+        """,
+    ),
+    (
+        NoCompatibleDistribution,
+        """
+        error: The current Python platform is not compatible with the lockfile's supported environments: `sys_platform == 'win32'`
+        """,
+    ),
+    (
+        ResolutionFailed,
+        """
+        error: No solution found when resolving dependencies
+          cause: Because only six<=1.17.0 is available and your project depends on six>99, we can conclude that your project's requirements are unsatisfiable.
+        """,
+    ),
+    (
+        UvVersionMismatch,
+        """
+        error: Required uv version `>=99` does not match the running version `0.13.9`. Update `uv` by running `uv self update`.
+        """,
+    ),
+    (
+        PythonIncompatible,
+        """
+        error: The requested interpreter resolved to Python 3.13.0, which is incompatible with the project's Python requirement: `==3.12.*` (from `project.requires-python`)
+        """,
+    ),
+    (
+        PythonIncompatible,
+        """
+        error: No interpreter found for Python 3.12.99 in search path
+        """,
+    ),
+    (
+        UvSettingsInvalid,
+        """
+        error: Failed to parse: `uv.toml`
+          cause: TOML parse error at line 1, column 1
+        """,
+    ),
+    (
+        UvFailed,
+        """
+        error: something that nobody has seen before
+        """,
+    ),
+)  # fmt: skip
+
+WORDS = tuple((problem, dedent(text).strip("\n")) for problem, text in _SAMPLES)
