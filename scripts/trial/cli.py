@@ -43,9 +43,9 @@ def main() -> int:
     example: Path = parser.parse_args().example.resolve()
     if not (example / "pyproject.toml").is_file():
         parser.error(f"{example} has no pyproject.toml")
-    _CACHE.mkdir(exist_ok=True)
     try:
-        with tempfile.TemporaryDirectory(prefix="try-", dir=_CACHE, ignore_cleanup_errors=True) as scratch:
+        with tempfile.TemporaryDirectory(prefix="uv-buildpack-try-", ignore_cleanup_errors=True) as scratch:
+            Path(scratch).chmod(0o755)  # started by root, builds run as another user, who has to read it
             _try(example, Path(scratch))
     except subprocess.CalledProcessError as error:
         command = " ".join(error.cmd[:4])
@@ -58,7 +58,7 @@ def main() -> int:
 
 
 def _try(example: Path, scratch: Path) -> None:
-    interpreters = find_interpreters(os.environ, _CACHE, print)
+    interpreters = find_interpreters(os.environ, _CACHE, print).copied_to(scratch / "interpreters")
     _heading("Packaging the buildpack")
     buildpack = package(interpreters, REPOSITORY / "dist")
     _heading(f"Locking {example.name} with uv lock")
@@ -66,6 +66,7 @@ def _try(example: Path, scratch: Path) -> None:
     shutil.copytree(example, app, ignore=shutil.ignore_patterns(".venv", "__pycache__"))
     run("uv", "lock", "--quiet", cwd=app)
     platform = best_platform(Job(app, buildpack, interpreters, scratch))
+    platform.prepare()
     try:
         _use(platform)
     finally:

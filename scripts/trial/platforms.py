@@ -6,7 +6,6 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -25,6 +24,7 @@ _TAG = "uv-buildpack-example:latest"
 _PORT = 8080
 _BASE_IMAGES = REPOSITORY / ".cache" / "base-images"
 _PACK_BUILDER = "heroku/builder:24"
+_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 # Where a build container sees what lies on this machine.
 _MIRROR = "/interpreters"
 _BUNDLE = "/etc/ssl/certs/machine.crt"
@@ -51,6 +51,10 @@ class Platform(Protocol):
     @property
     def name(self) -> str:
         """What it is called in the log."""
+        ...
+
+    def prepare(self) -> None:
+        """Make what a build stands on and no buildpack can see to."""
         ...
 
     def build(self) -> None:
@@ -84,18 +88,21 @@ class Embedded:
     job: Job
     name: str = "the embedded platform, on this machine (no Docker engine answers)"
 
+    def prepare(self) -> None:
+        """See Platform."""
+
     def build(self) -> None:
         """See Platform."""
-        mirror = self.job.interpreters.variables(str(self.job.interpreters.directory))
-        _cnb_platform("build", self.job.app, *_embedded_options(self.job), *_variables(mirror))
+        variables = self.job.interpreters.variables(str(self.job.interpreters.directory))
+        variables |= {name: os.environ[name] for name in _CERTIFICATES if name in os.environ}
+        _cnb_platform("build", self.job.app, *_embedded_options(self.job), *_variables(variables))
 
     @contextmanager
     def serving(self) -> Iterator[str]:
         """See Platform."""
         port = _free_port()
-        words = ["cnb_platform", "launch", str(self.job.image), "--env", f"PORT={port}"]
-        environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "src")}
-        with subprocess.Popen([sys.executable, "-m", *words], env=environment, stdin=subprocess.DEVNULL) as process:
+        argv = [str(REPOSITORY / "scripts/cnb-platform"), "launch", str(self.job.image), "--env", f"PORT={port}"]
+        with subprocess.Popen(argv, stdin=subprocess.DEVNULL) as process:
             try:
                 yield f"http://127.0.0.1:{port}/"
             finally:
@@ -103,7 +110,7 @@ class Embedded:
 
     def show_layers(self) -> None:
         """See Platform."""
-        _cnb_platform("inspect", self.job.image)
+        _show_layers(self.job.image)
 
     def clean(self) -> None:
         """See Platform."""
@@ -116,9 +123,12 @@ class EmbeddedInDocker:
     job: Job
     name: str = "the embedded platform, in Docker containers"
 
-    def build(self) -> None:
+    def prepare(self) -> None:
         """See Platform."""
         run(REPOSITORY / "scripts/base-images")
+
+    def build(self) -> None:
+        """See Platform."""
         images = ["--container", "uv-buildpack-build:1", "--run-image", str(_BASE_IMAGES / "run"), "--docker", _TAG]
         _cnb_platform("build", self.job.app, *_embedded_options(self.job), *images, *_container_options(self.job))
 
@@ -128,7 +138,7 @@ class EmbeddedInDocker:
 
     def show_layers(self) -> None:
         """See Platform."""
-        _cnb_platform("inspect", self.job.image)
+        _show_layers(self.job.image)
 
     def clean(self) -> None:
         """See Platform."""
@@ -141,6 +151,9 @@ class Pack:
 
     job: Job
     name: str = "pack"
+
+    def prepare(self) -> None:
+        """See Platform."""
 
     def build(self) -> None:
         """See Platform."""
@@ -169,7 +182,13 @@ class Pack:
 
 
 def _cnb_platform(*words: str | Path) -> None:
-    run(sys.executable, "-m", "cnb_platform", *words)
+    run(REPOSITORY / "scripts/cnb-platform", *words)
+
+
+def _show_layers(image: Path) -> None:
+    """What `cnb-platform inspect` says, without the labels: they are for programs."""
+    described = _output(str(REPOSITORY / "scripts/cnb-platform"), "inspect", str(image))
+    print(described.partition("\n\nLabels")[0], flush=True)
 
 
 def _embedded_options(job: Job) -> list[str]:
@@ -179,7 +198,7 @@ def _embedded_options(job: Job) -> list[str]:
 def _container_options(job: Job) -> list[str]:
     """Mounts and variables for what a build in a container cannot see: the mirror, and this machine's certificates."""
     volumes = []
-    variables = dict(job.interpreters.variables(_MIRROR))
+    variables = job.interpreters.variables(_MIRROR)
     if job.interpreters.directory is not None:
         volumes += ["--volume", f"{job.interpreters.directory}:{_MIRROR}:ro"]
     bundle = os.environ.get("SSL_CERT_FILE")

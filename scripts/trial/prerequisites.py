@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
+import shutil
 import subprocess
 import sys
 import urllib.error
@@ -33,6 +33,13 @@ class Interpreters:
         if self.directory is None:
             return {}
         return {"BP_PYTHON_MIRROR": f"file://{directory}", "BP_PYTHON_CATALOGUE": f"{directory}/catalogue.json"}
+
+    def copied_to(self, directory: Path) -> Interpreters:
+        """The same from another place: a checkout below a home directory is closed to the user who builds."""
+        if self.directory is None:
+            return self
+        shutil.copytree(self.directory, directory)
+        return Interpreters(directory)
 
     def runtime(self) -> list[str]:
         """The option of `scripts/package` that takes an interpreter from the mirror."""
@@ -81,5 +88,4 @@ def package(interpreters: Interpreters, output: Path) -> Path:
 def run(*argv: str | Path, cwd: Path = REPOSITORY) -> None:
     """Run a command whose output is for the person who watches. Raises CalledProcessError."""
     words = [str(word) for word in argv]
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "src")}
-    subprocess.run(words, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, check=True)
+    subprocess.run(words, cwd=cwd, stdin=subprocess.DEVNULL, check=True)
