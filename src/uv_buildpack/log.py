@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 _LOGGER = structlog.get_logger()
 _secrets: set[str] = set()
 
-# user:password@ and token@ in an address.
-_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+# user:password@ and token@ in an address, also where a password has "@" or "/" that nobody encoded.
+_CREDENTIALS = re.compile(r"(?<=://)(?:[^/\s]+(?=@)|[^/\s:@]+:(?!\d+[/\s])[^\s@]*(?=@))")
 _MASK = "****"
 _SHORTEST_SECRET = 4
 

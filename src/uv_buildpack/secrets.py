@@ -6,6 +6,7 @@ needs as files are below the scratch directory.
 
 from __future__ import annotations
 
+import re
 import shutil
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 TYPE = "uv"
 CONFIG_FILE = "uv.toml"
 NETRC = "netrc"
+_NETRC_PASSWORD = re.compile(r"\bpassword\s+(\S+)")
 
 
 def read(bindings: Iterable[Binding], scratch: Path) -> Bound:
@@ -35,6 +37,8 @@ def read(bindings: Iterable[Binding], scratch: Path) -> Bound:
         if NETWORK_VARIABLES.fullmatch(name)
     }
     log.keep_secret(value for name, value in variables.items() if name.endswith(("_PASSWORD", "_USERNAME")))
+    if NETRC in entries:
+        log.keep_secret(_NETRC_PASSWORD.findall(entries[NETRC].read_text(encoding="utf-8", errors="replace")))
     config_file = None
     if CONFIG_FILE in entries:
         config_file = scratch / "config" / "uv" / CONFIG_FILE
