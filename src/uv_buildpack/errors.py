@@ -501,10 +501,11 @@ class DefaultProcessUnknown(Problem):
 class PythonRequestInvalid(Problem):
     """A request for a Python version means nothing."""
 
-    def __init__(self, text: str, origin: str) -> None:
+    def __init__(self, text: str, origin: str, reason: str = "") -> None:
         """`origin` says where it is written."""
         super().__init__(
-            what=f"{text!r} ({origin}) is not a version of Python.",
+            what=f"{text!r} ({origin}) is not a version of Python that can be had.",
+            facts=[reason] if reason else [],
             advice=["Write 3.13, 3.13.4, >=3.12,<3.14 or 3.13t."],
         )
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import TYPE_CHECKING, NoReturn
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
@@ -21,10 +22,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-_IMPLEMENTATION = re.compile(r"(?P<name>[a-z]+)(?:@(?P<at>\S+)|-(?P<dash>\d\S*)|(?P<glued>\d\S*))?\Z")
-_VERSION = re.compile(r"(?P<version>\d+(?:\.\d+){0,2}(?:(?:a|b|rc)\d+)?)(?P<variant>t|\+freethreaded)?\Z")
 _OTHER_IMPLEMENTATIONS = frozenset({"pypy", "pp", "graalpy", "gp", "pyodide", "pyston", "jython", "ironpython"})
-_ANY = SpecifierSet()
+_NAMED = re.compile(r"(?P<name>[a-z]+)(?P<rest>.*)\Z", re.DOTALL)
+_NUMBER = re.compile(r"\d+(?:\.\d+){0,2}(?:(?:a|b|rc)\d+)?\Z")
+_VARIANT = re.compile(r"(?<=\d)(?P<short>td?|d)\Z|(?P<long>(?:\+(?:freethreaded|gil|debug))+)\Z")
+_ARCHES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}
+_COMPLETE = 3  # major, minor, patch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +40,9 @@ class PythonRequest:
     """Whether a minor version was named: then wheels do not decide between minors."""
     text: str
     origin: str
+    arch: str | None = None
+    """The machine, where the request names one (`cpython-3.13.4-linux-x86_64-gnu`)."""
+    libc: str | None = None
 
 
 def parse(text: str, origin: str) -> PythonRequest:
@@ -45,15 +51,23 @@ def parse(text: str, origin: str) -> PythonRequest:
     Raises `PythonRequestInvalid`, `PythonImplementationUnsupported`.
     """
     wanted = text.strip()
-    match = _IMPLEMENTATION.match(wanted.lower())
-    if match and match["name"] in _OTHER_IMPLEMENTATIONS:
+    if re.search(r"[/\\]|^\.|^~(?!=)", wanted):
+        raise PythonRequestInvalid(wanted, origin, "It is a path; the image gets an interpreter of its own.")
+    named = _NAMED.match(wanted.lower())
+    if named is None:
+        return _key(wanted, _unbound(wanted, origin)) if wanted else _refuse(wanted, origin)
+    name, rest = named["name"], named["rest"]
+    if name in _OTHER_IMPLEMENTATIONS:
         raise PythonImplementationUnsupported(wanted, origin)
-    if match and match["name"] in {"cpython", "cp", "python"}:
-        version = match["at"] or match["dash"] or match["glued"]
-        if match["name"] == "cp" and match["glued"]:
-            version = f"{version[0]}.{version[1:]}"
-        return _versions(version.split("-")[0] if match["dash"] else version or "", wanted, origin)
-    return _versions(wanted, wanted, origin)
+    if name in {"any", "default"} and rest[:1] in {"", "-"}:
+        return _key(rest[1:], _unbound(wanted, origin))
+    if name in {"cpython", "cp", "python"}:
+        return _key(rest[1:] if rest[:1] in {"@", "-"} else rest, _unbound(wanted, origin))
+    return _refuse(wanted, origin)
+
+
+def _refuse(wanted: str, origin: str) -> NoReturn:
+    raise PythonRequestInvalid(wanted, origin)
 
 
 def read_file(path: Path, shown: str) -> PythonRequest:
@@ -61,14 +75,7 @@ def read_file(path: Path, shown: str) -> PythonRequest:
 
     Raises `PythonVersionFileInvalid` (not UTF-8, a byte order mark, nothing usable) and what `parse` raises.
     """
-    content = path.read_bytes()
-    if content.startswith(b"\xef\xbb\xbf"):
-        raise PythonVersionFileInvalid(shown, "It begins with a byte order mark.")
-    try:
-        lines = content.decode("utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise PythonVersionFileInvalid(shown, f"It is not UTF-8 (byte {error.start}).") from None
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(_lines(path, shown), 1):
         request = line.partition("#")[0].strip()
         if request:
             return parse(request, f"{shown}, line {number}")
@@ -78,7 +85,7 @@ def read_file(path: Path, shown: str) -> PythonRequest:
 def combine(requests: Sequence[PythonRequest], required: Sequence[tuple[str, str]]) -> PythonRequest:
     """Give the request that decides, narrowed by every `requires-python` (text, file).
 
-    `requests` come in order of preference. Raises `PythonRequestContradictory` where the two cannot both hold.
+    `requests` come in order of preference. Raises `PythonRequestContradictory` where two of them cannot both hold.
     """
     collector = Collector()
     bounds = []
@@ -86,42 +93,82 @@ def combine(requests: Sequence[PythonRequest], required: Sequence[tuple[str, str
         with collector.collecting():
             bounds.append((_specifier(text, f"requires-python in {file}", text), file))
     collector.raise_if_any()
-    bound = SpecifierSet()
-    for specifier, _ in bounds:
-        bound &= specifier
-    origin = f"requires-python in {bounds[0][1]}" if bounds else "no request"
-    if not requests:
-        text = bounds[0][0] if bounds else "any version"
-        return PythonRequest(specifier=bound, freethreaded=False, exact=False, text=str(text), origin=origin)
-    chosen = requests[0]
+    chosen = requests[0] if requests else _from_bounds(bounds)
+    seen = [(chosen.specifier, chosen.text, chosen.origin)] if requests else []
     for specifier, file in bounds:
-        if not _compatible(chosen.specifier, specifier):
-            raise PythonRequestContradictory(chosen.text, chosen.origin, str(specifier), file)
-    return PythonRequest(
-        specifier=chosen.specifier & bound,
-        freethreaded=chosen.freethreaded,
-        exact=chosen.exact,
-        text=chosen.text,
-        origin=chosen.origin,
-    )
+        for other, text, origin in seen:
+            if not _compatible(other, specifier):
+                raise PythonRequestContradictory(text, origin, str(specifier), file)
+        seen.append((specifier, str(specifier), f"requires-python in {file}"))
+    narrowed = chosen.specifier
+    for specifier, _ in bounds:
+        narrowed &= specifier
+    return replace(chosen, specifier=narrowed)
 
 
-def _versions(version: str, text: str, origin: str) -> PythonRequest:
-    match = _VERSION.match(version)
-    if match is None:
-        specifier = _specifier(version, origin, text) if version else _ANY
-        exact = len({(v.major, v.minor) for v in _candidates() if specifier.contains(v)}) == 1
-        return PythonRequest(specifier=specifier, freethreaded=False, exact=exact, text=text, origin=origin)
-    number = match["version"]
+def _from_bounds(bounds: Sequence[tuple[SpecifierSet, str]]) -> PythonRequest:
+    if not bounds:
+        return _unbound("any version", "no request")
+    texts = sorted({str(specifier) for specifier, _ in bounds})
+    return _unbound(" and ".join(texts), f"requires-python in {bounds[0][1]}")
+
+
+def _unbound(text: str, origin: str) -> PythonRequest:
+    return PythonRequest(specifier=SpecifierSet(), freethreaded=False, exact=False, text=text, origin=origin)
+
+
+def _lines(path: Path, shown: str) -> list[str]:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise PythonVersionFileInvalid(shown, str(error.strerror)) from None
+    if content.startswith(b"\xef\xbb\xbf"):
+        raise PythonVersionFileInvalid(f"{shown}, line 1,", "It begins with a byte order mark.")
+    try:
+        return content.decode("utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise PythonVersionFileInvalid(f"{shown}, line {line},", f"It is not UTF-8 (byte {error.start}).") from None
+
+
+def _key(key: str, request: PythonRequest) -> PythonRequest:
+    """Read what may follow the implementation: version, then operating system, machine and C library, any left out."""
+    version, *platform = key.split("-") if re.match(r"[\w.+]*(-|\Z)", key) else [key]
+    return _platform(platform, request if version in {"any", ""} else _version(version, request))
+
+
+def _platform(parts: Sequence[str], request: PythonRequest) -> PythonRequest:
+    for part in parts:
+        if part in _ARCHES:
+            request = replace(request, arch=_ARCHES[part])
+        elif part in {"gnu", "musl"}:
+            request = replace(request, libc=part)
+        elif part not in {"linux", "any"}:
+            raise PythonRequestInvalid(request.text, request.origin, f"The image is Linux, and {part!r} does not fit.")
+    return request
+
+
+def _version(version: str, request: PythonRequest) -> PythonRequest:
+    variant = _VARIANT.search(version)
+    named = variant[0] if variant else ""
+    if "debug" in named or named in {"d", "td"}:
+        raise PythonRequestInvalid(request.text, request.origin, "There are no debug builds for images.")
+    request = replace(request, freethreaded=named in {"t", "+freethreaded"})
+    number = version.removesuffix(named)
+    if _NUMBER.match(number):
+        return _numbered(number, request)
+    specifier = _specifier(number, request.origin, request.text)
+    minors = {one.minor for one in _grid() if specifier.contains(one)}
+    return replace(request, specifier=specifier, exact=len(minors) == 1)
+
+
+def _numbered(number: str, request: PythonRequest) -> PythonRequest:
+    if "." not in number and len(number) > 1 and number.isdigit():
+        number = f"{number[0]}.{number[1:]}"  # the form of wheel tags: 313
     parts = number.split(".")
-    complete = len(parts) == 3 or not number.replace(".", "").isdigit()  # noqa: PLR2004 (major, minor, patch)
-    return PythonRequest(
-        specifier=SpecifierSet(f"=={number}" if complete else f"=={number}.*"),
-        freethreaded=match["variant"] is not None,
-        exact=len(parts) > 1,
-        text=text,
-        origin=origin,
-    )
+    complete = len(parts) == _COMPLETE or not number.replace(".", "").isdigit()
+    specifier = SpecifierSet(f"=={number}" if complete else f"=={number}.*")
+    return replace(request, specifier=specifier, exact=len(parts) > 1)
 
 
 def _specifier(version: str, origin: str, text: str) -> SpecifierSet:
@@ -133,9 +180,11 @@ def _specifier(version: str, origin: str, text: str) -> SpecifierSet:
 
 def _compatible(first: SpecifierSet, second: SpecifierSet) -> bool:
     both = first & second
-    return any(both.contains(version) for version in _candidates())
+    named = (Version(part.version) for part in both if not part.version.endswith(".*") and part.operator != "===")
+    return any(both.contains(version, prereleases=True) for version in (*named, *_grid()))
 
 
-def _candidates() -> list[Version]:
+@cache
+def _grid() -> tuple[Version, ...]:
     """Give versions that stand for all there can be; specifiers tell them apart by minor and patch only."""
-    return [Version(f"3.{minor}.{patch}") for minor in range(30) for patch in range(30)]
+    return tuple(Version(f"3.{minor}.{patch}") for minor in range(30) for patch in range(30))
