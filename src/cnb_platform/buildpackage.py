@@ -9,7 +9,7 @@ from cnb_platform.extract import UnsafeArchive, extract
 from cnb_platform.run_image import this_architecture
 
 _LAYERS_LABEL = "io.buildpacks.buildpack.layers"
-_INSIDE = "/cnb/buildpacks/"
+_INSIDE = "/cnb/buildpacks"
 
 
 def unpack(package: Path, target: Path) -> list[Path]:
@@ -20,11 +20,11 @@ def unpack(package: Path, target: Path) -> list[Path]:
     layout, contents = target / "layout", target / "buildpacks"
     try:
         with package.open("rb") as opened:
-            extract(opened, lambda name: layout / name.lstrip("/"))
+            extract(opened, {"/": layout})
         image = oci.read(layout, this_architecture())
         for blob in image.layers:
             with blob.open_tar() as archive:
-                extract(archive, lambda name: _place(contents, name))
+                extract(archive, {_INSIDE: contents})
         about = go_json.loads(image.labels["io.buildpacks.buildpackage.metadata"])
         versions = go_json.loads(image.labels[_LAYERS_LABEL])
     except (OSError, tarfile.TarError, UnsafeArchive, AnalysisFailed, KeyError, ValueError) as error:
@@ -32,7 +32,3 @@ def unpack(package: Path, target: Path) -> list[Path]:
     own = (about["id"], about["version"])
     keys = sorted(((name, v) for name, table in versions.items() for v in table), key=lambda key: key != own)
     return [contents / name.replace("/", "_") / version for name, version in keys]
-
-
-def _place(contents: Path, name: str) -> Path | None:
-    return contents / name.removeprefix(_INSIDE) if name.startswith(_INSIDE) else None

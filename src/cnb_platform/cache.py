@@ -12,7 +12,8 @@ from typing import BinaryIO, cast
 
 from cnb_platform import go_json, tar
 from cnb_platform.console import Log
-from cnb_platform.extract import Target, extract
+from cnb_platform.environment import Place
+from cnb_platform.extract import extract
 from cnb_platform.metadata import CACHE_METADATA, BuildpackRecord, Records, read_records
 
 
@@ -47,12 +48,12 @@ class Cache:
             log.notice(f"the cache's metadata cannot be read, so nothing is taken from it: {error}")
             return Records()
 
-    def restore(self, sha: str, target: Target) -> None:
+    def restore(self, sha: str, layer: Place) -> None:
         """Unpack a cached layer. Raises CorruptBlob; what was unpacked until then is the caller's to remove."""
         try:
             with (self.committed / f"{sha}.tar").open("rb") as opened:
                 reader = _Hashing(opened)
-                extract(cast("BinaryIO", reader), target)
+                extract(cast("BinaryIO", reader), {layer.inside: layer.host})
                 reader.drain()
         except (OSError, tarfile.TarError) as error:
             raise CorruptBlob(str(error)) from error

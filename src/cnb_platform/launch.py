@@ -129,10 +129,9 @@ def _user(image: Image) -> Owner:
 
 
 def _unpack(image: Image, pair: Pair) -> None:
-    prefixes = (f"{pair.layers}/", f"{pair.app}/")
     for blob in image.layers:
         with blob.open_tar() as archive:
-            extract(archive, lambda name: Path(name) if name.startswith(prefixes) else None)
+            extract(archive, {str(pair.layers): pair.layers, str(pair.app): pair.app})
 
 
 def compose(

@@ -17,8 +17,8 @@ def script(launch: Launch, group: Sequence[Buildpack], *, layers: str, app: str,
     parts = {
         "@LAYERS@": shlex.quote(layers),
         "@APP@": shlex.quote(app),
-        "@BUILDPACKS@": " ".join(shlex.quote(buildpack.directory_name) for buildpack in group) or "''",
-        "@PROCESSES@": "".join(_arm(process, platform_minor) for process in launch.processes),
+        "@BUILDPACKS@": "\n".join(buildpack.directory_name for buildpack in group),
+        "  # @PROCESSES@\n": "".join(_arm(process, platform_minor) for process in launch.processes),
     }
     for mark, text in parts.items():
         template = template.replace(mark, text)

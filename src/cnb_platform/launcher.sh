@@ -7,6 +7,7 @@
 _cnb_layers=${CNB_LAYERS_DIR:-@LAYERS@}
 _cnb_app=${CNB_APP_DIR:-@APP@}
 _cnb_dir=$_cnb_app
+_cnb_buildpacks='@BUILDPACKS@'
 _cnb_type=${0##*/}
 _cnb_nl='
 '
@@ -161,7 +162,8 @@ _cnb_unescape() {
 
 set -f
 case $_cnb_type in
-@PROCESSES@  *)
+  # @PROCESSES@
+  *)
     _cnb_type=
     if [ "${1-}" = -- ]; then
       shift
@@ -174,7 +176,7 @@ esac
 
 unset CNB_LAYERS_DIR CNB_APP_DIR CNB_PROCESS_TYPE CNB_PLATFORM_API CNB_DEPRECATION_MODE
 _cnb_rest=${PATH-}
-PATH=
+_cnb_path=
 while [ -n "$_cnb_rest" ]; do
   case $_cnb_rest in
     *:*) _cnb_one=${_cnb_rest%%:*} _cnb_rest=${_cnb_rest#*:} ;;
@@ -182,12 +184,13 @@ while [ -n "$_cnb_rest" ]; do
   esac
   case $_cnb_one in
     /cnb/process | /cnb/lifecycle) ;;
-    *) PATH=${PATH:+$PATH:}$_cnb_one ;;
+    *) _cnb_path=${_cnb_path:+$_cnb_path:}$_cnb_one ;;
   esac
 done
-export PATH
+export "PATH=$_cnb_path"
 
-for _cnb_buildpack in @BUILDPACKS@; do
+IFS=$_cnb_nl
+for _cnb_buildpack in $_cnb_buildpacks; do
   _cnb_list "$_cnb_layers/$_cnb_buildpack"
   _cnb_names=$_cnb_found
   for _cnb_layer in $_cnb_names; do
@@ -205,7 +208,8 @@ done
 
 cd "$_cnb_app" || _cnb_fail "there is no directory $_cnb_app"
 exec 4>&1
-for _cnb_buildpack in @BUILDPACKS@; do
+IFS=$_cnb_nl
+for _cnb_buildpack in $_cnb_buildpacks; do
   _cnb_list "$_cnb_layers/$_cnb_buildpack"
   _cnb_names=$_cnb_found
   for _cnb_layer in $_cnb_names; do

@@ -8,7 +8,6 @@ import shutil
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from cnb_platform.buildpack import Buildpack
 from cnb_platform.cache import Cache, CorruptBlob
@@ -127,13 +126,8 @@ def _restore_layer(place: Place, buildpack: Buildpack, choice: _Choice, cache: C
 
 
 def _restore_contents(layer: Place, sha: str, cache: Cache, log: Log) -> None:
-    def target(name: str) -> Path | None:
-        if name != layer.inside and not name.startswith(f"{layer.inside}/"):
-            return None
-        return Path(f"{layer.host}{name.removeprefix(layer.inside)}")
-
     try:
-        cache.restore(sha, target)
+        cache.restore(sha, layer)
     except CorruptBlob as error:
         shutil.rmtree(layer.host, ignore_errors=True)
         log.notice(f"the cached layer {layer.inside} is damaged ({error}): only its metadata is restored")
