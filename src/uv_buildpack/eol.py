@@ -14,12 +14,12 @@ _NOTICE = timedelta(days=183)
 def warn(version: str, today: date) -> None:
     """Warn when a version gets no security fixes any more, or in half a year will get none."""
     minor = ".".join(version.split(".")[:2])
-    text = resources.files("uv_buildpack").joinpath("data/eol.json").read_text(encoding="utf-8")
+    text = resources.files("uv_buildpack").joinpath("data", "eol.json").read_text(encoding="utf-8")
     dates = json.loads(text)
     if minor not in dates:
         return
     end = date.fromisoformat(dates[minor])
     if today > end:
         log.warning(f"Python {minor} has had no security fixes since {end}.", "Move to a newer minor version.")
-    elif today > end - _NOTICE:
+    elif today >= end - _NOTICE:
         log.warning(f"Python {minor} gets no security fixes after {end}.", "Plan the move to a newer minor version.")

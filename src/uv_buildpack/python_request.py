@@ -173,14 +173,17 @@ def _numbered(number: str, request: PythonRequest) -> PythonRequest:
 
 def _specifier(version: str, origin: str, text: str) -> SpecifierSet:
     try:
-        return SpecifierSet(version)
+        specifier = SpecifierSet(version)
     except InvalidSpecifier:
         raise PythonRequestInvalid(text, origin) from None
+    if any(part.operator == "===" for part in specifier):
+        raise PythonRequestInvalid(text, origin, "=== compares text, which no two spellings of a version survive.")
+    return specifier
 
 
 def _compatible(first: SpecifierSet, second: SpecifierSet) -> bool:
     both = first & second
-    named = (Version(part.version) for part in both if not part.version.endswith(".*") and part.operator != "===")
+    named = (Version(part.version) for part in both if not part.version.endswith(".*"))
     return any(both.contains(version, prereleases=True) for version in (*named, *_grid()))
 
 
