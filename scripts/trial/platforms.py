@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 from contextlib import contextmanager
@@ -102,11 +103,11 @@ class Embedded:
         """See Platform."""
         port = _free_port()
         argv = [str(REPOSITORY / "scripts/cnb-platform"), "launch", str(self.job.image), "--env", f"PORT={port}"]
-        with subprocess.Popen(argv, stdin=subprocess.DEVNULL) as process:
+        with subprocess.Popen(argv, stdin=subprocess.DEVNULL, start_new_session=True) as process:
             try:
                 yield f"http://127.0.0.1:{port}/"
             finally:
-                process.terminate()
+                os.killpg(process.pid, signal.SIGTERM)  # the launcher and the application, which is its child
 
     def show_layers(self) -> None:
         """See Platform."""
