@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from cnb_platform.tar import Owner
 
 def main(argv: Sequence[str], environment: Mapping[str, str]) -> int:
     """Run a command; returns the exit code (the lifecycle's for the phase that failed)."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _leave)
     options, words = _split(argv)
     arguments = _parser().parse_args(options)
     try:
@@ -32,6 +35,11 @@ def main(argv: Sequence[str], environment: Mapping[str, str]) -> int:
         return error.exit_code
     write_line(json.dumps(document, indent=2) if arguments.json else inspection.render(document))
     return 0
+
+
+def _leave(number: int, _frame: object) -> None:
+    """End by way of the finally clauses: directories are cleaned, processes and containers stopped."""
+    raise SystemExit(128 + number)
 
 
 def _split(argv: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:

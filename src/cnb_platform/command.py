@@ -1,6 +1,7 @@
 """The platform's only home of subprocess."""
 
 import os
+import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ Running = subprocess.Popen[bytes]
 INHERIT = None
 PIPE = subprocess.PIPE
 NOTHING = subprocess.DEVNULL
+_PATIENCE = 10  # seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +42,13 @@ def start(
 
 
 def _popen(  # noqa: PLR0913, PLR0917 - the three streams are what differs
-    command: Command, umask: int, account: Owner | None, stdin: int | None, stdout: int | None, stderr: int | None
+    command: Command,
+    umask: int,
+    account: Owner | None,
+    stdin: int | None,
+    stdout: int | None,
+    stderr: int | None,
+    process_group: int | None = None,
 ) -> Running:
     return subprocess.Popen(
         command.argv,
@@ -53,15 +61,34 @@ def _popen(  # noqa: PLR0913, PLR0917 - the three streams are what differs
         user=account.uid if account else None,
         group=account.gid if account else None,
         extra_groups=[] if account else None,
+        process_group=process_group,
     )
 
 
-def follow(process: Running, sink: Sink) -> int:
-    """Feed a process's output to `sink` until it ends, and return its exit code."""
-    if process.stdout is not None:
-        while piece := os.read(process.stdout.fileno(), 1 << 16):
-            sink(piece)
-    return process.wait()
+def follow(command: Command, sink: Sink, *, umask: int = -1, account: Owner | None = None) -> int:
+    """Run a program to its end, feed its output to `sink`, and return its exit code. Raises OSError.
+
+    It gets a process group of its own, so that an interrupted build takes everything with it that it started.
+    """
+    process = _popen(command, umask, account, NOTHING, PIPE, subprocess.STDOUT, process_group=0)
+    with process:
+        try:
+            while process.stdout and (piece := os.read(process.stdout.fileno(), 1 << 16)):
+                sink(piece)
+            return process.wait()
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def stop(process: Running) -> None:
+    """End a process the way `docker stop` does: SIGTERM, and ten seconds later SIGKILL."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
 
 
 def output_of(command: Command, *, account: Owner | None, stderr: int | None) -> tuple[int, bytes]:

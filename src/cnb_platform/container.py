@@ -42,8 +42,7 @@ class Container:
         pairs = [f"{name}={value}" for name, value in (command.environment or {}).items()]
         argv = ("docker", "exec", "--user", _user(self.user), "--workdir", command.cwd, self.name)
         wrapped = ("/bin/sh", "-c", _WRAPPER, "sh", f"{self.umask:04o}", *pairs, *command.argv)
-        with start(Command(argv=(*argv, *wrapped), cwd="/", environment=None)) as process:
-            return follow(process, sink)
+        return follow(Command(argv=(*argv, *wrapped), cwd="/", environment=None), sink)
 
 
 def _user(owner: Owner) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from cnb import toml
 from cnb_platform import environment, oci
-from cnb_platform.command import INHERIT, NOTHING, Command, Running, output_of, start
+from cnb_platform.command import INHERIT, NOTHING, Command, Running, output_of, start, stop
 from cnb_platform.directories import NotFree, Pair, claim
 from cnb_platform.errors import LaunchFailed
 from cnb_platform.extract import extract
@@ -58,10 +58,7 @@ class _Process:
 def launch(request: LaunchRequest) -> int:
     """Run the process to its end, with this process's input and output; returns its exit code. Raises LaunchFailed."""
     with running(request, INHERIT, stdin=INHERIT) as process:
-        try:
-            return process.wait()
-        except KeyboardInterrupt:  # the terminal has sent the signal to the process as well
-            return process.wait()
+        return process.wait()
 
 
 @contextlib.contextmanager
@@ -77,7 +74,7 @@ def running(request: LaunchRequest, stdout: int | None, stdin: int | None = NOTH
             try:
                 yield process
             finally:
-                process.terminate()
+                stop(process)
 
 
 @contextlib.contextmanager

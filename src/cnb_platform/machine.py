@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from cnb_platform.command import Command, Sink, follow, start
+from cnb_platform.command import Command, Sink, follow
 from cnb_platform.environment import allowed
 from cnb_platform.tar import Owner
 
@@ -55,8 +55,7 @@ class ThisMachine:
 
     def run(self, command: Command, sink: Sink) -> int:
         """Start the program without the caller's environment and wait for it."""
-        with start(command, umask=self.umask, account=account(self.owner)) as process:
-            return follow(process, sink)
+        return follow(command, sink, umask=self.umask, account=account(self.owner))
 
 
 def this_machine(caller: Mapping[str, str], owner: Owner | None = None, umask: int = 0o022) -> ThisMachine:

@@ -12,7 +12,7 @@ from pathlib import Path
 from cnb import toml
 from cnb_platform import directories, oci, tar
 from cnb_platform.buildpack import Buildpack, read_buildpack
-from cnb_platform.command import Command, follow, start
+from cnb_platform.command import Command, follow
 from cnb_platform.directories import Pair
 from cnb_platform.launch import LaunchRequest, running
 from cnb_platform.machine import DEFAULT_OWNER, give_tree
@@ -63,7 +63,7 @@ class Lifecycle:
                 for path in (pair.app, pair.layers, work, cache, self.root / "images"):
                     give_tree(path, owner)
             command = self._creator(work, pair, cache, image, options, owner)
-            code = follow(stack.enter_context(start(command, umask=0o022)), printed.extend)
+            code = follow(command, printed.extend, umask=0o022)
         log = printed.decode(errors="replace")
         if code:
             raise BuildFailed(code, log)

@@ -12,7 +12,7 @@ from pathlib import Path
 from cnb import toml
 from cnb_platform import docker
 from cnb_platform.buildpack import read_buildpack
-from cnb_platform.command import Command, follow, start
+from cnb_platform.command import Command, follow
 from cnb_platform.oci import Blob
 from cnb_platform.platforms import BuildFailed, Options, Started, result_of
 from cnb_platform.result import BuildResult
@@ -77,8 +77,7 @@ class Pack:
         environment = {**self.caller, "PACK_VOLUME_KEY": self.caller.get("PACK_VOLUME_KEY", "cnb-platform")}
         printed = bytearray()
         command = Command(argv=("pack", *words, "--no-color"), cwd="/", environment=environment)
-        with start(command) as process:
-            code = follow(process, printed.extend)
+        code = follow(command, printed.extend)
         log = printed.decode(errors="replace")
         if code:
             raise BuildFailed(_lifecycle_code(log, code), log)
