@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
 
@@ -62,6 +62,15 @@ def packages_text(identities: Mapping[str, str]) -> str:
     return json.dumps(dict(sorted(identities.items())), separators=(",", ":"))
 
 
+def read_packages(text: object) -> dict[str, Any]:
+    """Read the packages of a stored key; what cannot be read is no packages."""
+    try:
+        value = json.loads(text) if isinstance(text, str) else {}
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
 def differences(old: Mapping[str, object], new: VenvKey) -> list[str]:
     """Say what differs between stored metadata and a key, in words a person can act on; packages by name."""
     lines: list[str] = []
@@ -70,7 +79,7 @@ def differences(old: Mapping[str, object], new: VenvKey) -> list[str]:
         if before == value:
             continue
         if field == "packages":
-            lines.extend(_package_differences(_packages(before), _packages(value)))
+            lines.extend(_package_differences(read_packages(before), read_packages(value)))
         elif field == "build_environment":
             lines.append("variables for build backends changed")
         else:
@@ -147,14 +156,6 @@ def unexpected(site_packages: Path, expected: Mapping[str, str | None]) -> list[
         *(f"{name} was not installed" for name in sorted(set(expected) - set(present))),
         *(f"{name} was installed as well" for name in sorted(set(present) - set(expected))),
     ]
-
-
-def _packages(text: object) -> dict[str, str]:
-    try:
-        value = json.loads(text) if isinstance(text, str) else {}
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _package_differences(old: Mapping[str, str], new: Mapping[str, str]) -> Iterable[str]:

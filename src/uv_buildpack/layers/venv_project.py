@@ -31,6 +31,7 @@ SCHEME = "1"
 _STATIC_BACKENDS = frozenset(
     {"uv_build", "flit_core.buildapi", "hatchling.build", "pdm.backend", "poetry.core.masonry.api"}
 )
+_CODE = frozenset({"hooks", "dev-mode-exact", "run-setuptools", "custom-hook", "script", "generate-setup-file"})
 # What setuptools leaves beside the source; nothing at run time needs it.
 _LITTER = (".egg-info", "build")
 
@@ -113,14 +114,19 @@ def differences(old: Mapping[str, object], new: LocalKey) -> list[str]:
     for field, value in asdict(new).items():
         if old.get(field) == value:
             continue
-        if field == "packages" and isinstance(old.get(field), str):
-            before, after = json.loads(str(old[field])), json.loads(value)
-            lines.extend(f"{name} changed" for name in sorted(set(before) & set(after)) if before[name] != after[name])
-            lines.extend(f"{name} added" for name in sorted(set(after) - set(before)))
-            lines.extend(f"{name} removed" for name in sorted(set(before) - set(after)))
+        if field == "packages":
+            lines.extend(_package_differences(venv.read_packages(old.get(field)), venv.read_packages(value)))
         else:
             lines.append(f"{field} changed")
     return lines
+
+
+def _package_differences(before: Mapping[str, object], after: Mapping[str, object]) -> list[str]:
+    return [
+        *(f"{name} changed" for name in sorted(set(before) & set(after)) if before[name] != after[name]),
+        *(f"{name} added" for name in sorted(set(after) - set(before))),
+        *(f"{name} removed" for name in sorted(set(before) - set(after))),
+    ]
 
 
 def contribute(  # noqa: PLR0913 (each is one fact of the installation)
@@ -196,14 +202,22 @@ def _is_static(pyproject: Pyproject | None) -> bool:
     if pyproject is None:
         return False
     backend = pyproject.table("build-system").get("build-backend")
-    hooks = pyproject.table("tool", "hatch").get("build"), pyproject.table("tool", "pdm").get("build")
-    poetry = pyproject.table("tool", "poetry").get("build")
+    settings = [pyproject.table("tool", tool).get("build", {}) for tool in ("hatch", "pdm", "poetry")]
     return (
         backend in _STATIC_BACKENDS
-        and not pyproject.project.get("dynamic")
         and "project" in pyproject.document
-        and not any(isinstance(table, dict) and ({"hooks", "run-setuptools"} & set(table)) for table in hooks)
-        and poetry is None
+        and not pyproject.project.get("dynamic")
+        and not any(_runs_code(table) for table in settings)
+        and not (backend == "pdm.backend" and (pyproject.directory / "pdm_build.py").exists())
+    )
+
+
+def _runs_code(settings: object) -> bool:
+    """Tell whether settings of a backend name code to run, or an installation file by file; `hooks` may be nested."""
+    if not isinstance(settings, dict):
+        return True
+    return bool(_CODE & set(settings)) or any(
+        _runs_code(table) for table in settings.values() if isinstance(table, dict)
     )
 
 

@@ -1,0 +1,162 @@
+"""The key of the `venv` layer, in words, and what is checked of what uv made."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, fields, replace
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.uv_buildpack.trees import plant
+
+from cnb.layer import LayerTypes
+from uv_buildpack.errors import WrongInterpreter
+from uv_buildpack.layers.venv import (
+    VenvKey,
+    differences,
+    environment,
+    installed,
+    normalise,
+    packages_text,
+    site_packages_below,
+    site_packages_of,
+    types,
+    unexpected,
+    verify_interpreter,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PACKAGES = {
+    "six": "1.16.0 registry=https://index.example/simple aaaa",
+    "idna": "3.9 registry=https://index.example/simple bbbb",
+}
+VALUES = {
+    "scheme": "1",
+    "python": "3.13.4",
+    "target": "linux amd64 gnu debian 13",
+    "path": "/layers/x/venv",
+    "build_environment": "",
+    "packages": packages_text(PACKAGES),
+}
+KEY = VenvKey(**{field.name: VALUES.get(field.name, "auto") for field in fields(VenvKey)})
+
+
+def test_equal_keys_have_no_differences() -> None:
+    assert differences(asdict(KEY), KEY) == []
+
+
+@pytest.mark.parametrize("field", [field.name for field in fields(VenvKey)])
+def test_each_field_makes_a_difference(field: str) -> None:
+    other = replace(KEY, **{field: packages_text({"six": PACKAGES["six"]}) if field == "packages" else "other"})
+    assert differences(asdict(KEY), other) != []
+
+
+@pytest.mark.parametrize("field", [field.name for field in fields(VenvKey)])
+def test_a_field_that_was_not_stored_makes_a_difference(field: str) -> None:
+    stored = asdict(KEY)
+    del stored[field]
+    new = replace(KEY, build_environment="0123") if field == "build_environment" else KEY
+    assert differences(stored, new) != []
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "1", ""])
+def test_packages_that_cannot_be_read_make_a_difference(text: str) -> None:
+    assert differences({**asdict(KEY), "packages": text}, KEY) == ["idna 3.9 added", "six 1.16.0 added"]
+
+
+@pytest.mark.parametrize(
+    ("packages", "lines"),
+    [
+        ({**PACKAGES, "six": "1.17.0 registry=https://index.example/simple cccc"}, ["six 1.16.0 → 1.17.0"]),
+        ({**PACKAGES, "six": "1.16.0 registry=https://other.example aaaa"}, ["six 1.16.0 → 1.16.0 (source changed)"]),
+        (
+            {**PACKAGES, "six": "1.16.0 registry=https://index.example/simple cccc"},
+            ["six 1.16.0 → 1.16.0 (files changed)"],
+        ),
+        ({**PACKAGES, "httpx": "0.28 registry=x dddd"}, ["httpx 0.28 added"]),
+        ({"six": PACKAGES["six"]}, ["idna 3.9 removed"]),
+        ({}, ["idna 3.9 removed", "six 1.16.0 removed"]),
+    ],
+)
+def test_packages_are_compared_by_name(packages: dict[str, str], lines: list[str]) -> None:
+    assert differences(asdict(KEY), replace(KEY, packages=packages_text(packages))) == lines
+
+
+def test_of_many_changed_packages_a_dozen_is_named() -> None:
+    many = {f"p{number:02}": "1 registry=x a" for number in range(30)}
+    lines = differences(asdict(replace(KEY, packages="{}")), replace(KEY, packages=packages_text(many)))
+    assert lines[0] == "p00 1 added"
+    assert lines[-1] == "and 18 packages more"
+    assert len(lines) == 13
+
+
+def test_a_changed_interpreter_is_shown_with_both_versions() -> None:
+    assert differences(asdict(KEY), replace(KEY, python="3.13.5")) == ["python: 3.13.4 → 3.13.5"]
+    assert differences({**asdict(KEY), "python": None}, KEY) == ["python: unknown → 3.13.4"]
+
+
+def test_variables_for_build_backends_are_not_printed() -> None:
+    assert differences(asdict(KEY), replace(KEY, build_environment="0123")) == ["variables for build backends changed"]
+
+
+def test_the_order_of_packages_does_not_matter() -> None:
+    assert packages_text(dict(reversed(PACKAGES.items()))) == packages_text(PACKAGES)
+
+
+def test_the_layer_is_for_launch_and_on_request_for_build() -> None:
+    assert types(build=False) == LayerTypes(launch=True)
+    assert types(build=True) == LayerTypes(launch=True, build=True)
+
+
+def test_the_environment_is_found_at_build_and_at_launch(tmp_path: Path) -> None:
+    files: dict[str, str] = {}
+    for variable in environment(tmp_path / "venv", tmp_path / "python" / "bin" / "python3.13"):
+        files |= variable.files()
+    assert files == {
+        "env/VIRTUAL_ENV.override": f"{tmp_path}/venv",
+        "env.build/UV_PROJECT_ENVIRONMENT.override": f"{tmp_path}/venv",
+        "env.build/UV_PYTHON.override": f"{tmp_path}/python/bin/python3.13",
+    }
+
+
+CONFIGURATION = "home = {home}\nimplementation = CPython\nuv = 0.13.8\nversion_info = 3.13.4\nprompt = venv\n"
+
+
+def test_the_interpreter_of_the_layer_is_accepted(tmp_path: Path) -> None:
+    plant(tmp_path / "venv", {"pyvenv.cfg": CONFIGURATION.format(home=tmp_path / "python" / "bin")})
+    verify_interpreter(tmp_path / "venv", tmp_path / "python" / "bin" / "python3.13")
+
+
+@pytest.mark.parametrize("text", [CONFIGURATION.format(home="/usr/bin"), "version_info = 3.13.4\n"])
+def test_another_interpreter_is_an_error(tmp_path: Path, text: str) -> None:
+    plant(tmp_path / "venv", {"pyvenv.cfg": text})
+    with pytest.raises(WrongInterpreter):
+        verify_interpreter(tmp_path / "venv", tmp_path / "python" / "bin" / "python3.13")
+
+
+def test_what_differs_between_equal_builds_is_taken_out(tmp_path: Path) -> None:
+    plant(tmp_path, {"pyvenv.cfg": CONFIGURATION.format(home="/python/bin"), ".lock": ""})
+    normalise(tmp_path)
+    assert (tmp_path / "pyvenv.cfg").read_text() == (
+        "home = /python/bin\nimplementation = CPython\nversion_info = 3.13.4\nprompt = venv\n"
+    )
+    assert not (tmp_path / ".lock").exists()
+
+
+def test_site_packages_are_found_for_each_kind_of_interpreter(tmp_path: Path) -> None:
+    (tmp_path / "venv" / "lib" / "python3.14t" / "site-packages").mkdir(parents=True)
+    assert site_packages_of(tmp_path / "venv") == tmp_path / "venv" / "lib" / "python3.14t" / "site-packages"
+    assert site_packages_below(tmp_path / "other", tmp_path / "venv") == (
+        tmp_path / "other" / "lib" / "python3.14t" / "site-packages"
+    )
+
+
+def test_what_uv_installed_is_compared_with_the_selection(tmp_path: Path) -> None:
+    for name in ("six-1.16.0.dist-info", "Typing_Extensions-4.0.dist-info", "extra-1.dist-info", "six"):
+        (tmp_path / name).mkdir()
+    assert installed(tmp_path) == {"six": "1.16.0", "typing-extensions": "4.0", "extra": "1"}
+    assert unexpected(tmp_path, {"six": "", "typing-extensions": "", "gone": ""}) == [
+        "gone was not installed",
+        "extra was installed as well",
+    ]

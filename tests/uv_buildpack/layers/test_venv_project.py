@@ -1,0 +1,297 @@
+"""The key of the `venv-project` layer: old code never stays, and an edit of editable code costs nothing."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+from tests.uv_buildpack.fake_uv import FakeUv, fake_uv
+from tests.uv_buildpack.trees import plant
+
+from uv_buildpack.errors import LocalPackageMissing, PathDependencyOutside
+from uv_buildpack.layers.venv_project import (
+    LocalKey,
+    LocalPackage,
+    check_paths,
+    contribute,
+    differences,
+    local_packages,
+    packages_text,
+)
+from uv_buildpack.lockfile import read_lock
+from uv_buildpack.project import read_project, read_pyproject
+
+STATIC = """
+[project]
+name = "shop"
+version = "0.1.0"
+readme = "README.md"
+license-files = ["legal/*"]
+
+[build-system]
+requires = ["uv_build"]
+build-backend = "uv_build"
+"""
+FILES = {
+    "pyproject.toml": STATIC,
+    "README.md": "hello\n",
+    "legal/LICENCE": "free\n",
+    "src/shop/__init__.py": "x = 1\n",
+    "src/shop/data/page.html": "<p>\n",
+    "tests/test_shop.py": "",
+}
+EDITABLE = LocalPackage(name="shop", path=".", editable=True)
+COPY = replace(EDITABLE, editable=False)
+
+
+def source(root: Path, package: LocalPackage = EDITABLE) -> str:
+    pyprojects = {"shop": read_pyproject(root, root / "pyproject.toml")}
+    digest = json.loads(packages_text([package], root, pyprojects))["shop"]["source"]
+    assert isinstance(digest, str)
+    return digest
+
+
+def changes(root: Path, files: dict[str, str], package: LocalPackage = EDITABLE) -> bool:
+    """Tell whether writing `files` changes what the layer is made from."""
+    before = source(root, package)
+    plant(root, files)
+    return source(root, package) != before
+
+
+SOURCE_EDITS = [
+    {"src/shop/__init__.py": "x = 2\n"},
+    {"src/shop/new.py": ""},
+    {"src/shop/data/page.html": "<b>\n"},
+    {"tests/test_shop.py": "x = 1\n"},
+]
+METADATA_EDITS = [
+    {"pyproject.toml": STATIC + '[project.scripts]\nshop = "shop:main"\n'},
+    {"README.md": "goodbye\n"},
+    {"legal/LICENCE": "not free\n"},
+    {"legal/NOTICE": ""},
+]
+LAYOUT_EDITS = [{"src/other/__init__.py": ""}, {"src/single.py": ""}, {"toplevel.py": ""}]
+
+
+@pytest.mark.parametrize("files", SOURCE_EDITS)
+def test_an_edit_of_editable_code_with_static_metadata_changes_nothing(tmp_path: Path, files: dict[str, str]) -> None:
+    assert not changes(plant(tmp_path, FILES), files)
+
+
+@pytest.mark.parametrize("files", METADATA_EDITS + LAYOUT_EDITS)
+def test_an_edit_of_metadata_or_of_the_layout_changes_the_layer(tmp_path: Path, files: dict[str, str]) -> None:
+    assert changes(plant(tmp_path, FILES), files)
+
+
+@pytest.mark.parametrize("files", SOURCE_EDITS + METADATA_EDITS)
+def test_any_edit_changes_a_copy(tmp_path: Path, files: dict[str, str]) -> None:
+    assert changes(plant(tmp_path, FILES), files, COPY)
+
+
+BACKEND = 'build-backend = "uv_build"'
+NOT_STATIC = {
+    "setuptools": STATIC.replace(BACKEND, 'build-backend = "setuptools.build_meta"'),
+    "no backend named": STATIC.replace(BACKEND, ""),
+    "maturin": STATIC.replace(BACKEND, 'build-backend = "maturin"'),
+    "dynamic version": STATIC.replace('version = "0.1.0"', 'dynamic = ["version"]'),
+    "hatch hook": STATIC.replace(BACKEND, 'build-backend = "hatchling.build"') + "[tool.hatch.build.hooks.vcs]\n",
+    "hatch hook of a target": (
+        STATIC.replace(BACKEND, 'build-backend = "hatchling.build"') + "[tool.hatch.build.targets.wheel.hooks.custom]\n"
+    ),
+    "hatch file by file": (
+        STATIC.replace(BACKEND, 'build-backend = "hatchling.build"') + "[tool.hatch.build]\ndev-mode-exact = true\n"
+    ),
+    "pdm with setuptools": (
+        STATIC.replace(BACKEND, 'build-backend = "pdm.backend"') + "[tool.pdm.build]\nrun-setuptools = true\n"
+    ),
+    "poetry script": (
+        STATIC.replace(BACKEND, 'build-backend = "poetry.core.masonry.api"') + '[tool.poetry]\nbuild = "build.py"\n'
+    ),
+}
+
+
+@pytest.mark.parametrize("text", NOT_STATIC.values(), ids=NOT_STATIC.keys())
+def test_any_edit_changes_an_editable_package_that_runs_code_when_it_is_built(tmp_path: Path, text: str) -> None:
+    plant(tmp_path, {**FILES, "pyproject.toml": text})
+    assert changes(tmp_path, {"src/shop/__init__.py": "x = 2\n"})
+
+
+def test_a_hook_that_pdm_finds_by_its_name_counts(tmp_path: Path) -> None:
+    text = STATIC.replace(BACKEND, 'build-backend = "pdm.backend"')
+    plant(tmp_path, {**FILES, "pyproject.toml": text})
+    assert not changes(tmp_path, {"src/shop/__init__.py": "x = 2\n"})
+    plant(tmp_path, {"pdm_build.py": ""})
+    assert changes(tmp_path, {"src/shop/__init__.py": "x = 3\n"})
+
+
+@pytest.mark.parametrize("files", [{".git/HEAD": "4567\n"}, {".git/refs/tags/v1": "0123\n"}])
+def test_the_state_of_git_changes_a_package_that_may_read_it(tmp_path: Path, files: dict[str, str]) -> None:
+    dynamic = {**FILES, "pyproject.toml": NOT_STATIC["dynamic version"], ".git/HEAD": "0123\n"}
+    assert changes(plant(tmp_path, dynamic), files)
+
+
+def test_the_index_of_git_changes_nothing(tmp_path: Path) -> None:
+    dynamic = {**FILES, "pyproject.toml": NOT_STATIC["dynamic version"], ".git/HEAD": "0123\n"}
+    assert not changes(plant(tmp_path, dynamic), {".git/index": "inode numbers"})
+
+
+def test_a_package_without_a_project_file_changes_with_its_tree(tmp_path: Path) -> None:
+    plant(tmp_path, {"setup.py": "1"})
+    package = LocalPackage(name="old", path=".", editable=True)
+    before = packages_text([package], tmp_path, {})
+    plant(tmp_path, {"setup.py": "2"})
+    assert packages_text([package], tmp_path, {}) != before
+
+
+def test_a_local_wheel_changes_with_its_content(tmp_path: Path) -> None:
+    package = LocalPackage(name="lib", path="lib.whl", editable=False)
+    plant(tmp_path, {"lib.whl": "1"})
+    before = packages_text([package], tmp_path, {})
+    plant(tmp_path, {"lib.whl": "2"})
+    assert packages_text([package], tmp_path, {}) != before
+
+
+KEY = LocalKey(
+    scheme="1", python="3.13.4", target="linux", path="/l/p", venv="/l/v", app="/w", build_environment="", packages="{}"
+)
+ONE = json.dumps({"shop": {"source": "a"}})
+TWO = json.dumps({"shop": {"source": "b"}, "lib": {"source": "c"}})
+
+
+def test_equal_keys_have_no_differences() -> None:
+    assert differences(asdict(KEY), KEY) == []
+
+
+@pytest.mark.parametrize("field", [field.name for field in fields(LocalKey)])
+def test_each_field_makes_a_difference(field: str) -> None:
+    assert differences(asdict(KEY), replace(KEY, **{field: ONE if field == "packages" else "other"})) != []
+
+
+def test_packages_are_compared_by_name() -> None:
+    old, new = replace(KEY, packages=ONE), replace(KEY, packages=TWO)
+    assert differences(asdict(old), new) == ["shop changed", "lib added"]
+    assert differences(asdict(new), old) == ["shop changed", "lib removed"]
+
+
+@pytest.mark.parametrize("text", ["{", "[]", None])
+def test_packages_that_cannot_be_read_make_a_difference(text: str | None) -> None:
+    assert differences({**asdict(KEY), "packages": text}, replace(KEY, packages=ONE)) == ["shop added"]
+
+
+LOCK = """
+version = 1
+
+[[package]]
+name = "shop"
+version = "1"
+source = { editable = "." }
+
+[[package]]
+name = "empty"
+version = "1"
+source = { virtual = "empty" }
+
+[[package]]
+name = "lib"
+version = "1"
+source = { directory = "libs/lib", subdirectory = "python" }
+
+[[package]]
+name = "six"
+version = "1"
+source = { registry = "https://index.example/simple" }
+"""
+
+
+def test_local_packages_are_those_that_uv_installs(tmp_path: Path) -> None:
+    plant(tmp_path, {"uv.lock": LOCK})
+    packages = read_lock(tmp_path / "uv.lock", "uv.lock").packages
+    lib = LocalPackage(name="lib", path="libs/lib", editable=False)
+    assert local_packages(packages, no_editable=False) == (EDITABLE, lib)
+    assert local_packages(packages, no_editable=True) == (COPY, lib)
+
+
+def test_each_local_package_has_to_be_in_the_app(tmp_path: Path) -> None:
+    plant(tmp_path, {"app/uv.lock": LOCK.replace('"empty" }', '"../empty" }'), "empty/x": ""})
+    app_dir = tmp_path / "app"
+    outside, missing = check_paths(read_lock(app_dir / "uv.lock", "uv.lock"), app_dir, app_dir)
+    assert isinstance(outside, PathDependencyOutside)
+    assert outside.what == "The dependency empty is at ../empty, outside the app directory."
+    assert isinstance(missing, LocalPackageMissing)
+    assert missing.what == "The local package lib should be in libs/lib, but there is nothing."
+
+
+def install(root: Path, files: dict[str, str], packages: list[LocalPackage], answer: str) -> FakeUv:
+    """Contribute the layer with a uv that runs `answer`."""
+    app_dir = plant(root / "app", {**files, "uv.lock": LOCK})
+    (root / "layer").mkdir()
+    (root / "scratch").mkdir()
+    (root / "venv" / "lib" / "python3.13" / "site-packages").mkdir(parents=True)
+    fake = fake_uv(root, {"pip*": answer})
+    project = read_project(app_dir, ".")
+    with capture_logs():
+        contribute(
+            root / "layer",
+            uv=fake.uv,
+            python=Path(sys.executable),
+            venv_layer=root / "venv",
+            project=project,
+            scratch=root / "scratch",
+            packages=packages,
+            pyprojects={"shop": project.pyproject},
+        )
+    return fake
+
+
+def contents(directory: Path) -> dict[str, str]:
+    return {path.relative_to(directory).as_posix(): path.read_text() for path in directory.rglob("*") if path.is_file()}
+
+
+def test_a_static_package_is_installed_in_place(tmp_path: Path) -> None:
+    (call,) = install(tmp_path, FILES, [EDITABLE], "exit 0").calls()
+    assert call.arguments[-2:] == ["-e", "./."]
+    assert call.directory == str(tmp_path / "app")
+    assert list((tmp_path / "scratch").iterdir()) == []
+
+
+def test_a_copy_is_built_from_a_copy_of_the_app(tmp_path: Path) -> None:
+    (call,) = install(tmp_path, FILES, [COPY], "echo litter > litter").calls()
+    assert call.arguments[-1] == "./."
+    assert call.directory == str(tmp_path / "scratch" / "app")
+    assert contents(tmp_path / "app") == {**FILES, "uv.lock": LOCK}
+
+
+DYNAMIC = {**FILES, "pyproject.toml": NOT_STATIC["setuptools"]}
+
+
+def test_what_setuptools_leaves_in_the_tree_is_removed(tmp_path: Path) -> None:
+    answer = "mkdir -p src/shop.egg-info build/lib; echo x > src/shop.egg-info/PKG-INFO; echo x > build/lib/y.py"
+    calls = install(tmp_path, DYNAMIC, [EDITABLE], answer).calls()
+    assert len(calls) == 1
+    assert contents(tmp_path / "app") == {**DYNAMIC, "uv.lock": LOCK}
+    assert not (tmp_path / "app" / "build").exists()
+
+
+def test_a_package_that_writes_into_its_tree_becomes_a_copy(tmp_path: Path) -> None:
+    calls = install(tmp_path, DYNAMIC, [EDITABLE], "echo 'v = 1' > src/shop/_version.py").calls()
+    assert [call.directory for call in calls] == [str(tmp_path / "app"), str(tmp_path / "scratch" / "app")]
+    assert calls[1].arguments[-1] == "./."
+    assert contents(tmp_path / "app") == {**DYNAMIC, "uv.lock": LOCK}
+
+
+def test_a_file_that_a_backend_changes_is_restored(tmp_path: Path) -> None:
+    calls = install(tmp_path, DYNAMIC, [EDITABLE], "echo changed > README.md").calls()
+    assert len(calls) == 2
+    assert contents(tmp_path / "app") == {**DYNAMIC, "uv.lock": LOCK}
+
+
+def test_what_was_installed_is_compiled(tmp_path: Path) -> None:
+    site_packages = tmp_path / "layer" / "lib" / "python3.13" / "site-packages"
+    answer = f"mkdir -p '{site_packages}'; echo x=1 > '{site_packages}/shop.py'; touch '{tmp_path}/layer/.lock'"
+    install(tmp_path, FILES, [EDITABLE], answer)
+    assert [path.suffix for path in (site_packages / "__pycache__").iterdir()] == [".pyc"]
+    assert not (tmp_path / "layer" / ".lock").exists()
