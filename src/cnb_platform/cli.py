@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ from cnb_platform.tar import Owner
 
 def main(argv: Sequence[str], environment: Mapping[str, str]) -> int:
     """Run a command; returns the exit code (the lifecycle's for the phase that failed)."""
+    os.umask(0o022)  # what the platform itself writes; the phases have --umask
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _leave)
     options, words = _split(argv)

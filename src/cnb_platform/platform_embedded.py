@@ -54,7 +54,7 @@ class Embedded:
             bindings=options.bindings,
             container=self.container,
             volumes=self.volumes,
-            docker=_tag(image) if self.container else "",
+            docker=tag(image) if self.container else "",
             platform_api=self.platform_api,
             clear_cache=options.clear_cache,
             umask=self.umask,
@@ -72,7 +72,7 @@ class Embedded:
     ) -> Iterator[Started]:
         """Start a process of an image; it is stopped at the end. Raises LaunchFailed."""
         if self.container:
-            with docker.started(_tag(image), arguments, process, env or {}) as started:
+            with docker.started(tag(image), arguments, process, env or {}) as started:
                 yield started
             return
         request = LaunchRequest(
@@ -82,5 +82,6 @@ class Embedded:
             yield Started(process_, written)
 
 
-def _tag(image: str) -> str:
+def tag(image: str) -> str:
+    """What Docker calls an image."""
     return f"cnb-platform/{image}:embedded"

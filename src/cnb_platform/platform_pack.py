@@ -23,11 +23,15 @@ _DEFAULTS = Options()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pack:
-    """`build_image` and `run_image` are in Docker; `lifecycle` is a directory of binaries (None: pack's default)."""
+    """`build_image` and `run_image` are in Docker; `lifecycle` is a directory of binaries (None: pack's default).
+
+    `volumes` are mounted into builds (`HOST:INSIDE[:ro]`).
+    """
 
     build_image: str
     run_image: str
     lifecycle: Path | None = None
+    volumes: tuple[str, ...] = ()
     caller: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -38,10 +42,10 @@ class Pack:
     def build(self, app: Path, buildpacks: Sequence[Path], image: str, options: Options = _DEFAULTS) -> BuildResult:
         """Run `pack build` with a builder that holds the buildpacks. Raises BuildFailed."""
         builder = self._builder(buildpacks)
-        before = docker.inspect_image(_tag(options.previous or image))
+        before = docker.inspect_image(tag(options.previous or image))
         started = time.perf_counter()
-        log = self._pack("build", _tag(image), *_flags(builder, app, image, options))
-        built = docker.inspect_image(_tag(image))
+        log = self._pack("build", tag(image), *self._volumes(), *_flags(builder, app, image, options))
+        built = docker.inspect_image(tag(image))
         layers = [Blob(Path(), "", "", 0, diff_id) for diff_id in built["RootFS"]["Layers"]]
         return result_of(
             image=image,
@@ -52,6 +56,9 @@ class Pack:
             durations={"all": time.perf_counter() - started},
             log=log,
         )
+
+    def _volumes(self) -> list[str]:
+        return [word for volume in self.volumes for word in ("--volume", volume)]
 
     def _builder(self, buildpacks: Sequence[Path]) -> str:
         """A builder with these buildpacks, made anew: a buildpack's files may have changed."""
@@ -88,11 +95,12 @@ class Pack:
         self, image: str, arguments: Sequence[str] = (), *, process: str = "", env: Mapping[str, str] | None = None
     ) -> Iterator[Started]:
         """Start a container of an image; it is stopped at the end."""
-        with docker.started(_tag(image), arguments, process, env or {}) as started:
+        with docker.started(tag(image), arguments, process, env or {}) as started:
             yield started
 
 
-def _tag(image: str) -> str:
+def tag(image: str) -> str:
+    """What Docker calls an image."""
     return f"cnb-platform/{image}:pack"
 
 
@@ -106,7 +114,7 @@ def _flags(builder: str, app: Path, image: str, options: Options) -> Iterator[st
     for kind in ("build", "launch"):
         yield from ("--cache", f"type={kind};format=volume;name=cnb-platform-{options.cache or image}-{kind}")
     if options.previous:
-        yield from ("--previous-image", _tag(options.previous))
+        yield from ("--previous-image", tag(options.previous))
     if options.clear_cache:
         yield "--clear-cache"
 

@@ -101,11 +101,12 @@ def _session(setup: _Setup, run_image: Image) -> Session:
 
 @contextlib.contextmanager
 def _work_directory(owner: Owner) -> Iterator[Path]:
-    """A temporary directory that the build user can reach and nobody else can read: it holds the user's variables."""
+    """A temporary directory that the build user can reach."""
     parent = Path(tempfile.gettempdir())
     if not directories.reachable(parent / "x", owner):
         parent = Path("/tmp")  # noqa: S108 - the caller's own TMPDIR is closed to the build user
     path = Path(tempfile.mkdtemp(prefix="cnb-platform-", dir=parent))
+    path.chmod(0o711)  # to pass through: what is secret lies below a directory that is the build user's alone
     try:
         yield path
     finally:
@@ -138,8 +139,9 @@ def _previous_image(request: Request) -> Image | None:
 
 
 def _own(setup: _Setup) -> Path:
-    """The part of the work directory that the build user owns."""
+    """The part of the work directory that is the build user's alone: it holds the user's variables."""
     own = setup.work / "own"
+    own.mkdir(mode=0o700)
     for name in ("platform/env", "platform/bindings", "plans"):
         (own / name).mkdir(parents=True)
     return own
@@ -226,7 +228,6 @@ def _fill(request: Request, places: _Places) -> None:
 def _machine(setup: _Setup, places: _Places) -> Machine:
     if os.geteuid() == 0:
         give_tree(places.plans.host.parent, setup.owner)
-        setup.work.chmod(0o711)  # to pass through: what is in it has owners of its own
     if not setup.request.container:
         return this_machine(setup.caller, setup.owner, setup.request.umask)
     read_only = [*places.buildpacks.values(), *([places.build_config] if places.build_config else [])]
