@@ -22,7 +22,8 @@ PROGRAMS = SOURCE / "uv_buildpack" / "data"
 THIRD_PARTY = {
     "cnb": {"tomli", "tomli_w"},
     "cnb_platform": set[str](),
-    "uv_buildpack": {"backports", "elftools", "httpx", "packaging", "structlog"},
+    # compression is in the standard library of Python 3.14; backports.zstd stands in before.
+    "uv_buildpack": {"backports", "compression", "elftools", "httpx", "packaging", "structlog"},
 }
 OURS = {"cnb": {"cnb"}, "cnb_platform": {"cnb", "cnb_platform"}, "uv_buildpack": {"cnb", "uv_buildpack"}}
 

@@ -7,6 +7,8 @@ import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from environment import REPOSITORY
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -29,10 +31,18 @@ def availabilities(environment: Mapping[str, str]) -> list[Availability]:
     pack = docker if shutil.which("pack") else "there is no pack on PATH"
     return [
         Availability("embedded", ""),
-        Availability("embedded, in Docker containers", docker),
+        Availability("embedded, in Docker containers", containers_reason()),
         Availability("lifecycle", lifecycle),
         Availability("pack", pack),
     ]
+
+
+def containers_reason() -> str:
+    """Why phases cannot run in containers here: no Docker, or no base images for them; empty where they can."""
+    made = all((REPOSITORY / ".cache/base-images" / name / "index.json").is_file() for name in ("build", "run"))
+    if made or shutil.which("mmdebstrap"):
+        return docker_reason()
+    return docker_reason() or "there is no mmdebstrap to make base images with (scripts/base-images)"
 
 
 def docker_reason() -> str:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from checks.platforms import docker_reason
+from checks.platforms import containers_reason, docker_reason
 from trial.prerequisites import REPOSITORY, run
 
 if TYPE_CHECKING:
@@ -77,9 +77,10 @@ class Platform(Protocol):
 
 def best_platform(job: Job) -> Platform:
     """Pack with Docker, else the embedded platform in Docker containers, else the embedded platform alone."""
-    if docker_reason():
-        return Embedded(job)
-    return Pack(job) if shutil.which("pack") else EmbeddedInDocker(job)
+    if shutil.which("pack") and not docker_reason():
+        return Pack(job)
+    reason = containers_reason()
+    return Embedded(job, f"the embedded platform, on this machine ({reason})") if reason else EmbeddedInDocker(job)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ class Embedded:
     """Phases and application run as processes of this machine."""
 
     job: Job
-    name: str = "the embedded platform, on this machine (no Docker engine answers)"
+    name: str
 
     def prepare(self) -> None:
         """See Platform."""
