@@ -22,12 +22,16 @@ def is_elf(path: Path) -> bool:
 
 
 def needed(path: Path) -> list[str]:
-    """The names of the libraries that the dynamic loader looks for (DT_NEEDED)."""
+    """The names of the libraries that the dynamic loader looks for (DT_NEEDED), without directories.
+
+    python-build-standalone names its own library with a path, `$ORIGIN/../lib/libpython3.13.so.1.0`.
+    """
     with path.open("rb") as opened:
         segments = ELFFile(opened).iter_segments(type="PT_DYNAMIC")
         dynamic = [segment for segment in segments if isinstance(segment, DynamicSegment)]
         # pyelftools gives each kind of tag an attribute of its own, which its types do not know.
-        return [str(vars(tag)["needed"]) for segment in dynamic for tag in segment.iter_tags("DT_NEEDED")]
+        names = [str(vars(tag)["needed"]) for segment in dynamic for tag in segment.iter_tags("DT_NEEDED")]
+    return [name.rpartition("/")[2] for name in names]
 
 
 def stripped(content: bytes) -> bytes:
