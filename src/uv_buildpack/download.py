@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import socket
 import ssl
 import time
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import httpx
@@ -16,22 +20,41 @@ import httpx
 from uv_buildpack import log
 from uv_buildpack.errors import (
     AddressUnsupported,
+    CertificateRejected,
     ChecksumMismatch,
+    ConnectionFailed,
+    DiskFull,
     DownloadFailed,
+    DownloadForbidden,
+    DownloadNotFound,
     DownloadRefused,
     DownloadTooLarge,
+    HostUnknown,
+    SettingInvalid,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 _ATTEMPTS = 4
 _FIRST_PAUSE = 0.5
+_LONGEST_PAUSE = 60.0
 _PROGRESS_EVERY = 5.0
 _BLOCK = 256 * 1024
-_WORTH_RETRYING = frozenset({408, 425, 429, 500, 502, 503, 504})
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
-_LARGEST_CATALOGUE = 16 * 1024 * 1024
+_LARGEST_DOCUMENT = 16 * 1024 * 1024
+_WORTH_RETRYING = frozenset({408, 425, 429, 500, 502, 503, 504})
+_FORBIDDEN = frozenset({401, 403, 407})
+_NOT_FOUND = frozenset({404, 410})
+
+_T = TypeVar("_T")
+
+#: Where distributions keep what the machine trusts; which of them OpenSSL knows depends on who built it.
+_TRUSTED = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+)
 
 
 def fetch(  # noqa: PLR0913 (what is fetched, and what is allowed)
@@ -47,90 +70,121 @@ def fetch(  # noqa: PLR0913 (what is fetched, and what is allowed)
     """Fetch `url` (`https`, `http` to loopback, `file`) to `destination`, which appears by an atomic rename.
 
     Connection failures, time-outs, cut-off bodies and answers that say "later" are tried again with growing pauses.
-    Raises `AddressUnsupported`, `DownloadFailed`, `DownloadRefused`, `DownloadTooLarge`, `ChecksumMismatch`, `OSError`.
+    Proxies and `SSL_CERT_FILE`, `SSL_CERT_DIR` are read from `environment`. Raises `AddressUnsupported`,
+    `DownloadFailed` or a kind of it, `DownloadTooLarge`, `ChecksumMismatch`, `DiskFull`, `SettingInvalid`, `OSError`.
     """
+    _check(url)
     temporary = destination.with_name(f"{destination.name}.part")
     try:
-        with _client(environment, transport) as client:
-            digest = _attempts(client, url, temporary, max_bytes, pause)
-        if digest != sha256:
-            raise ChecksumMismatch(log.masked(url), sha256, digest)
-        temporary.replace(destination)
+        with _disk_full(destination):
+            if urlsplit(url).scheme == "file":
+                digest = _save(_blocks_of_file(url), temporary, _Progress(url, max_bytes))
+            else:
+                with _client(url, environment, transport) as client:
+                    digest = _attempts(lambda: _stream(client, url, temporary, max_bytes), pause)
+            if digest != sha256:
+                raise ChecksumMismatch(log.masked(url), sha256, digest)
+            temporary.replace(destination)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def fetch_small(url: str, *, environment: Mapping[str, str], transport: httpx.BaseTransport | None = None) -> bytes:
-    """Fetch a document into memory. Raises what `fetch` raises, but for the digest."""
+def fetch_small(
+    url: str,
+    *,
+    environment: Mapping[str, str],
+    transport: httpx.BaseTransport | None = None,
+    pause: Callable[[float], None] = time.sleep,
+) -> bytes:
+    """Fetch a document of at most 16 MiB into memory. Raises what `fetch` raises, but for digest and disk."""
     _check(url)
-    with _client(environment, transport) as client, _translated(url):
-        answer = client.get(url)
-        _check_status(url, answer)
-        if len(answer.content) > _LARGEST_CATALOGUE:
-            raise DownloadTooLarge(log.masked(url), _LARGEST_CATALOGUE)
-        return answer.content
+    content = bytearray()
+
+    def once() -> bytes:
+        content.clear()
+        progress = _Progress(url, _LARGEST_DOCUMENT)
+        with _answer(client, url) as answer:
+            for block in answer.iter_raw(_BLOCK):
+                progress.count(len(block))
+                content.extend(block)
+        return bytes(content)
+
+    with _client(url, environment, transport) as client:
+        return _attempts(once, pause)
 
 
-def _attempts(
-    client: httpx.Client, url: str, temporary: Path, max_bytes: int, pause: Callable[[float], None]
-) -> str:
-    _check(url)
-    if urlsplit(url).scheme == "file":
-        return _copy(url, temporary)
-    log.step(f"downloading {url}")
-    for attempt in range(1, _ATTEMPTS + 1):
+class _Progress:
+    """Counts what comes in, stops at the limit, and says now and then how far it is."""
+
+    def __init__(self, url: str, limit: int, expected: int = 0) -> None:
+        self._url = log.masked(url)
+        self._limit = limit
+        self._expected = expected
+        self._received = 0
+        self._said = time.monotonic()
+        if expected > limit:
+            raise DownloadTooLarge(self._url, limit)
+
+    def count(self, size: int) -> None:
+        self._received += size
+        if self._received > self._limit:
+            raise DownloadTooLarge(self._url, self._limit)
+        if time.monotonic() - self._said > _PROGRESS_EVERY:
+            self._said = time.monotonic()
+            of = f" of {self._expected / 1e6:.0f}" if self._expected else ""
+            log.detail(f"{self._received / 1e6:.0f}{of} MB")
+
+
+def _attempts(once: Callable[[], _T], pause: Callable[[float], None]) -> _T:
+    for attempt in range(1, _ATTEMPTS):
         try:
-            with _translated(url):
-                return _stream(client, url, temporary, max_bytes)
+            return once()
         except DownloadFailed as failed:
-            if attempt == _ATTEMPTS or not failed.temporary:
+            if not failed.temporary:
                 raise
-            wait = max(_FIRST_PAUSE * 2 ** (attempt - 1), failed.retry_after)
+            wait = max(_FIRST_PAUSE * 2 ** (attempt - 1), min(failed.retry_after, _LONGEST_PAUSE))
             log.detail(f"{failed.facts[0]}; attempt {attempt + 1} of {_ATTEMPTS} in {wait:g} s")
             pause(wait)
-    raise AssertionError
+    return once()
 
 
 def _stream(client: httpx.Client, url: str, temporary: Path, max_bytes: int) -> str:
-    digest, received, said = hashlib.sha256(), 0, time.monotonic()
-    with client.stream("GET", url) as answer, temporary.open("wb") as file:
-        _check_status(url, answer)
-        expected = int(answer.headers.get("content-length", 0))
-        if expected > max_bytes:
-            raise DownloadTooLarge(log.masked(url), max_bytes)
-        for block in answer.iter_bytes(_BLOCK):
-            received += len(block)
-            if received > max_bytes:
-                raise DownloadTooLarge(log.masked(url), max_bytes)
+    with _answer(client, url) as answer:
+        length = answer.headers.get("content-length", "")
+        progress = _Progress(url, max_bytes, int(length) if length.isdigit() else 0)
+        return _save(answer.iter_raw(_BLOCK), temporary, progress)
+
+
+def _save(blocks: Iterable[bytes], temporary: Path, progress: _Progress) -> str:
+    digest = hashlib.sha256()
+    with temporary.open("wb") as file:
+        for block in blocks:
+            progress.count(len(block))
             digest.update(block)
             file.write(block)
-            if time.monotonic() - said > _PROGRESS_EVERY:
-                said = time.monotonic()
-                of = f" of {expected / 1e6:.0f}" if expected else ""
-                log.detail(f"{received / 1e6:.0f}{of} MB")
     return digest.hexdigest()
 
 
-def _copy(url: str, temporary: Path) -> str:
-    source = Path(unquote(urlsplit(url).path))
-    log.step(f"taking {source}")
-    digest = hashlib.sha256()
+def _blocks_of_file(url: str) -> Iterator[bytes]:
     try:
-        with source.open("rb") as reading, temporary.open("wb") as writing:
-            while block := reading.read(_BLOCK):
-                digest.update(block)
-                writing.write(block)
+        with Path(unquote(urlsplit(url).path)).open("rb") as file:
+            while block := file.read(_BLOCK):
+                yield block
     except FileNotFoundError:
-        raise DownloadRefused(url, "there is no such file") from None
-    return digest.hexdigest()
+        raise DownloadNotFound(url, "No such file.") from None
+    except PermissionError:
+        raise DownloadForbidden(url, "Permission denied.") from None
+    except IsADirectoryError:
+        raise DownloadRefused(url, "It is a directory.") from None
 
 
-def _check(url: str) -> None:
+def _check(url: str, origin: str = "") -> None:
     """Refuse addresses over which a file could be exchanged on the way; a digest does not cover a catalogue."""
     parts = urlsplit(url)
-    if parts.scheme in {"https", "file"} or (parts.scheme == "http" and _is_loopback(parts.hostname or "")):
-        return
-    raise AddressUnsupported(log.masked(url))
+    encrypted_before = urlsplit(origin).scheme == "https"
+    local = parts.scheme == "http" and _is_loopback(parts.hostname or "") and not encrypted_before
+    if not (parts.scheme == "https" or local or (parts.scheme == "file" and not parts.netloc)):
+        raise AddressUnsupported(log.masked(url), log.masked(origin))
 
 
 def _is_loopback(host: str) -> bool:
@@ -140,39 +194,83 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _check_status(url: str, answer: httpx.Response) -> None:
-    if answer.is_success:
-        return
-    reason = f"{answer.status_code} {answer.reason_phrase}"
-    if answer.status_code in _WORTH_RETRYING:
-        after = answer.headers.get("retry-after", "")
-        raise DownloadFailed(log.masked(url), reason, retry_after=min(float(after), 60.0) if after.isdigit() else 0.0)
-    raise DownloadRefused(log.masked(url), reason)
+@contextmanager
+def _answer(client: httpx.Client, url: str) -> Iterator[httpx.Response]:
+    """Give a successful answer whose body is still to be read; what goes wrong, then or now, is named."""
+    shown = log.masked(url)
+    try:
+        with client.stream("GET", url) as answer:
+            _check_status(shown, answer)
+            yield answer
+    except httpx.TransportError as error:
+        raise _named(shown, error) from error
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise DownloadRefused(shown, f"{error}.") from error
+
+
+def _check_status(shown: str, answer: httpx.Response) -> None:
+    status, reason = answer.status_code, f"{answer.status_code} {answer.reason_phrase}".strip()
+    if status in _WORTH_RETRYING:
+        raise DownloadFailed(shown, reason, retry_after=_retry_after(answer))
+    if status in _FORBIDDEN:
+        raise DownloadForbidden(shown, reason)
+    if status in _NOT_FOUND:
+        raise DownloadNotFound(shown, reason)
+    if status != httpx.codes.OK:
+        raise DownloadRefused(shown, reason)
+
+
+def _retry_after(answer: httpx.Response) -> float:
+    """Read `Retry-After`: seconds, or a date (RFC 9110, 10.2.3)."""
+    value = answer.headers.get("retry-after", "")
+    if value.isdigit():
+        return float(value)
+    try:
+        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
+    except (TypeError, ValueError):
+        return 0.0
+
+
+def _named(shown: str, error: httpx.TransportError) -> DownloadFailed:
+    causes = list(_chain(error))
+    reason = f"{str(error) or type(error).__name__}."
+    if any(isinstance(cause, socket.gaierror) for cause in causes):
+        return HostUnknown(shown, reason)
+    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
+        return CertificateRejected(shown, reason)
+    if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout)):
+        return ConnectionFailed(shown, reason)
+    return DownloadFailed(shown, reason)
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 @contextmanager
-def _translated(url: str) -> Iterator[None]:
-    shown = log.masked(url)
+def _disk_full(destination: Path) -> Iterator[None]:
     try:
         yield
-    except httpx.TransportError as error:
-        certificate = isinstance(error.__cause__, ssl.SSLError) or "CERTIFICATE_VERIFY" in str(error)
-        raise DownloadFailed(shown, str(error) or type(error).__name__, temporary=not certificate) from error
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise DownloadRefused(shown, str(error)) from error
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise DiskFull(f"Writing {destination}", []) from error
+        raise
 
 
-def _client(environment: Mapping[str, str], transport: httpx.BaseTransport | None) -> httpx.Client:
+def _client(url: str, environment: Mapping[str, str], transport: httpx.BaseTransport | None) -> httpx.Client:
     """Make a client that takes proxies and certificates from `environment`, and nothing from elsewhere."""
-    mounts = {} if transport else _proxies(environment)
+    log.step(f"downloading {url}")
+    certificates = _certificates(environment)
     return httpx.Client(
         transport=transport,
-        mounts=mounts,
-        verify=_certificates(environment),
+        mounts={} if transport else _proxies(environment, certificates),
+        verify=certificates,
         timeout=_TIMEOUT,
         follow_redirects=True,
         trust_env=False,
-        event_hooks={"request": [lambda request: _check(str(request.url))]},
+        event_hooks={"request": [lambda request: _check(str(request.url), url)]},
         headers={"User-Agent": "uv-buildpack", "Accept-Encoding": "identity"},
     )
 
@@ -180,17 +278,42 @@ def _client(environment: Mapping[str, str], transport: httpx.BaseTransport | Non
 def _certificates(environment: Mapping[str, str]) -> ssl.SSLContext:
     file, directory = environment.get("SSL_CERT_FILE"), environment.get("SSL_CERT_DIR")
     if file or directory:
-        return ssl.create_default_context(cafile=file or None, capath=directory or None)
-    return httpx.create_ssl_context(trust_env=False)
+        try:
+            return ssl.create_default_context(cafile=file or None, capath=directory or None)
+        except (OSError, ssl.SSLError) as error:
+            raise SettingInvalid("SSL_CERT_FILE", file, f"the path of a file of certificates ({error})") from None
+    context = httpx.create_ssl_context(trust_env=False)
+    for bundle in _TRUSTED:
+        if Path(bundle).is_file():
+            context.load_verify_locations(cafile=bundle)
+    return context
 
 
-def _proxies(environment: Mapping[str, str]) -> dict[str, httpx.BaseTransport | None]:
+def _proxies(environment: Mapping[str, str], verify: ssl.SSLContext) -> dict[str, httpx.BaseTransport | None]:
     values = {name.lower(): value for name, value in environment.items() if name.lower().endswith("_proxy")}
     mounts: dict[str, httpx.BaseTransport | None] = {}
     for scheme in ("http", "https"):
         proxy = values.get(f"{scheme}_proxy") or values.get("all_proxy")
         if proxy:
-            mounts[f"{scheme}://"] = httpx.HTTPTransport(proxy=proxy, verify=_certificates(environment))
-    direct = ["localhost", "127.0.0.1", *(entry.strip() for entry in values.get("no_proxy", "").split(","))]
-    mounts.update({f"all://{'*' if host.startswith('.') else ''}{host}": None for host in direct if host})
-    return mounts
+            mounts[f"{scheme}://"] = _proxy(proxy, f"{scheme.upper()}_PROXY", verify)
+    direct = [entry.strip() for entry in values.get("no_proxy", "").split(",") if entry.strip()]
+    if "*" in direct:
+        return {}
+    return mounts | dict.fromkeys(_patterns(["localhost", "127.0.0.1", "::1", *direct]))
+
+
+def _proxy(address: str, origin: str, verify: ssl.SSLContext) -> httpx.HTTPTransport:
+    if not address.startswith(("http://", "https://")):
+        raise SettingInvalid(origin, log.masked(address), "an address that begins with http:// or https://")
+    return httpx.HTTPTransport(proxy=address, verify=verify)
+
+
+def _patterns(hosts: Iterable[str]) -> Iterator[str]:
+    """Give httpx's patterns for the entries of NO_PROXY: a name stands for itself and for what lies below it."""
+    for host in hosts:
+        name = host.removeprefix("*").removeprefix(".")
+        if ":" in name and name.count(":") > 1:
+            yield f"all://[{name.strip('[]')}]"
+        else:
+            yield f"all://{name}"
+            yield f"all://*.{name}"

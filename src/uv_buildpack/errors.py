@@ -589,10 +589,11 @@ class PythonUnusable(Problem):
 class AddressUnsupported(Problem):
     """An address that nothing is fetched from."""
 
-    def __init__(self, url: str) -> None:
-        """`url` is without credentials."""
+    def __init__(self, url: str, origin: str = "") -> None:
+        """`url` is without credentials; `origin` is the address that led there."""
         super().__init__(
             what=f"{url} is not an address to fetch from.",
+            facts=[f"{origin} redirects there."] if origin else [],
             advice=["Use https:, file:, or http: to this machine (loopback) only."],
         )
 
@@ -600,30 +601,62 @@ class AddressUnsupported(Problem):
 class DownloadFailed(Problem):
     """A file could not be fetched, after several attempts where they could help."""
 
-    def __init__(self, url: str, reason: str, *, temporary: bool = True, retry_after: float = 0.0) -> None:
-        """`retry_after` is what the server asked for, in seconds."""
-        self.temporary = temporary
+    happened = "{url} could not be fetched."
+    mend: tuple[str, ...] = (
+        "Check the build's network (HTTPS_PROXY, NO_PROXY), and try again later.",
+        "Where the address cannot be reached, set BP_PYTHON_MIRROR.",
+    )
+    temporary = True
+    """Whether another attempt may help."""
+
+    def __init__(self, url: str, reason: str, *, retry_after: float = 0.0) -> None:
+        """`url` is without credentials, `reason` the server's; `retry_after` is what it asked for, in seconds."""
         self.retry_after = retry_after
-        super().__init__(
-            what=f"{url} could not be fetched.",
-            facts=[reason],
-            advice=[
-                "Check the build's network: HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE.",
-                "Where the address cannot be reached, set BP_PYTHON_MIRROR.",
-            ],
-        )
+        super().__init__(what=self.happened.format(url=url), facts=[reason], advice=self.mend)
 
 
-class DownloadRefused(Problem):
-    """The server has no such file, or does not give it."""
+class HostUnknown(DownloadFailed):
+    """The host has no address: no name service, or no such name in it."""
 
-    def __init__(self, url: str, reason: str) -> None:
-        """`reason` is the server's."""
-        super().__init__(
-            what=f"{url} was refused.",
-            facts=[reason],
-            advice=["Check BP_PYTHON_MIRROR and the credentials in it; a newer buildpack may know a newer build."],
-        )
+    happened = "{url} could not be fetched: the name of the host cannot be resolved."
+
+
+class ConnectionFailed(DownloadFailed):
+    """Nobody answers: refused, or no answer in time."""
+
+    happened = "{url} could not be fetched: the host does not answer."
+
+
+class CertificateRejected(DownloadFailed):
+    """The server's certificate is not trusted."""
+
+    happened = "{url} could not be fetched: the certificate of the host is not trusted."
+    mend = ("Where a proxy opens TLS, bind its certificate (type ca-certificates), or set SSL_CERT_FILE.",)
+    temporary = False
+
+
+class DownloadForbidden(DownloadFailed):
+    """The server wants credentials, or other ones."""
+
+    happened = "{url} could not be fetched: access is denied."
+    mend = ("Check the credentials in the address (BP_PYTHON_MIRROR, BP_PYTHON_CATALOGUE), or those of the proxy.",)
+    temporary = False
+
+
+class DownloadNotFound(DownloadFailed):
+    """There is no such file."""
+
+    happened = "{url} does not exist."
+    mend = ("Check that the mirror (BP_PYTHON_MIRROR) has what the catalogue (BP_PYTHON_CATALOGUE) names.",)
+    temporary = False
+
+
+class DownloadRefused(DownloadFailed):
+    """The server refuses, for good."""
+
+    happened = "{url} was refused."
+    mend = ("Check the address: BP_PYTHON_MIRROR, BP_PYTHON_CATALOGUE.",)
+    temporary = False
 
 
 class DownloadTooLarge(Problem):
