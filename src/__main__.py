@@ -3,6 +3,7 @@
 Kept to syntax that Python 3.6 reads, so that an old interpreter gets a message and not a SyntaxError.
 """
 
+import os
 import sys
 
 _OLDEST = (3, 11)
@@ -41,5 +42,14 @@ def _say(*lines: str) -> int:
     return 2
 
 
+def _leave(code: int) -> None:
+    """End the process; of a detection without taking the interpreter down, which is an eighth of the time it takes."""
+    if sys.argv[1:2] == ["detect"]:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(_start())
+    _leave(_start())
