@@ -1,33 +1,129 @@
-"""What integration tests share: a source of CPython builds and the packaged buildpack, each made once."""
+"""What integration tests share: CPython builds, the packaged buildpack, a package index, platforms; each made once."""
 
 from __future__ import annotations
 
 import os
+import re
+import subprocess
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from integration.application import App, project
+from integration.machine import CONTAINERS, available_interpreters, make_platform, offered_versions, platform_names
+from integration.package_index import PackageIndex
+from integration.website import Website, serving
+from integration.workbench import BASE, Workbench
 
 from checks.platforms import availabilities
-from trial.prerequisites import Interpreters, find_interpreters, package
+from cnb_platform.directories import remove_tree
+from trial.prerequisites import Interpreters, package
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 _MEASURED = pytest.StashKey[list[str]]()
 
 
-@pytest.fixture(scope="session")
-def interpreters() -> Interpreters:
-    """The real address of CPython builds, or a mirror with an archive of the Python that runs this."""
-    return find_interpreters(os.environ, REPOSITORY / ".cache", print)
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--every-platform", action="store_true", help="run every case in containers too, not only some")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "in_containers: the case is run in containers as well, where Docker answers")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A case that asks for `bench` runs on each platform that is there; in containers if it is marked so."""
+    if "bench" not in metafunc.fixturenames:
+        return
+    wanted = metafunc.definition.get_closest_marker("in_containers") or metafunc.config.getoption("--every-platform")
+    names = [name for name in platform_names(os.environ) if wanted or name != CONTAINERS]
+    metafunc.parametrize("bench", names, indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session")
-def buildpack(interpreters: Interpreters, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The packaged buildpack for this machine, as a directory: `…/uv-buildpack/linux/<arch>`."""
-    return package(interpreters, tmp_path_factory.mktemp("dist"))
+def public() -> Iterator[Path]:
+    """A directory that every user may read: builds run as the build user, also where the tests run as root."""
+    directory = Path(tempfile.mkdtemp(prefix="uv-buildpack-integration-"))
+    directory.chmod(0o755)
+    yield directory
+    remove_tree(directory)
+
+
+@pytest.fixture(scope="session")
+def interpreters(public: Path) -> Interpreters:
+    """The real address of CPython builds, or a mirror with archives of CPythons on this machine."""
+    return available_interpreters(os.environ, REPOSITORY / ".cache").copied_to(public / "interpreters")
+
+
+@pytest.fixture(scope="session")
+def versions(interpreters: Interpreters) -> list[str]:
+    """The CPython versions that builds can get, newest first, one for each minor."""
+    return offered_versions(interpreters)
+
+
+@pytest.fixture(scope="session")
+def buildpack(interpreters: Interpreters, public: Path) -> Path:
+    """The packaged buildpack for this machine, as a directory that nobody may write: `…/uv-buildpack/linux/<arch>`."""
+    directory = package(interpreters, public / "dist")
+    for path in [directory, *directory.rglob("*")]:
+        if not path.is_symlink():
+            path.chmod(path.stat().st_mode & ~0o222)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def index() -> Iterator[PackageIndex]:
+    """An index with a few tiny packages; cases add their own under names of their own."""
+    with serving(Website()) as site:
+        index = PackageIndex(site)
+        for version in ("1.0", "1.1"):
+            index.add_wheel("alpha", version)
+            index.add_wheel("beta", version, requires=("alpha",))
+        index.add_wheel("gamma", "1.0")
+        index.add_wheel("tester", "1.0")
+        yield index
+
+
+@pytest.fixture(scope="session")
+def bench(
+    request: pytest.FixtureRequest, public: Path, interpreters: Interpreters, buildpack: Path, index: PackageIndex
+) -> Iterator[Workbench]:
+    """A platform with an image BASE that has the Python of the following builds."""
+    certificates = [Path(os.environ["SSL_CERT_FILE"])] if "SSL_CERT_FILE" in os.environ else []
+    passed_on = ("BP_PYTHON_MIRROR", "BP_PYTHON_CATALOGUE", "SSL_CERT_FILE")
+    variables = {name: os.environ[name] for name in passed_on if name in os.environ}
+    variables |= interpreters.variables(str(interpreters.directory))
+    shared = [*certificates, *([interpreters.directory] if interpreters.directory else [])]
+    root = public / request.param
+    root.mkdir()
+    platform = make_platform(request.param, root, shared, os.environ)
+    bench = Workbench(platform=platform, buildpack=buildpack, variables=variables)
+    app = App(root / "base-app")
+    app.write({"pyproject.toml": project("base", ("gamma",), index=index.address), "main.py": ""})
+    app.lock()
+    bench.build(app, BASE)
+    yield bench
+    if bench.in_containers:
+        tags = [f"cnb-platform/{image}:{platform.name.partition(' ')[0]}" for image in set(bench.built)]
+        subprocess.run(["docker", "image", "rm", "--force", *tags], capture_output=True, check=False)
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> App:
+    """An empty app directory."""
+    (tmp_path / "app").mkdir()
+    return App(tmp_path / "app")
+
+
+@pytest.fixture
+def image(request: pytest.FixtureRequest) -> str:
+    """A name for the image of this case."""
+    name = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower().removeprefix("test_"))
+    return name.strip("-")[:100]
 
 
 @pytest.fixture

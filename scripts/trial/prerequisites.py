@@ -52,7 +52,7 @@ class Interpreters:
 
 def find_interpreters(environment: Mapping[str, str], cache: Path, say: Callable[[str], object]) -> Interpreters:
     """The real address, or one set by the user, if it answers; else an archive of the Python that runs this."""
-    if "BP_PYTHON_MIRROR" in environment or _answers(_RELEASES):
+    if releases_answer(environment):
         return Interpreters()
     directory = cache / "interpreters"
     say(f"{_RELEASES} cannot be reached from here.")
@@ -60,6 +60,11 @@ def find_interpreters(environment: Mapping[str, str], cache: Path, say: Callable
     base = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
     make_archive([base], directory)
     return Interpreters(directory)
+
+
+def releases_answer(environment: Mapping[str, str]) -> bool:
+    """Whether builds can get CPython from the real address, or from one that the user has set."""
+    return "BP_PYTHON_MIRROR" in environment or _answers(_RELEASES)
 
 
 def make_archive(pythons: list[Path], directory: Path) -> None:
