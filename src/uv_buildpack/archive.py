@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
+import gzip
 import tarfile
+import zlib
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, cast
@@ -13,6 +14,7 @@ from uv_buildpack.errors import ArchiveInvalid
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+_BLOCK = 1024 * 1024
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 
 
@@ -35,19 +37,20 @@ def extract(
                 path = PurePosixPath(*_safe(archive, member.name).parts[strip_components:])
                 if path.parts and wanted(path):
                     _extract(archive, tar, member, target, path, strip_components)
-    except (tarfile.TarError, EOFError, ValueError) as error:
+    except (tarfile.TarError, gzip.BadGzipFile, EOFError, ValueError, zlib.error) as error:
         raise ArchiveInvalid(archive.name, str(error)) from error
+    except (FileExistsError, IsADirectoryError, NotADirectoryError, FileNotFoundError) as error:
+        raise ArchiveInvalid(archive.name, f"{error.strerror}: {error.filename}") from error
 
 
 def _extract(  # noqa: PLR0913, PLR0917 (one member, and all that is known of it)
     archive: Path, tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path, path: PurePosixPath, strip: int
 ) -> None:
     place = target / path
-    _make_directories(target, path if member.isdir() else path.parent)
+    _make_directories(archive, target, path if member.isdir() else path.parent)
     if member.isdir():
         return
-    if place.is_symlink() or place.exists():
-        place.unlink()
+    place.unlink(missing_ok=True)
     if member.issym():
         _check_link(archive, path, member.linkname)
         place.symlink_to(member.linkname)
@@ -55,24 +58,27 @@ def _extract(  # noqa: PLR0913, PLR0917 (one member, and all that is known of it
         source = target / PurePosixPath(*_safe(archive, member.linkname).parts[strip:])
         if source.is_symlink():
             raise ArchiveInvalid(archive.name, f"{member.name} is a hard link to a symbolic link")
-        os.link(source, place)
+        place.hardlink_to(source)
     elif member.isreg():
-        content = cast("IO[bytes]", tar.extractfile(member))
-        with place.open("xb") as file:
-            while block := content.read(1024 * 1024):
-                file.write(block)
+        _write(place, cast("IO[bytes]", tar.extractfile(member)))
         place.chmod(0o755 if member.mode & 0o100 else 0o644)
     else:
         raise ArchiveInvalid(archive.name, f"{member.name} is neither a file, a directory nor a link")
 
 
-def _make_directories(target: Path, path: PurePosixPath) -> None:
+def _write(place: Path, content: IO[bytes]) -> None:
+    with place.open("xb") as file:
+        while block := content.read(_BLOCK):
+            file.write(block)
+
+
+def _make_directories(archive: Path, target: Path, path: PurePosixPath) -> None:
     """Make the directories of `path` one by one; none of them may be a link, which could lead outside."""
     place = target
     for part in path.parts:
         place /= part
         if place.is_symlink():
-            raise ArchiveInvalid(place.name, f"{path} leads through a symbolic link")
+            raise ArchiveInvalid(archive.name, f"{path} leads through a symbolic link")
         if not place.is_dir():
             place.mkdir()
             place.chmod(0o755)
@@ -86,31 +92,37 @@ def _safe(archive: Path, name: str) -> PurePosixPath:
 
 
 def _check_link(archive: Path, path: PurePosixPath, link: str) -> None:
-    depth = len(path.parts) - 1
-    for part in PurePosixPath(link).parts:
-        depth += -1 if part == ".." else 1
-        if depth < 0:
-            break
-    if PurePosixPath(link).is_absolute() or depth < 0:
+    """Refuse links out of the target. `..` may only come first: after a name, which may be a link, it goes anywhere."""
+    parts = PurePosixPath(link).parts
+    upward = next((index for index, part in enumerate(parts) if part != ".."), len(parts))
+    if link.startswith("/") or ".." in parts[upward:] or upward >= len(path.parts):
         raise ArchiveInvalid(archive.name, f"the link {path} leads out of the target: {link}")
 
 
 @contextmanager
 def _opened(archive: Path) -> Iterator[tarfile.TarFile]:
-    with archive.open("rb") as raw:
-        compressed = raw.read(4)
-        raw.seek(0)
-        if compressed == _ZSTD_MAGIC:
-            with _zstd(raw) as stream, tarfile.open(fileobj=stream, mode="r|") as tar:
-                yield tar
-        else:
-            with tarfile.open(fileobj=raw, mode="r|gz") as tar:
-                yield tar
+    with archive.open("rb") as raw, _decompressed(raw) as stream:
+        with tarfile.open(fileobj=stream, mode="r|", bufsize=_BLOCK) as tar:
+            yield tar
+        # tarfile stops at the last entry; whether the file is whole is only known at the end.
+        while stream.read(_BLOCK):
+            pass
 
 
-def _zstd(raw: IO[bytes]) -> IO[bytes]:
+@contextmanager
+def _decompressed(raw: IO[bytes]) -> Iterator[IO[bytes]]:
+    beginning = raw.read(len(_ZSTD_MAGIC))
+    raw.seek(0)
+    if beginning != _ZSTD_MAGIC:
+        with gzip.open(raw) as stream:
+            yield cast("IO[bytes]", stream)
+        return
     try:
         from compression import zstd  # noqa: PLC0415 (CPython 3.14 and newer)
     except ModuleNotFoundError:
         from backports import zstd  # noqa: PLC0415 (carried where the runtime is older)
-    return cast("IO[bytes]", zstd.ZstdFile(raw))
+    try:
+        with zstd.ZstdFile(raw) as stream:
+            yield cast("IO[bytes]", stream)
+    except zstd.ZstdError as error:
+        raise ValueError(str(error)) from error
