@@ -61,8 +61,7 @@ def _first_free(places: list[Pair], stack: contextlib.ExitStack) -> Pair:
             return stack.enter_context(claim(pair, keep=False))
         except NotFree as error:
             reason = str(error)
-    message = f"no directories for layers and app: {reason}"
-    raise UnusableArgument(message)
+    raise UnusableArgument(f"no directories for layers and app: {reason}")
 
 
 @contextlib.contextmanager
@@ -71,20 +70,16 @@ def claim(pair: Pair, *, keep: bool) -> Iterator[Pair]:
 
     A marker in the layers directory tells what a killed build left from what is somebody else's. Raises NotFree.
     """
-    made = [path for path in (pair.layers, pair.app) if not path.exists()]
-    try:
-        with _locked(pair.layers):
-            _take(pair)
-            try:
-                yield pair
-            finally:
-                if not keep:
-                    _give_back(pair)
-    finally:
-        if not keep:
-            for path in made:
-                with contextlib.suppress(OSError):
-                    path.rmdir()
+    existed = {path for path in (pair.layers, pair.app) if path.exists()}
+    with _locked(pair.layers):
+        left_over = _take(pair, existed)
+        try:
+            yield pair
+        finally:
+            if not keep:
+                empty(pair.app)
+                empty(pair.layers)
+                _remove(pair, set() if left_over else existed)
 
 
 @contextlib.contextmanager
@@ -99,38 +94,39 @@ def _locked(directory: Path) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             current = directory.stat()
         except OSError as error:
-            message = f"{directory} is in use"
-            raise NotFree(message) from error
+            raise NotFree(f"{directory} is in use") from error
         if not os.path.samestat(current, os.fstat(descriptor)):
-            message = f"{directory} was replaced meanwhile"
-            raise NotFree(message)
+            raise NotFree(f"{directory} was replaced meanwhile")
         yield
     finally:
         os.close(descriptor)
 
 
-def _take(pair: Pair) -> None:
+def _take(pair: Pair, existed: set[Path]) -> bool:
+    """Make the directories, or empty what a killed build left of them; whether there was such a build."""
     marker = pair.layers / MARKER
     try:
+        left_over = marker.read_text(encoding="utf-8") if marker.exists() else ""
         pair.app.mkdir(parents=True, exist_ok=True)
-        if not marker.exists():
-            for path in (pair.layers, pair.app):
-                if any(path.iterdir()):
-                    message = f"{path} is not empty"
-                    raise NotFree(message)
-        marker.write_text(f"{pair.app}\n", encoding="utf-8")
+        for path, ours in ((pair.layers, bool(left_over)), (pair.app, left_over == str(pair.app))):
+            if not ours and any(path.iterdir()):
+                raise NotFree(f"{path} is not empty")
+        marker.write_text(str(pair.app), encoding="utf-8")
         empty(pair.layers, but=MARKER)
         empty(pair.app)
         pair.layers.chmod(0o755)
         pair.app.chmod(0o777)  # as pack leaves it; the mode is in the app layer's bytes (cnb-formats, §4.1)
-    except OSError as error:
+    except (OSError, NotFree) as error:
+        _remove(pair, existed)
         raise NotFree(str(error)) from error
+    return bool(left_over)
 
 
-def _give_back(pair: Pair) -> None:
-    empty(pair.app)
-    empty(pair.layers, but=MARKER)
-    (pair.layers / MARKER).unlink(missing_ok=True)
+def _remove(pair: Pair, existed: set[Path]) -> None:
+    """Remove the directories, where they are empty, that were made for this process."""
+    for path in {pair.layers, pair.app} - existed:
+        with contextlib.suppress(OSError):
+            path.rmdir()
 
 
 def empty(directory: Path, but: str = "") -> None:
