@@ -1,0 +1,25 @@
+"""Heavy packages: found among what is installed, moved out of the environment and linked back.
+
+An environment's bytes are a few packages. In layers of their own they are taken from the previous image whatever else
+changes. Nothing here knows layers or uv: these are functions over a `site-packages` directory.
+"""
+
+from uv_buildpack.heavy.facts import Group, Package, from_text, group, to_text
+from uv_buildpack.heavy.links import damages, move_out, take_apart
+from uv_buildpack.heavy.setting import HeavySetting, parse_setting
+from uv_buildpack.heavy.survey import refusals, survey
+
+__all__ = [
+    "Group",
+    "HeavySetting",
+    "Package",
+    "damages",
+    "from_text",
+    "group",
+    "move_out",
+    "parse_setting",
+    "refusals",
+    "survey",
+    "take_apart",
+    "to_text",
+]

@@ -1,0 +1,152 @@
+"""What is known of packages that may be heavy, and how they are grouped: pure functions of these facts.
+
+A warm build has the heavy packages not on disk: their facts are remembered as text, and grouping them with the facts
+of what is on disk has to give what a clean build gives. So a fact is one of a distribution alone, never of neighbours.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from uv_buildpack.heavy.setting import HeavySetting
+
+PREFIX = "packages-"
+
+_MOST = 24
+"""Layers. Images have a limit of 127, and base images bring their own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Package:
+    """An installed distribution that may become heavy. Paths are relative to site-packages, with `/`, sorted."""
+
+    name: str
+    """Normalised."""
+    directories: tuple[str, ...]
+    """The highest directories that are its own; none of them below another."""
+    size: int
+    """Bytes of the files in them, without bytecode."""
+    reaches: tuple[str, ...] = ()
+    """Directories of other distributions to which the run paths of its shared objects lead."""
+    movable: bool = True
+    """False: it has to stay where it is, and so do those that share a directory with it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Packages that lie together in a layer, because they share directories; most often just one."""
+
+    layer: str
+    packages: tuple[Package, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes of the files in its directories, without bytecode."""
+        return sum(package.size for package in self.packages)
+
+    @property
+    def directories(self) -> tuple[str, ...]:
+        """What is moved and linked: directories of its packages that are not below another one of them, sorted."""
+        every = {directory for package in self.packages for directory in package.directories}
+        return tuple(sorted(place for place in every if not any(above in every for above in parents(place))))
+
+    @property
+    def ways_back(self) -> tuple[str, ...]:
+        """What in the layer has to lead back into the environment, sorted.
+
+        The kernel resolves `..` of a run path (`$ORIGIN/../../nvidia/cublas/lib`) after the link, so the search arrives
+        beside the package in its layer, where a link leads back. Each lies as high as it can.
+        """
+        own = set(self.directories)
+        inner = {above for directory in own for above in parents(directory)}
+        found: set[str] = set()
+        for package in self.packages:
+            for reach in package.reaches:
+                steps = (*reversed(tuple(parents(reach))), reach)
+                place = next((step for step in steps if step not in inner), None)
+                if place is not None and place not in own:
+                    found.add(place)
+        return tuple(sorted(found))
+
+
+def group(packages: Iterable[Package], setting: HeavySetting) -> tuple[Group, ...]:
+    """Group the packages and keep what is heavy: at most 24 groups, the largest first, sorted by layer."""
+    heavy = [
+        _group(together)
+        for together in gather(packages)
+        if all(package.movable for package in together) and is_heavy(together, setting)
+    ]
+    largest = sorted(heavy, key=lambda each: (-each.size, each.layer))[:_MOST]
+    return tuple(sorted(largest, key=lambda each: each.layer))
+
+
+def is_heavy(together: Iterable[Package], setting: HeavySetting) -> bool:
+    """Tell whether packages that share directories are heavy by size or by name."""
+    listed = list(together)
+    return setting.takes(frozenset(package.name for package in listed), sum(package.size for package in listed))
+
+
+def gather(packages: Iterable[Package]) -> list[list[Package]]:
+    """Put those together that share a directory, or of which one has a directory inside one of another."""
+    sets: list[tuple[set[str], list[Package]]] = []
+    owners: dict[str, int] = {}
+    for number, package in enumerate(sorted(packages, key=lambda each: each.name)):
+        sets.append((set(package.directories), [package]))
+        for directory in package.directories:
+            owners.setdefault(directory, number)
+    leaders = list(range(len(sets)))
+
+    def leader(number: int) -> int:
+        while leaders[number] != number:
+            number = leaders[number]
+        return number
+
+    for number, (directories, _) in enumerate(sets):
+        for directory in directories:
+            for place in (directory, *parents(directory)):
+                if place in owners:
+                    one, other = sorted((leader(owners[place]), leader(number)))
+                    leaders[other] = one
+    gathered: dict[int, list[Package]] = {}
+    for number, (_, members) in enumerate(sets):
+        gathered.setdefault(leader(number), []).extend(members)
+    return list(gathered.values())
+
+
+def parents(place: str) -> Iterator[str]:
+    """Give the directories above one, the nearest first, without site-packages itself."""
+    while "/" in place:
+        place = place.rpartition("/")[0]
+        yield place
+
+
+def to_text(groups: Iterable[Group]) -> str:
+    """Write groups for a layer's metadata."""
+    return json.dumps([asdict(each) for each in groups], separators=(",", ":"))
+
+
+def from_text(text: str) -> tuple[Group, ...]:
+    """Read what `to_text` wrote. Raises `ValueError` when it is something else."""
+    try:
+        return tuple(
+            Group(layer=str(each["layer"]), packages=tuple(_package(package) for package in each["packages"]))
+            for each in json.loads(text)
+        )
+    except (TypeError, KeyError) as error:
+        message = f"not the text of heavy packages: {error}"
+        raise ValueError(message) from error
+
+
+def _package(fields: dict[str, object]) -> Package:
+    tuples = {name: tuple(value) for name, value in fields.items() if isinstance(value, list)}
+    return Package(**{**fields, **tuples})  # type: ignore[arg-type]  # checked by the dataclass's own names
+
+
+def _group(together: list[Package]) -> Group:
+    packages = tuple(sorted(together, key=lambda each: each.name))
+    return Group(layer=f"{PREFIX}{packages[0].name}", packages=packages)

@@ -1,0 +1,85 @@
+"""What is installed, by its RECORD files: they are there even where a heavy package's own directories are not."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from packaging.utils import canonicalize_name
+
+from uv_buildpack.heavy.facts import parents
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+_SHORT = 1000
+"""Bytes. The `__init__.py` of an old-style namespace package is shorter, its licence included."""
+
+_SIZE = 2
+"""The column."""
+
+_CARELESS = frozenset(
+    {"bin", "benchmarks", "doc", "docs", "examples", "include", "lib", "scripts", "share", "src", "test", "tests"}
+)
+"""Directories that many wheels put at the top by mistake: light packages would meet heavy ones in them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """An installed distribution with a RECORD. Paths are relative to site-packages."""
+
+    name: str
+    """Normalised."""
+    dist_info: str
+    files: Mapping[str, int | None]
+    """Each file outside of the dist-info directory, without bytecode → its size, where RECORD says it."""
+    others: tuple[str, ...]
+    """The rest, without bytecode: metadata, and what lies outside of site-packages (`../../../bin/…`)."""
+
+    def directories(self) -> tuple[str, ...]:
+        """Give the highest directories that are the distribution's own, sorted.
+
+        A directory in which it has no file, or nothing but a short `__init__.py`, is taken for a namespace (`nvidia`,
+        `google/cloud`), in which a light package may come to live: not that one, its children.
+        """
+        held: dict[str, set[str]] = {}
+        for path in self.files:
+            directory, _, file = path.rpartition("/")
+            if directory:
+                held.setdefault(directory, set()).add(file)
+        owned = {place for place, names in held.items() if not self._is_namespace(place, names)}
+        highest = (place for place in owned if not any(above in owned for above in parents(place)))
+        return tuple(sorted(place for place in highest if place.split("/")[0] not in _CARELESS))
+
+    def _is_namespace(self, place: str, names: set[str]) -> bool:
+        return names == {"__init__.py"} and (self.files[f"{place}/__init__.py"] or 0) < _SHORT
+
+
+def read_records(site_packages: Path) -> list[Record]:
+    """Read the RECORD of each distribution, sorted by name. Raises `OSError`; one without RECORD is left out."""
+    found = (_read(path) for path in site_packages.glob("*.dist-info"))
+    return sorted((record for record in found if record is not None), key=lambda record: record.name)
+
+
+def _read(dist_info: Path) -> Record | None:
+    try:
+        with (dist_info / "RECORD").open(encoding="utf-8", newline="") as file:
+            rows = [row for row in csv.reader(file) if row]
+    except FileNotFoundError:
+        return None
+    own = f"{dist_info.name}/"
+    files: dict[str, int | None] = {}
+    others: list[str] = []
+    for row in rows:
+        if row[0].startswith((own, "../", "/")):
+            others.append(row[0])
+        elif not _is_bytecode(row[0]):
+            files[row[0]] = int(row[2]) if len(row) > _SIZE and row[2].isdecimal() else None
+    name = canonicalize_name(dist_info.name.removesuffix(".dist-info").rpartition("-")[0])
+    return Record(name=name, dist_info=dist_info.name, files=files, others=tuple(others))
+
+
+def _is_bytecode(path: str) -> bool:
+    return "__pycache__" in path.split("/")
