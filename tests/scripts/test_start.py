@@ -10,6 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from cnb.context import DetectContext
+from cnb.run import EXIT_NOT_DETECTED, NotDetected
+from uv_buildpack.detect import detect
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 SHELLS = [shell for shell in ("dash", "bash", "busybox", "sh") if shutil.which(shell)]
 
@@ -23,8 +27,9 @@ def buildpack(tmp_path: Path) -> Path:
 
 
 def run(buildpack: Path, phase: str, *arguments: str, path: str = "/nowhere") -> subprocess.CompletedProcess[str]:
+    (buildpack.parent / "pyproject.toml").touch()
     argv = ["/bin/sh", str(buildpack / "bin" / phase), *arguments]
-    return subprocess.run(argv, env={"PATH": path}, capture_output=True, text=True, check=False)
+    return subprocess.run(argv, env={"PATH": path}, cwd=buildpack.parent, capture_output=True, text=True, check=False)
 
 
 def write_program(path: Path, text: str) -> None:
@@ -103,8 +108,30 @@ def test_an_old_python_is_told_which_one_is_needed() -> None:
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_any_posix_shell_runs_the_scripts(buildpack: Path, shell: str) -> None:
-    write_program(buildpack / "runtime/bin/python3", "#!/bin/sh\nexit 100\n")
-    words = [shell, "sh"] if shell == "busybox" else [shell]
-    done = subprocess.run([*words, str(buildpack / "bin/detect")], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout, done.stderr) == (100, "", "")
+def test_any_posix_shell_runs_the_scripts(buildpack: Path, tmp_path: Path, shell: str) -> None:
+    write_program(buildpack / "runtime/bin/python3", "#!/bin/sh\nexit 3\n")
+    (tmp_path / "pyproject.toml").touch()
+    argv = [*([shell, "sh"] if shell == "busybox" else [shell]), str(buildpack / "bin/detect")]
+    done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (3, "", "")
+
+
+def test_an_application_without_pyproject_is_refused_without_an_interpreter(buildpack: Path, tmp_path: Path) -> None:
+    app = tmp_path / "app"
+    app.mkdir()
+    done = subprocess.run([buildpack / "bin/detect"], cwd=app, env={}, capture_output=True, text=True, check=False)
+    context = DetectContext(
+        app_dir=app, platform_dir=tmp_path, plan_path=tmp_path / "plan", environment={}, buildpack_dir=buildpack
+    )
+    assert done.returncode == EXIT_NOT_DETECTED
+    assert detect(context) == NotDetected(done.stdout.strip())
+
+
+def test_a_project_directory_is_looked_at_by_the_interpreter(buildpack: Path, tmp_path: Path) -> None:
+    write_program(buildpack / "runtime/bin/python3", "#!/bin/sh\nexit 3\n")
+    write_program(tmp_path / "platform/env/BP_UV_PROJECT_DIR", "backend")
+    (tmp_path / "app").mkdir()
+    by_variable = [str(buildpack / "bin/detect"), "/nowhere", "/nowhere"]
+    by_file = [str(buildpack / "bin/detect"), str(tmp_path / "platform"), "/nowhere"]
+    for argv, environment in ((by_variable, {"BP_UV_PROJECT_DIR": "backend"}), (by_file, {})):
+        assert subprocess.run(argv, cwd=tmp_path / "app", env=environment, check=False).returncode == 3
