@@ -108,9 +108,8 @@ def _take(pair: Pair, existed: set[Path]) -> bool:
     try:
         left_over = marker.read_text(encoding="utf-8") if marker.exists() else ""
         pair.app.mkdir(parents=True, exist_ok=True)
-        for path, ours in ((pair.layers, bool(left_over)), (pair.app, left_over == str(pair.app))):
-            if not ours and any(path.iterdir()):
-                raise NotFree(f"{path} is not empty")
+        _check_empty(pair.layers, ours=bool(left_over))
+        _check_empty(pair.app, ours=left_over == str(pair.app))
         marker.write_text(str(pair.app), encoding="utf-8")
         empty(pair.layers, but=MARKER)
         empty(pair.app)
@@ -120,6 +119,11 @@ def _take(pair: Pair, existed: set[Path]) -> bool:
         _remove(pair, existed)
         raise NotFree(str(error)) from error
     return bool(left_over)
+
+
+def _check_empty(path: Path, *, ours: bool) -> None:
+    if not ours and any(path.iterdir()):
+        raise NotFree(f"{path} is not empty")
 
 
 def _remove(pair: Pair, existed: set[Path]) -> None:

@@ -19,7 +19,7 @@ from tests.cnb_platform.toys import Workshop, buildpack
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SOURCE = Path(__file__).resolve().parents[2] / "src"
+PYTHONPATH = os.pathsep.join(sys.path)  # wherever this interpreter finds what the platform imports
 
 
 def command(*words: str | Path) -> list[str]:
@@ -27,7 +27,7 @@ def command(*words: str | Path) -> list[str]:
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    return {"PATH": "/usr/bin:/bin", "HOME": os.environ.get("HOME", "/"), "PYTHONPATH": str(SOURCE), **(extra or {})}
+    return {"PATH": "/usr/bin:/bin", "HOME": os.environ.get("HOME", "/"), "PYTHONPATH": PYTHONPATH, **(extra or {})}
 
 
 def platform(*words: str | Path, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
