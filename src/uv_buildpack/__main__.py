@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,9 @@ def _build(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         problems: tuple[Problem, ...] = (problem,)
     except Problems as several:
         problems = several.problems
+    except Exception:  # noqa: BLE001 (whatever it is, it is our bug, and has a status of its own)
+        sys.stderr.write(log.masked(traceback.format_exc()))
+        return EXIT_BUG
     log.configure(sys.stderr, form=environment.get("BP_LOG_FORMAT", "text"))
     for problem in problems:
         log.error(problem.what, problem.facts, problem.advice, f"{_DOCUMENTATION}#{problem.anchor}")

@@ -94,10 +94,13 @@ def analyse(context: BuildContext) -> Analysis:
     collector = Collector()
     with collector.collecting():
         _check_surroundings(context)
-    configuration, project, uv_request, requests = Configuration(), None, None, ()
+    configuration = Configuration()
+    project: Project | None = None
+    uv_request: UvRequest | None = None
+    requests: tuple[PythonRequest, ...] = ()
     with collector.collecting():
         project = read_project(context.app_dir, context.environment.get(PROJECT_DIR, "").strip() or ".")
-    table = project.pyproject.table("tool", "uv-buildpack") if project else {}
+    table = project.pyproject.table("tool", "uv-buildpack") if project is not None else {}
     with collector.collecting():
         configuration = read_configuration(context.environment, table, context.app_dir)
     with collector.collecting():
@@ -217,7 +220,9 @@ def _work_out(given: _Given, collector: Collector) -> tuple[Decisions, dict[str,
     with collector.collecting():
         request = python_request.combine(given.requests, _required_pythons(given, pyprojects))
         offered = catalogue.load(configuration.python_catalogue, context.environment)
-        builds = catalogue.candidates(offered, request, _MACHINES[context.target.arch], libc())
+        # For another machine there is nothing; that it is unsupported has been said.
+        machine = _MACHINES.get(context.target.arch)
+        builds = catalogue.candidates(offered, request, machine, libc()) if machine else ()
     with collector.collecting():
         _check_processes(given)
     collector.raise_if_any()

@@ -27,7 +27,7 @@ class Problem(Exception):
     @property
     def anchor(self) -> str:
         """The heading in `docs/errors.md`."""
-        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", type(self).__name__).lower()
+        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", type(self).__name__).lower()
 
 
 class Problems(Exception):
@@ -323,7 +323,7 @@ class TLSVerificationFailed(UvFailed):
 
     happened = "{what}: the certificate of a server is not trusted."
     mend = (
-        "Give your certificate authority in a binding of type ca-certificates, or in the file SSL_CERT_FILE names.",
+        "Give your certificate authority in the file that SSL_CERT_FILE names.",
         "That file replaces the built-in roots, so it must hold all that are needed.",
     )
 
@@ -631,7 +631,7 @@ class CertificateRejected(DownloadFailed):
     """The server's certificate is not trusted."""
 
     happened = "{url} could not be fetched: the certificate of the host is not trusted."
-    mend = ("Where a proxy opens TLS, bind its certificate (type ca-certificates), or set SSL_CERT_FILE.",)
+    mend = ("Where a proxy opens TLS, name a file with its certificate (and the others needed) in SSL_CERT_FILE.",)
     temporary = False
 
 

@@ -1,0 +1,205 @@
+"""Bad input for each problem that a reader can mend: `docs/errors.md` shows what comes of it.
+
+Whatever the buildpack can find in files and settings is found by the analysis of a small app; the rest by the function
+that finds it. `scripts/refresh-error-docs` writes the texts into the documentation.
+"""
+
+from __future__ import annotations
+
+import io
+import socket
+import ssl
+import tarfile
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+from tests.uv_buildpack.contexts import context_for
+from tests.uv_buildpack.trees import LOCK, PROJECT, PYPROJECT, plant
+from tests.uv_buildpack.uv_words import WORDS
+
+from cnb.context import Target
+from uv_buildpack import archive, bytecode, download, errors
+from uv_buildpack.analysis import analyse
+from uv_buildpack.catalogue import CPythonBuild
+from uv_buildpack.layers import python, uv, venv
+from uv_buildpack.uv import failure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    Producer = Callable[[Path], object]
+
+ARCHIVE = "https://mirror.example/cpython-3.13.9.tar.gz"
+OUTSIDE = '[[package]]\nname = "toolbox"\nversion = "1"\nsource = { editable = "../toolbox" }\n'
+MISSING = '[[package]]\nname = "toolbox"\nversion = "1"\nsource = { editable = "libs/toolbox" }\n'
+DECLARED = 'dependencies = ["httpx>=0.28"]'
+LOCKED = '\n[package.metadata]\nrequires-dist = [{ name = "httpx", specifier = ">=0.27" }]\n'
+
+
+def app(files: Mapping[str, str] | None = None, environment: Mapping[str, str] | None = None) -> Producer:
+    """Analyse the small project with some files changed, and with variables."""
+
+    def produce(root: Path) -> object:
+        return analyse(context_for(root, {**PROJECT, **(files or {})}, environment))
+
+    return produce
+
+
+def table(text: str) -> Producer:
+    """Analyse the small project with `[tool.uv-buildpack]`."""
+    return app({"pyproject.toml": f"{PYPROJECT}\n[tool.uv-buildpack]\n{text}\n"})
+
+
+def only(files: Mapping[str, str]) -> Producer:
+    """Analyse an app that has these files and no others."""
+    return lambda root: analyse(context_for(root, files))
+
+
+def catalogue_that_is_none(root: Path) -> object:
+    plant(root, {"app/builds.json": "<html>"})
+    return analyse(context_for(root, PROJECT, {"BP_PYTHON_CATALOGUE": str(root / "app" / "builds.json")}))
+
+
+def link_occupied(root: Path) -> object:
+    return analyse(context_for(root, {**PROJECT, ".venv/bin/python": ""}, {"BP_UV_ENVIRONMENT_LINK": ".venv"}))
+
+
+def other_target(root: Path) -> object:
+    return analyse(replace(context_for(root, PROJECT), target=Target(os="linux", arch="s390x")))
+
+
+def layers_missing(root: Path) -> object:
+    return analyse(replace(context_for(root, PROJECT), layers_dir=root / "elsewhere"))
+
+
+def other_interpreter(root: Path) -> None:
+    plant(root / "venv", {"pyvenv.cfg": "home = /usr/bin\n"})
+    venv.verify_interpreter(root / "venv", Path("/layers/uv-buildpack_python/python/bin/python3.13"))
+
+
+def interpreter_that_prints(root: Path, text: str, status: int) -> Path:
+    plant(root, {"python/bin/python3.13": f"#!/bin/sh\necho '{text}' >&2\nexit {status}\n"})
+    (root / "python" / "bin" / "python3.13").chmod(0o755)
+    return root / "python" / "bin" / "python3.13"
+
+
+def interpreter_that_does_not_start(root: Path) -> None:
+    said = "/lib/x86_64-linux-gnu/libc.so.6: version `GLIBC_2.34' not found"
+    build = CPythonBuild(
+        version="3.13.9", date="20251120", arch="x86_64", libc="gnu", variant="default", path="x", sha256="0"
+    )
+    python._verify(build, interpreter_that_prints(root, said.replace("'", "'\\''"), 1))
+
+
+def interpreter_that_cannot_compile(root: Path) -> object:
+    plant(root, {"lib/x.py": ""})
+    return bytecode.compile_tree(interpreter_that_prints(root, "MemoryError", 1), root / "lib")
+
+
+def broken_archive(root: Path) -> None:
+    with tarfile.open(root / "cpython-3.13.9.tar.gz", "w:gz") as tar:
+        member = tarfile.TarInfo("python/../../etc/passwd")
+        tar.addfile(member, io.BytesIO())
+    archive.extract(root / "cpython-3.13.9.tar.gz", root / "target")
+
+
+def fetched(answer: Callable[[httpx.Request], httpx.Response], url: str = ARCHIVE) -> Producer:
+    """Fetch an archive from a server that answers like this."""
+
+    def produce(root: Path) -> None:
+        download.fetch(
+            url,
+            root / "archive",
+            sha256="0" * 64,
+            max_bytes=1000,
+            environment={},
+            transport=httpx.MockTransport(answer),
+            pause=lambda _: None,
+        )
+
+    return produce
+
+
+def status(code: int) -> Producer:
+    """Fetch from a server that answers with a status."""
+    return fetched(lambda _: httpx.Response(code))
+
+
+def size(count: int) -> Producer:
+    """Fetch from a server that gives a file of this size."""
+    return fetched(lambda _: httpx.Response(200, stream=httpx.ByteStream(b"x" * count)))
+
+
+def unreachable(cause: OSError) -> Producer:
+    """Fetch from a server that cannot be reached."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError(str(cause), request=request) from cause
+
+    return fetched(answer)
+
+
+def raising(problem: type[errors.UvFailed], said: str) -> Producer:
+    """Classify what uv said."""
+
+    def produce(_: Path) -> None:
+        found = failure(said, "uv sync")
+        assert type(found) is problem
+        raise found
+
+    return produce
+
+
+# Of several samples of uv's words the first is the example.
+UV: dict[type[errors.Problem], Producer] = {problem: raising(problem, said) for problem, said in reversed(WORDS)}
+
+PRODUCERS: dict[type[errors.Problem], Producer] = {
+    errors.SettingInvalid: app(environment={"BP_UV_NO_EDITABLE": "ja"}),
+    errors.UnknownKey: table('group = ["docs"]'),
+    errors.ProjectEnvironmentOutside: app(environment={"UV_PROJECT_ENVIRONMENT": "/opt/venv"}),
+    errors.PyprojectMissing: app(environment={"BP_UV_PROJECT_DIR": "services/api"}),
+    errors.PyprojectInvalid: app({"pyproject.toml": '[project]\nname = "shop\n'}),
+    errors.LockfileMissing: only({"pyproject.toml": PYPROJECT}),
+    errors.LockfileInvalid: app({"uv.lock": f"<<<<<<< HEAD\n{LOCK}"}),
+    errors.LockfileTooNew: app({"uv.lock": "version = 2\n"}),
+    errors.LockfileOutdated: app(
+        {"pyproject.toml": PYPROJECT.replace("dependencies = []", DECLARED), "uv.lock": LOCK + LOCKED}
+    ),
+    errors.ProjectDirectoryOutside: app(environment={"BP_UV_PROJECT_DIR": "../other"}),
+    errors.PathDependencyOutside: app({"uv.lock": LOCK + OUTSIDE}),
+    errors.LocalPackageMissing: app({"uv.lock": LOCK + MISSING}),
+    errors.UnknownPackage: app(environment={"BP_UV_PACKAGE": "shpo"}),
+    errors.UnknownExtra: app(environment={"BP_UV_EXTRAS": "fast"}),
+    errors.UnknownGroup: app(environment={"BP_UV_GROUPS": "docs"}),
+    errors.LayersDirectoryNotWritable: layers_missing,
+    errors.EnvironmentLinkOccupied: link_occupied,
+    errors.TargetUnsupported: other_target,
+    errors.WrongInterpreter: other_interpreter,
+    errors.UvNotFound: lambda root: uv.find_carried(root, {"PATH": "/usr/bin"}),
+    errors.UvVersionInvalid: app(environment={"BP_UV_VERSION": "newest"}),
+    errors.ProcfileInvalid: app({"Procfile": "web\n"}),
+    errors.ProcessInvalid: table("processes = { web = 1 }"),
+    errors.DefaultProcessUnknown: table('processes = { web = "python -m shop" }\ndefault-process = "wbe"'),
+    errors.PythonRequestInvalid: app({".python-version": "newest\n"}),
+    errors.PythonImplementationUnsupported: app({".python-version": "pypy@3.11\n"}),
+    errors.PythonVersionFileInvalid: app({".python-version": "\N{BYTE ORDER MARK}3.13\n"}),
+    errors.PythonRequestContradictory: app({".python-version": "3.10\n"}),
+    errors.PythonNotAvailable: app({".python-version": "3.13.99\n"}),
+    errors.CatalogueInvalid: catalogue_that_is_none,
+    errors.PythonUnusable: interpreter_that_does_not_start,
+    errors.AddressUnsupported: fetched(lambda _: httpx.Response(200), "http://mirror.example/cpython-3.13.9.tar.gz"),
+    errors.DownloadFailed: status(503),
+    errors.HostUnknown: unreachable(socket.gaierror(-2, "Name or service not known")),
+    errors.ConnectionFailed: unreachable(ConnectionRefusedError(111, "Connection refused")),
+    errors.CertificateRejected: unreachable(ssl.SSLCertVerificationError(1, "certificate verify failed")),
+    errors.DownloadForbidden: status(403),
+    errors.DownloadNotFound: status(404),
+    errors.DownloadRefused: status(400),
+    errors.DownloadTooLarge: size(2000),
+    errors.ChecksumMismatch: size(10),
+    errors.ArchiveInvalid: broken_archive,
+    errors.InterpreterFailed: interpreter_that_cannot_compile,
+    **UV,
+}
