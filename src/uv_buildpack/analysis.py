@@ -98,9 +98,10 @@ def analyse(context: BuildContext) -> Analysis:
     project: Project | None = None
     uv_request: UvRequest | None = None
     requests: tuple[PythonRequest, ...] = ()
+    table: Mapping[str, Any] = {}
     with collector.collecting():
         project = read_project(context.app_dir, context.environment.get(PROJECT_DIR, "").strip() or ".")
-    table = project.pyproject.table("tool", "uv-buildpack") if project is not None else {}
+        table = project.pyproject.table("tool", "uv-buildpack")
     with collector.collecting():
         configuration = read_configuration(context.environment, table, context.app_dir)
     with collector.collecting():
