@@ -123,7 +123,8 @@ def test_detection_takes_at_most_80_milliseconds(
     kind = "with" if project else "without"
     ratio = f"{detect / nothing:.1f} times `python3 -c pass`"
     measured(f"bin/detect in a directory {kind} a uv project: {detect:.1f} ms (median of {RUNS}), {ratio}")
-    assert detect <= 80
+    # Where other work slows everything down, the ratio still tells: 80 ms are 6 times an idle machine's `pass`.
+    assert detect <= max(80, 6 * nothing)
 
 
 def test_a_copy_under_another_path_works_read_only(buildpack: Path, tmp_path: Path) -> None:
