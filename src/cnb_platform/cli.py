@@ -74,12 +74,17 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
     add("app", type=Path, help="the app's directory; it is copied")
     add("--buildpack", type=Path, action="append", required=True, help="directory or .cnb file; several: one group")
     add("--order", type=Path, help="order.toml, instead of one group of all buildpacks")
-    add("--image", type=Path, required=True, help="OCI image layout to write")
+    add("--image", type=Path, required=True, help="OCI image layout to write; it holds this one image")
     add("--previous-image", type=Path, help="layout of the last build (default: the one at --image)")
     add("--cache", type=Path, help="cache directory (default: no cache)")
     add("--clear-cache", action="store_true", help="restore nothing but store.toml")
-    add("--layers", type=Path, dest="layers_dir", help="layers directory; its path is in what is built; it is kept")
-    add("--app-dir", type=Path, help="where the app is built; its path is in what is built; it is kept")
+    add(
+        "--layers",
+        type=Path,
+        dest="layers_dir",
+        help="layers directory: its path is in what is built; kept until it is used again",
+    )
+    add("--app-dir", type=Path, help="where the app is built (default: beside --layers); as --layers")
     add("--run-image", type=Path, help="layout of the image to stand on (default: an empty one)")
     add("--env", action="append", default=[], metavar="K[=V]", help="a variable; without = it is the caller's")
     add("--binding", type=Path, action="append", default=[], help="directory of a service binding")

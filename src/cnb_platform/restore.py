@@ -3,7 +3,6 @@
 Contract, §10; buildpack spec, "Phase #2: Analysis".
 """
 
-import json
 import shutil
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -177,7 +176,5 @@ def describe(previous: Previous) -> str:
     """One line for the log about what there is to go by."""
     known = sum(len(record.layers) for record in previous.records.buildpacks.values())
     cached = sum(len(record.layers) for record in previous.cached.buildpacks.values())
-    image = (
-        "no previous image" if previous.image is None else f"previous image with {json.dumps(known)} buildpack layers"
-    )
+    image = "no previous image" if previous.image is None else f"previous image with {known} buildpack layers"
     return f"{image}, {cached} cached layers"

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,6 +17,7 @@ from tests.cnb_platform.toys import Workshop, buildpack
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 PYTHONPATH = os.pathsep.join(sys.path)  # wherever this interpreter finds what the platform imports
 
