@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from uv_buildpack import catalogue, decisions, gate, processes, python_request, selection
+from uv_buildpack import build_settings, catalogue, decisions, gate, processes, python_request, selection
 from uv_buildpack.configuration import PROJECT_DIR, Configuration, read_configuration
 from uv_buildpack.errors import (
     Collector,
@@ -140,9 +140,10 @@ def libc() -> str:
     return "musl" if any(Path("/lib").glob("ld-musl-*")) else "gnu"
 
 
-def build_environment(environment: Mapping[str, str]) -> str:
-    """Give the digest of the variables that reach build backends, empty without any."""
-    passing = {name: value for name, value in environment.items() if BUILD_VARIABLES.fullmatch(name)}
+def build_environment(environment: Mapping[str, str], project: Project) -> str:
+    """Give the digest of the variables and settings that reach builds, empty without any. Raises `OSError`."""
+    passing: dict[str, Any] = {name: value for name, value in environment.items() if BUILD_VARIABLES.fullmatch(name)}
+    passing |= build_settings.of_project(project)
     return hashlib.sha256(json.dumps(passing, sort_keys=True).encode()).hexdigest() if passing else ""
 
 
@@ -230,7 +231,13 @@ def _work_out(given: _Given, collector: Collector) -> tuple[Decisions, dict[str,
     assert lock is not None  # noqa: S101 (else there was a problem; so with the next two)
     assert choice is not None  # noqa: S101
     assert request is not None  # noqa: S101
-    decided = decisions.decide(lock, choice, request, builds, no_editable=configuration.no_editable)
+    decided = decisions.decide(
+        lock,
+        choice,
+        decisions.Candidates(request, builds),
+        no_editable=configuration.no_editable,
+        source_only=build_settings.source_only(context.environment, project),
+    )
     local = {package.name for package in decided.local}
     return decided, {name: pyproject for name, pyproject in pyprojects.items() if name in local}
 
@@ -328,6 +335,7 @@ def _inputs(given: _Given, pyprojects: Iterable[Pyproject]) -> str:
     document = {
         "files": {project.shown(path): _digest(path) for path in sorted(paths) if path.is_file()},
         "settings": settings,
+        "source only": [context.environment.get(name) for name in build_settings.SOURCE_ONLY],
         "project": project.shown(project.directory),
         "python": [f"{request.text} {request.origin}" for request in given.requests],
         "target": target_text(context.target),

@@ -11,7 +11,7 @@ from uv_buildpack.catalogue import CPythonBuild
 from uv_buildpack.layers import venv_project
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from uv_buildpack.lockfile import Lock, LockedPackage
     from uv_buildpack.python_request import PythonRequest
@@ -31,24 +31,41 @@ class Decisions:
     local: tuple[venv_project.LocalPackage, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """What was asked for, and the builds that meet it: one for each minor, newest first."""
+
+    request: PythonRequest
+    builds: Sequence[CPythonBuild]
+
+
 def decide(
-    lock: Lock, choice: selection.Choice, request: PythonRequest, builds: Sequence[CPythonBuild], *, no_editable: bool
+    lock: Lock,
+    choice: selection.Choice,
+    candidates: Candidates,
+    *,
+    no_editable: bool,
+    source_only: Callable[[str], bool],
 ) -> Decisions:
-    """Choose the interpreter among `builds` (one for each minor, newest first) and walk the lock for it.
+    """Choose the interpreter among the candidates and walk the lock for it.
 
     Without an exact request wheels decide: the newest minor for which no package has to be built from source that has
-    a wheel for another one.
+    a wheel for another one. `source_only` tells whether a package is built though it has a wheel.
     """
-    walks = [_walk(lock, choice, build) for build in builds]
-    index, reason = _best(walks, request)
+    walks = [_walk(lock, choice, build) for build in candidates.builds]
+    index, reason = _best(walks, candidates.request)
     platform, selected = walks[index]
     third_party = [package for package in selected if not package.local]
     return Decisions(
-        python=builds[index],
+        python=candidates.builds[index],
         python_reason=reason,
         choice=choice,
         packages={package.name: selection.identity(package, platform) for package in third_party},
-        sdists=tuple(package.name for package in third_party if not selection.compatible_wheels(package, platform)),
+        sdists=tuple(
+            package.name
+            for package in third_party
+            if source_only(package.name) or not selection.compatible_wheels(package, platform)
+        ),
         local=venv_project.local_packages(selected, no_editable=no_editable),
     )
 

@@ -45,7 +45,7 @@ def keys_of(context: BuildContext, analysis: Analysis) -> Keys:
     decisions = analysis.decisions
     target = target_text(context.target)
     python = python_layer.key(decisions.python, context.layers_dir / python_layer.NAME)
-    backends = build_environment(context.environment)
+    backends = build_environment(context.environment, analysis.project)
     environment = venv.VenvKey(
         scheme=venv.SCHEME,
         python=python.text(),

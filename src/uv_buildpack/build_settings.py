@@ -1,0 +1,60 @@
+"""Settings of uv that decide how packages are built from source, or that they are: they change what is installed.
+
+uv takes them from `uv.toml` beside the workspace root's `pyproject.toml`, else from `[tool.uv]`, and from variables.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from packaging.utils import canonicalize_name
+
+from cnb import toml
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from uv_buildpack.project import Project
+
+SOURCE_ONLY = ("UV_NO_BINARY", "UV_NO_BINARY_PACKAGE")
+"""Variables that have packages built though there are wheels."""
+
+_NAMES = frozenset(
+    {
+        "build-constraint-dependencies",
+        "config-settings",
+        "config-settings-package",
+        "extra-build-dependencies",
+        "extra-build-variables",
+        "no-binary",
+        "no-binary-package",
+        "no-build-isolation",
+        "no-build-isolation-package",
+    }
+)
+
+
+def of_project(project: Project) -> dict[str, Any]:
+    """Give the settings of the project that reach builds. Raises `OSError`."""
+    return {name: value for name, value in _settings(project).items() if name in _NAMES}
+
+
+def source_only(environment: Mapping[str, str], project: Project) -> Callable[[str], bool]:
+    """Give a function that tells whether a package (normalised name) is built though it has a wheel."""
+    everything, some = (environment.get(name, "") for name in SOURCE_ONLY)
+    settings = of_project(project)
+    if everything.lower() in {"1", "true", "yes", "on"} or settings.get("no-binary") is True:
+        return lambda _: True
+    listed = settings.get("no-binary-package", ())
+    names = {canonicalize_name(name) for name in (*some.split(), *listed) if isinstance(name, str)}
+    return lambda name: name in names
+
+
+def _settings(project: Project) -> Mapping[str, Any]:
+    path = project.root.directory / "uv.toml"
+    if not path.is_file():
+        return project.root.uv
+    try:
+        return toml.load(path)
+    except toml.TOMLError:
+        return {}  # uv says what is wrong with it, in its own words
