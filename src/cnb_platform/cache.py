@@ -53,13 +53,14 @@ class Cache:
         try:
             with (self.committed / f"{sha}.tar").open("rb") as opened:
                 reader = _Hashing(opened)
-                extract(cast("BinaryIO", reader), {layer.inside: layer.host})
+                count = extract(cast("BinaryIO", reader), {layer.inside: layer.host})
                 reader.drain()
         except (OSError, tarfile.TarError) as error:
             raise CorruptBlob(str(error)) from error
         if f"sha256:{reader.digest.hexdigest()}" != sha:
-            message = f"its digest is not {sha}"
-            raise CorruptBlob(message)
+            raise CorruptBlob(f"its digest is not {sha}")
+        if not count:
+            raise CorruptBlob("it was made for another layers directory")
         self.verified.add(sha)
 
     def begin(self) -> None:

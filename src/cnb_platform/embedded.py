@@ -66,7 +66,7 @@ def _check(request: Request) -> None:
 
 
 def _restore(request: Request, staged: Staged, resolved: Resolved, cache: Cache | None) -> Previous:
-    previous = analyze(staged.previous_image, cache, staged.session.log)
+    previous = analyze(staged.previous_image, cache, staged.session)
     staged.session.log.line(describe(previous))
     if request.clear_cache:
         for buildpack in resolved.group:

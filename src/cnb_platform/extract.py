@@ -15,20 +15,23 @@ class UnsafeArchive(Exception):
     """An archive holds something that must not or cannot be put on disk."""
 
 
-def extract(archive: IO[bytes], roots: Mapping[str, Path]) -> None:
+def extract(archive: IO[bytes], roots: Mapping[str, Path]) -> int:
     """Unpack a tar stream; `roots` maps absolute names of directories in it to paths, members elsewhere are left out.
 
-    Mode bits are kept, times are those of unpacking, owners those of this process. Existing directories are reused.
+    Returns how many members were unpacked. Mode bits are kept, times are those of unpacking, owners those of this
+    process. Existing directories are reused.
     Raises UnsafeArchive for `..`, for a member below a symbolic link, and for anything but files, directories and
     links (contract, §10); tarfile.TarError and OSError for a damaged stream.
     """
     ground = _Ground({name.rstrip("/"): str(path) for name, path in roots.items()})
     modes: list[tuple[str, int]] = []
+    count = 0
     with tarfile.open(fileobj=archive, mode="r|") as members:
         for member in members:
             path = ground.place("/" + member.name.strip("/"))
             if path is None:
                 continue
+            count += 1
             if member.isdir():
                 ground.enter(path)
                 modes.append((path, member.mode & 0o7777))
@@ -37,6 +40,7 @@ def extract(archive: IO[bytes], roots: Mapping[str, Path]) -> None:
                 _unpack(members, member, path)
     for path, mode in reversed(modes):  # last, deepest first: a read-only directory must take its files before
         os.chmod(path, mode)  # noqa: PTH101 - hot loop
+    return count
 
 
 @dataclass(slots=True)

@@ -31,8 +31,16 @@ class Previous:
     cached: Records = field(default_factory=Records)
 
 
-def analyze(image: Image | None, cache: Cache | None, log: Log) -> Previous:
+def analyze(image: Image | None, cache: Cache | None, session: Session) -> Previous:
     """Read the labels of the previous image and the metadata of the cache. Raises AnalysisFailed (32)."""
+    cached = cache.records(session.log) if cache else Records()
+    if image is not None and image.environment.get("CNB_LAYERS_DIR", session.layers.inside) != session.layers.inside:
+        session.log.notice(f"the previous image has its layers elsewhere than {session.layers.inside}: none is reused")
+        return Previous(image=image, cached=cached)
+    return Previous(image=image, records=_image_records(image), cached=cached)
+
+
+def _image_records(image: Image | None) -> Records:
     records = Records()
     if image is not None and (label := image.labels.get(LIFECYCLE_LABEL)):
         try:
@@ -43,7 +51,7 @@ def analyze(image: Image | None, cache: Cache | None, log: Log) -> Previous:
         if records.sbom and image.layer(records.sbom) is None:
             message = f"the previous image's label names the SBOM layer {records.sbom}, which it does not have"
             raise AnalysisFailed(message)
-    return Previous(image=image, records=records, cached=cache.records(log) if cache else Records())
+    return records
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -165,6 +165,17 @@ def test_a_fifo_in_a_cached_layer_fails_the_export_here(workshop: Workshop) -> N
         found(workshop, contribute("a", "fft") + '\nmkfifo "$1/a/pipe"')
 
 
+def test_layers_made_for_another_directory_are_not_reused(workshop: Workshop) -> None:
+    found(workshop, contribute("a", "ftf") + contribute("b", "fft"))
+    moved = workshop.root / "moved"
+    assert found(workshop, contribute("a", "ftf") + contribute("b", "fft"), layers_dir=moved) == [
+        "b.sbom.cdx.json",
+        "b.toml",
+    ]
+    assert f"the previous image has its layers elsewhere than {moved}" in workshop.log.text()
+    assert "(it was made for another layers directory)" in workshop.log.text()
+
+
 def test_another_version_of_a_buildpack_sees_the_layers_of_the_old_one(workshop: Workshop) -> None:
     found(workshop, contribute("a", "ftf"))
     toy = buildpack(workshop.root, f"({SHOW})\n{declare('a', 'ftf')}", about=CDX)
