@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import socket
 import ssl
@@ -17,13 +16,12 @@ from urllib.parse import unquote, urlsplit
 
 import httpx
 
-from uv_buildpack import log
+from uv_buildpack import disk, log
 from uv_buildpack.errors import (
     AddressUnsupported,
     CertificateRejected,
     ChecksumMismatch,
     ConnectionFailed,
-    DiskFull,
     DownloadFailed,
     DownloadForbidden,
     DownloadNotFound,
@@ -76,7 +74,7 @@ def fetch(  # noqa: PLR0913 (what is fetched, and what is allowed)
     _check(url)
     temporary = destination.with_name(f"{destination.name}.part")
     try:
-        with _disk_full(destination):
+        with disk.full_is_said(f"writing {destination}"):
             if urlsplit(url).scheme == "file":
                 digest = _save(_blocks_of_file(url), temporary, _Progress(url, max_bytes))
             else:
@@ -247,16 +245,6 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
-
-
-@contextmanager
-def _disk_full(destination: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            raise DiskFull(f"Writing {destination}", []) from error
-        raise
 
 
 def _client(url: str, environment: Mapping[str, str], transport: httpx.BaseTransport | None) -> httpx.Client:

@@ -7,7 +7,6 @@ standard library only.
 
 import ast
 import json
-import pprint
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
@@ -91,8 +90,7 @@ def move_variables(variables: Mapping[str, object], prefix: str) -> dict[str, ob
 
     python-build-standalone is compiled with clang; an image that compiles an extension has whatever `cc` names.
     """
-    moved = {name: _moved_variable(name, value, prefix) for name, value in variables.items()}
-    return {**moved, "PYTHON_BUILD_STANDALONE": 1}
+    return {name: _moved_variable(name, value, prefix) for name, value in variables.items()}
 
 
 def _moved_variable(name: str, value: object, prefix: str) -> object:
@@ -116,18 +114,22 @@ def read_variables(path: Path) -> dict[str, object]:
 
 
 def write_variables(path: Path, variables: Mapping[str, object]) -> None:
-    """Write a `_sysconfigdata_*.py` file as CPython's own build does."""
-    text = pprint.pformat(dict(sorted(variables.items())), width=80)
-    path.write_text(
-        f"# system configuration generated and used by the sysconfig module\nbuild_time_vars = {text}\n",
-        encoding="utf-8",
-    )
+    """Write a `_sysconfigdata_*.py` file, a variable a line: the same bytes whichever Python writes them."""
+    lines = "".join(f" {name!r}: {value!r},\n" for name, value in sorted(variables.items()))
+    text = f"# system configuration generated and used by the sysconfig module\nbuild_time_vars = {{\n{lines}}}\n"
+    path.write_text(text, encoding="utf-8")
 
 
 def rewrite_json(path: Path, change: Callable[[str], str]) -> None:
     """Apply `change` to every string in a JSON file (`build-details.json` and the like: CPython 3.14 and newer)."""
     document = _changed(json.loads(path.read_text(encoding="utf-8")), change)
     path.write_text(json.dumps(document, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def rewrite_variables_json(path: Path, prefix: str) -> None:
+    """Move the build-time variables in a `_sysconfig_vars_*.json` file (CPython 3.14 and newer)."""
+    variables = move_variables(json.loads(path.read_text(encoding="utf-8")), prefix)
+    path.write_text(json.dumps(variables, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def _changed(value: object, change: Callable[[str], str]) -> object:

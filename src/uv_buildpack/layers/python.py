@@ -1,4 +1,4 @@
-"""The `python` layer: CPython from an archive, moved to the layer's path, pruned, with its standard library compiled."""
+"""The `python` layer: CPython from an archive, moved to the path of the layer, pruned, its standard library compiled."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from cnb.layer import Action, LayerTypes, Scope, Variable
-from uv_buildpack import archive, bytecode, command, log, relocation
+from uv_buildpack import archive, bytecode, command, disk, log, relocation
 from uv_buildpack.errors import PythonUnusable
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from uv_buildpack.catalogue import CPythonBuild
 
 NAME = "python"
-SCHEME = "1"
+SCHEME = "2"
 """Raised when what this module makes of equal inputs changes."""
 
 DEFAULT_MIRROR = "https://github.com/astral-sh/python-build-standalone/releases/download"
@@ -87,12 +87,28 @@ def address(build: CPythonBuild, mirror: str | None = None) -> str:
 def contribute(
     build: CPythonBuild, directory: Path, *, mirror: str | None, environment: Mapping[str, str], compile_stdlib: bool
 ) -> None:
-    """Fill the empty layer: fetch the archive, unpack, prune, move, compile; then start the interpreter once.
+    """Fill the empty layer: fetch the archive, unpack, prune, move, start the interpreter once, compile.
 
     Raises `Problem`, `OSError`.
     """
+    with disk.full_is_said(f"making the layer {NAME}"):
+        _unpack(build, directory, mirror, environment)
+        _move(directory)
+        python = interpreter(directory, build)
+        _link(python)
+        _forbid_installing(directory)
+        _verify(build, python)
+        if compile_stdlib:
+            log.step("compiling the standard library")
+            for failure in bytecode.compile_tree(python, directory / "lib"):
+                log.debug(f"not compiled: {failure}")
+
+
+def _unpack(build: CPythonBuild, directory: Path, mirror: str | None, environment: Mapping[str, str]) -> None:
     from uv_buildpack import download  # noqa: PLC0415 (a hot build does not pay for httpx)
 
+    if mirror is not None:
+        log.detail(f"CPython comes from the mirror {mirror}")
     fetched = directory.with_name(f".{directory.name}.archive")
     try:
         download.fetch(
@@ -102,17 +118,6 @@ def contribute(
         archive.extract(fetched, directory, strip_components=1, wanted=_is_wanted)
     finally:
         fetched.unlink(missing_ok=True)
-    _move(directory)
-    python = interpreter(directory, build)
-    for name in ("python", "python3"):
-        link = directory / "bin" / name
-        link.unlink(missing_ok=True)
-        link.symlink_to(python.name)
-    _verify(build, python)
-    if compile_stdlib:
-        log.step("compiling the standard library")
-        for failure in bytecode.compile_tree(python, directory / "lib"):
-            log.debug(f"not compiled: {failure.path}: {failure.reason}")
 
 
 def _is_wanted(path: PurePosixPath) -> bool:
@@ -120,13 +125,17 @@ def _is_wanted(path: PurePosixPath) -> bool:
 
 
 def _move(directory: Path) -> None:
-    """Write the layer's path where the archive has the path that it was configured for."""
+    """Write the layer's path where the archive has the path that it was configured for.
+
+    What uv does for the interpreters it installs; the `Makefile` as well, for builds that read it.
+    """
     prefix = str(directory)
     for path in directory.glob("lib/python*/_sysconfigdata_*.py"):
         relocation.write_variables(path, relocation.move_variables(relocation.read_variables(path), prefix))
-    for pattern in ("lib/python*/build-details.json", "lib/python*/_sysconfig_vars_*.json"):
-        for path in directory.glob(pattern):
-            relocation.rewrite_json(path, lambda text: relocation.move_prefix(text, prefix))
+    for path in directory.glob("lib/python*/_sysconfig_vars_*.json"):
+        relocation.rewrite_variables_json(path, prefix)
+    for path in directory.glob("lib/python*/build-details.json"):
+        relocation.rewrite_json(path, lambda text: relocation.move_prefix(text, prefix))
     for pattern in ("lib/pkgconfig/*.pc", "lib/python*/config-*/Makefile", "bin/python*-config"):
         for path in directory.glob(pattern):
             if not path.is_symlink():
@@ -134,11 +143,47 @@ def _move(directory: Path) -> None:
                 path.write_text(relocation.move_prefix(text, prefix), encoding="utf-8")
 
 
+def _link(python: Path) -> None:
+    for name in ("python", "python3"):
+        link = python.with_name(name)
+        link.unlink(missing_ok=True)
+        link.symlink_to(python.name)
+
+
+def _forbid_installing(directory: Path) -> None:
+    """Mark the interpreter as PEP 668 has it: what is installed into a layer is lost when the layer is reused.
+
+    Environments are not concerned; uv marks its own interpreters in the same way.
+    """
+    for library in directory.glob("lib/python*.*/"):
+        marker = library / "EXTERNALLY-MANAGED"
+        marker.write_text(
+            "[externally-managed]\nError=This Python belongs to the buildpack uv-buildpack/python. Install into the\n"
+            "  environment that VIRTUAL_ENV names, or add the package to pyproject.toml and run `uv lock`.\n",
+            encoding="utf-8",
+        )
+        marker.chmod(0o644)
+
+
+#: What an application, or uv in its name, needs first; an archive without the libraries it was linked with shows here.
+_QUESTIONS = """
+import ctypes, hashlib, platform, ssl, sys, sysconfig, zlib
+print(platform.python_version())
+print(sys.base_prefix)
+print(sysconfig.get_config_var("LIBDIR"))
+print("freethreaded" if sysconfig.get_config_var("Py_GIL_DISABLED") else "default")
+print(platform.machine())
+"""
+
+
 def _verify(build: CPythonBuild, python: Path) -> None:
-    program = "import sys, platform; print(platform.python_version(), sys.prefix)"
+    """Start the interpreter: does it run in this image, and is it what the catalogue says, and in the right place?"""
+    prefix = python.parents[1]
     try:
-        done = command.run([python, "-I", "-B", "-c", program], environment={"LC_ALL": "C.UTF-8"}, cwd=Path("/"))
+        done = command.run([python, "-I", "-B", "-c", _QUESTIONS], environment={"LC_ALL": "C.UTF-8"}, cwd=Path("/"))
     except OSError as error:
-        raise PythonUnusable(build.version, str(error)) from None
-    if done.returncode or done.stdout.split() != [build.version, str(python.parents[1])]:
-        raise PythonUnusable(build.version, (done.stderr or done.stdout).strip())
+        raise PythonUnusable(build.version, str(error)) from error
+    expected = [build.version, str(prefix), str(prefix / "lib"), build.variant, build.arch]
+    if done.returncode or done.stdout.splitlines() != expected:
+        said = done.stderr or f"expected {' '.join(expected)}\nfound    {' '.join(done.stdout.splitlines())}"
+        raise PythonUnusable(build.version, said.strip())
