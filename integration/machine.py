@@ -65,7 +65,10 @@ def available_interpreters(environment: Mapping[str, str], cache: Path) -> Inter
     pythons = _newest_minors(2)
     directory = cache / "interpreters-of-tests"
     stamp = directory / "made-from"
-    script = hashlib.sha256((REPOSITORY / "scripts/python-archive").read_bytes()).hexdigest()
+    sources = sorted(
+        [*(REPOSITORY / "scripts/cpython_archive").glob("*.py"), REPOSITORY / "src/uv_buildpack/relocation.py"]
+    )
+    script = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
     made_from = "\n".join([script, *(f"{python} {python.stat().st_mtime_ns}" for python in pythons)])
     if not stamp.is_file() or stamp.read_text(encoding="utf-8") != made_from:
         shutil.rmtree(directory, ignore_errors=True)

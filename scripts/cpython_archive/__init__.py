@@ -1,0 +1,1 @@
+"""How `scripts/python-archive` makes a relocatable archive from an interpreter. Standard library only."""
