@@ -1,0 +1,343 @@
+"""What a build decides before it does anything, what it recalls, and everything that is wrong at once."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from structlog.testing import capture_logs
+from tests.uv_buildpack.contexts import context_for
+from tests.uv_buildpack.trees import LOCK, PROJECT, PYPROJECT, plant
+
+from cnb.layer import RestoredLayer
+from cnb.plan import PlanEntry
+from uv_buildpack import decisions
+from uv_buildpack.analysis import Analysis, analyse, build_environment, target_text
+from uv_buildpack.errors import Problem, Problems
+from uv_buildpack.layers import venv
+from uv_buildpack.layers.venv_project import LocalPackage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from cnb.context import BuildContext
+
+INDEX = 'source = { registry = "https://index.example/simple" }'
+PURE = f"""
+[[package]]
+name = "pure"
+version = "1.0"
+{INDEX}
+wheels = [{{ url = "https://files.example/pure-1.0-py3-none-any.whl", hash = "sha256:aa" }}]
+"""
+UP_TO_312 = f"""
+[[package]]
+name = "compiled"
+version = "2.0"
+{INDEX}
+sdist = {{ url = "https://files.example/compiled-2.0.tar.gz", hash = "sha256:bb" }}
+wheels = [
+    {{ url = "https://files.example/compiled-2.0-cp311-cp311-manylinux_2_17_x86_64.whl", hash = "sha256:cc" }},
+    {{ url = "https://files.example/compiled-2.0-cp312-cp312-manylinux_2_17_x86_64.whl", hash = "sha256:dd" }},
+]
+"""
+SOURCE = f"""
+[[package]]
+name = "source"
+version = "3.0"
+{INDEX}
+sdist = {{ url = "https://files.example/source-3.0.tar.gz", hash = "sha256:ee" }}
+"""
+
+
+def needing(*names: str) -> dict[str, str]:
+    """Give a project that depends on these packages, with its lock."""
+    declared = ", ".join(f'"{name}"' for name in names)
+    edges = ", ".join(f'{{ name = "{name}" }}' for name in names)
+    entries = {"pure": PURE, "compiled": UP_TO_312, "source": SOURCE}
+    return {
+        "pyproject.toml": PYPROJECT.replace("dependencies = []", f"dependencies = [{declared}]"),
+        "uv.lock": f"{LOCK}dependencies = [{edges}]\n" + "".join(entries[name] for name in names),
+    }
+
+
+def analysed(root: Path, files: Mapping[str, str], environment: Mapping[str, str] | None = None) -> Analysis:
+    return analyse(context_for(root, files, environment))
+
+
+def problems(context: BuildContext) -> list[str]:
+    with pytest.raises((Problem, Problems)) as raised:
+        analyse(context)
+    found = raised.value.problems if isinstance(raised.value, Problems) else [raised.value]
+    return [type(problem).__name__ for problem in found]
+
+
+def test_the_newest_python_that_fits_is_taken(tmp_path: Path) -> None:
+    decided = analysed(tmp_path, needing("pure")).decisions
+    assert decided.python.version == "3.13.9"
+    assert list(decided.packages) == ["pure"]
+    assert decided.sdists == ()
+
+
+def test_without_an_exact_request_wheels_decide_between_minors(tmp_path: Path) -> None:
+    decided = analysed(tmp_path, needing("pure", "compiled")).decisions
+    assert decided.python.version == "3.12.12"
+    assert "compiled" in decided.python_reason
+
+
+def test_an_exact_request_beats_wheels(tmp_path: Path) -> None:
+    decided = analysed(tmp_path, needing("compiled"), {"BP_PYTHON_VERSION": "3.13"}).decisions
+    assert decided.python.version == "3.13.9"
+    assert decided.sdists == ("compiled",)
+
+
+def test_a_package_without_any_wheel_decides_nothing(tmp_path: Path) -> None:
+    decided = analysed(tmp_path, needing("source")).decisions
+    assert decided.python.version == "3.13.9"
+    assert decided.sdists == ("source",)
+
+
+@pytest.mark.parametrize("environment", [{"UV_NO_BINARY": "1"}, {"UV_NO_BINARY_PACKAGE": "pure"}])
+def test_a_package_may_be_built_though_it_has_a_wheel(tmp_path: Path, environment: dict[str, str]) -> None:
+    assert analysed(tmp_path, needing("pure"), environment).decisions.sdists == ("pure",)
+
+
+@pytest.mark.parametrize(
+    ("environment", "files", "plan", "version"),
+    [
+        ({"BP_PYTHON_VERSION": "3.11"}, {".python-version": "3.12\n"}, ("3.13",), "3.11.14"),
+        ({}, {".python-version": "3.12\n"}, ("3.13",), "3.12.12"),
+        ({}, {}, ("3.11",), "3.11.14"),
+        ({}, {}, ("",), "3.13.9"),
+    ],
+)
+def test_requests_have_an_order(
+    tmp_path: Path, environment: dict[str, str], files: dict[str, str], plan: tuple[str, ...], version: str
+) -> None:
+    entries = tuple(PlanEntry("python", {"version": text}) for text in plan)
+    context = replace(context_for(tmp_path, {**PROJECT, **files}, environment), plan=entries)
+    assert analyse(context).decisions.python.version == version
+
+
+@pytest.mark.parametrize(
+    ("entries", "asked"),
+    [
+        ((), {"python": False, "uv": False, "venv": False}),
+        ((PlanEntry("python"), PlanEntry("uv"), PlanEntry("venv")), {"python": False, "uv": False, "venv": False}),
+        ((PlanEntry("python", {"build": True}),), {"python": True, "uv": False, "venv": False}),
+        ((PlanEntry("venv"), PlanEntry("venv", {"build": True})), {"python": True, "uv": False, "venv": True}),
+        ((PlanEntry("uv", {"build": True}),), {"python": False, "uv": True, "venv": False}),
+        ((PlanEntry("python", {"launch": True}),), {"python": False, "uv": False, "venv": False}),
+    ],
+)
+def test_layers_are_asked_for_by_later_buildpacks(
+    tmp_path: Path, entries: tuple[PlanEntry, ...], asked: dict[str, bool]
+) -> None:
+    assert asdict(analyse(replace(context_for(tmp_path, PROJECT), plan=entries)).asked) == asked
+
+
+WORKSPACE = {
+    "pyproject.toml": '[tool.uv.workspace]\nmembers = ["api", "worker"]\n[dependency-groups]\nops = []\n',
+    "api/pyproject.toml": '[project]\nname = "api"\nversion = "1"\n[project.optional-dependencies]\nfast = []\n',
+    "worker/pyproject.toml": '[project]\nname = "worker"\nversion = "1"\n[build-system]\nbuild-backend = "uv_build"\n',
+    "uv.lock": """
+        version = 1
+        [manifest]
+        members = ["api", "worker"]
+        [manifest.dependency-groups]
+        ops = []
+        [[package]]
+        name = "api"
+        version = "1"
+        source = { virtual = "api" }
+        [package.metadata]
+        provides-extras = ["fast"]
+        [[package]]
+        name = "worker"
+        version = "1"
+        source = { editable = "worker" }
+        [package.metadata]
+    """,
+}
+
+
+@pytest.mark.parametrize(
+    ("environment", "arguments"),
+    [
+        ({}, []),
+        ({"BP_UV_PROJECT_DIR": "api"}, []),
+        ({"BP_UV_PACKAGE": "worker,api"}, ["--package", "worker", "--package", "api"]),
+        ({"BP_UV_PACKAGE": "api", "BP_UV_EXTRAS": "fast"}, ["--package", "api", "--extra", "fast"]),
+        ({"BP_UV_PACKAGE": "api", "BP_UV_EXTRAS": "*"}, ["--package", "api", "--all-extras"]),
+        ({"BP_UV_GROUPS": "ops"}, ["--group", "ops"]),
+    ],
+)
+def test_a_choice_becomes_arguments_of_uv(tmp_path: Path, environment: dict[str, str], arguments: list[str]) -> None:
+    assert analysed(tmp_path, WORKSPACE, environment).sync_arguments() == arguments
+
+
+@pytest.mark.parametrize(("environment", "editable"), [({}, True), ({"BP_UV_NO_EDITABLE": "true"}, False)])
+def test_local_packages_are_those_that_are_chosen(
+    tmp_path: Path,
+    environment: dict[str, str],
+    editable: bool,  # noqa: FBT001 (a parametrized value)
+) -> None:
+    analysis = analysed(tmp_path, WORKSPACE, environment)
+    assert analysis.decisions.local == (LocalPackage(name="worker", path="worker", editable=editable),)
+    assert list(analysis.pyprojects) == ["worker"]
+    assert analysed(tmp_path, WORKSPACE, {**environment, "BP_UV_PACKAGE": "api"}).decisions.local == ()
+
+
+def test_everything_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
+    files = {
+        **PROJECT,
+        "pyproject.toml": PYPROJECT.replace("dependencies = []", 'dependencies = ["six"]')
+        + "[tool.uv-buildpack]\nnonsense = 1\n[tool.uv]\nrequired-version = 'new'\n",
+        "uv.lock": LOCK + "\n[package.metadata]\n",
+        ".python-version": "pypy\n",
+        "Procfile": "no process\n",
+        ".venv/pyvenv.cfg": "",
+    }
+    environment = {"BP_UV_NO_EDITABLE": "ja", "BP_UV_EXTRAS": "x", "UV_PROJECT_ENVIRONMENT": "/opt"}
+    context = replace(context_for(tmp_path, files, environment), layers_dir=tmp_path / "none")
+    assert problems(context) == [
+        "LayersDirectoryNotWritable",
+        "SettingInvalid",
+        "ProjectEnvironmentOutside",
+        "UnknownKey",
+        "UvVersionInvalid",
+        "PythonImplementationUnsupported",
+        "LockfileOutdated",
+        "ProcfileInvalid",
+    ]
+
+
+def test_a_problem_writes_nothing(tmp_path: Path) -> None:
+    context = context_for(tmp_path, {**PROJECT, "uv.lock": "version = 2\n"})
+    assert problems(context) == ["LockfileTooNew"]
+    assert list(context.layers_dir.iterdir()) == []
+
+
+def remembered(context: BuildContext, analysis: Analysis, **changed: str) -> BuildContext:
+    """Give the next build's input: the environment's metadata as the lifecycle restores it."""
+    metadata: dict[str, Any] = {
+        "packages": venv.packages_text(analysis.decisions.packages),
+        "inputs": analysis.inputs,
+        "decisions": decisions.write(analysis.decisions),
+        **changed,
+    }
+    layer = RestoredLayer(venv.NAME, json.loads(json.dumps(metadata)), None, {})
+    return replace(context, restored={venv.NAME: layer})
+
+
+FILES = {**WORKSPACE, ".python-version": "3.12\n", "uv.toml": "", "Procfile": "web: python -m worker\n"}
+
+
+def test_decisions_are_recalled_while_nothing_changed(tmp_path: Path) -> None:
+    context = context_for(tmp_path, FILES)
+    first = analyse(context)
+    second = analyse(remembered(context, first))
+    assert (first.recalled, second.recalled) == (False, True)
+    assert second.decisions == first.decisions
+    assert second.inputs == first.inputs
+    assert list(second.pyprojects) == ["worker"]
+
+
+@pytest.mark.parametrize(
+    "name", ["pyproject.toml", "uv.lock", "uv.toml", "api/pyproject.toml", "worker/pyproject.toml"]
+)
+def test_decisions_are_made_anew_when_a_file_changed_by_a_comment_even(tmp_path: Path, name: str) -> None:
+    context = context_for(tmp_path, FILES)
+    following = remembered(context, analyse(context))
+    with (context.app_dir / name).open("a") as file:
+        file.write("# a comment\n")
+    assert not analyse(following).recalled
+
+
+@pytest.mark.parametrize(("text", "recalled"), [("3.11\n", False), ("# a comment\n3.12\n", False), ("3.12\n\n", True)])
+def test_decisions_are_made_anew_when_another_python_is_asked_for(tmp_path: Path, text: str, recalled: bool) -> None:  # noqa: FBT001
+    context = context_for(tmp_path, FILES)
+    following = remembered(context, analyse(context))
+    plant(context.app_dir, {".python-version": text})
+    assert analyse(following).recalled is recalled
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"BP_UV_GROUPS": "ops"},
+        {"BP_UV_PACKAGE": "api"},
+        {"BP_UV_NO_EDITABLE": "1"},
+        {"BP_PYTHON_VERSION": "3.11"},
+        {"BP_UV_VERSION": "0.12"},
+        {"UV_NO_BINARY": "1"},
+    ],
+)
+def test_decisions_are_made_anew_when_a_setting_changed(tmp_path: Path, environment: dict[str, str]) -> None:
+    context = context_for(tmp_path, FILES)
+    following = remembered(context, analyse(context))
+    changed = replace(following, environment={**following.environment, **environment})
+    assert not analyse(changed).recalled
+
+
+@pytest.mark.parametrize(
+    "environment", [{"BP_LOG_LEVEL": "debug"}, {"BP_UV_ENVIRONMENT_LINK": ".venv"}, {"CC": "clang"}]
+)
+def test_decisions_are_recalled_when_the_setting_decides_nothing(tmp_path: Path, environment: dict[str, str]) -> None:
+    context = context_for(tmp_path, FILES)
+    following = remembered(context, analyse(context))
+    changed = replace(following, environment={**following.environment, **environment})
+    assert analyse(changed).recalled
+
+
+def test_decisions_are_made_anew_for_another_target_catalogue_or_buildpack(tmp_path: Path) -> None:
+    context = context_for(tmp_path, FILES)
+    following = remembered(context, analyse(context))
+    others = [
+        replace(following, target=replace(following.target, arch="arm64")),
+        replace(following, target=replace(following.target, distro_version="14")),
+        replace(following, buildpack=replace(following.buildpack, version="99")),
+    ]
+    assert [analyse(other).recalled for other in others] == [False, False, False]
+    plant(tmp_path, {"catalogue.json": (tmp_path / "catalogue.json").read_text().replace("3.12.12", "3.12.13")})
+    assert analyse(following).decisions.python.version == "3.12.13"
+
+
+@pytest.mark.parametrize("changed", [{"decisions": "{"}, {"decisions": "{}"}, {"packages": "["}, {"inputs": ""}])
+def test_damaged_decisions_are_made_anew(tmp_path: Path, changed: dict[str, str]) -> None:
+    context = context_for(tmp_path, FILES)
+    assert not analyse(remembered(context, analyse(context), **changed)).recalled
+
+
+def test_what_is_wrong_is_found_though_decisions_could_be_recalled(tmp_path: Path) -> None:
+    context = context_for(tmp_path, FILES)
+    following = remembered(context, analyse(context))
+    plant(context.app_dir, {"Procfile": "no process\n"})
+    assert problems(following) == ["ProcfileInvalid"]
+
+
+def test_the_processes_are_planned_for_the_one_chosen_member(tmp_path: Path) -> None:
+    with capture_logs():
+        analysis = analysed(tmp_path, FILES)
+    assert [process.type for process in analysis.processes.processes] == ["web"]
+
+
+def test_variables_and_settings_for_builds_have_one_digest(tmp_path: Path) -> None:
+    project = analysed(tmp_path, PROJECT).project
+    assert build_environment({}, project) == ""
+    assert build_environment({"PATH": "/bin", "UV_HTTP_TIMEOUT": "1"}, project) == ""
+    one = build_environment({"CFLAGS": "-O2", "CC": "gcc"}, project)
+    assert one == build_environment({"CC": "gcc", "CFLAGS": "-O2"}, project)
+    assert one != build_environment({"CC": "gcc"}, project)
+    plant(tmp_path, {"app/uv.toml": "no-build-isolation = true\n"})
+    assert build_environment({}, project) != ""
+
+
+def test_a_target_is_said_with_its_c_library(tmp_path: Path) -> None:
+    words = target_text(context_for(tmp_path, PROJECT).target).split()
+    assert words[:2] == ["linux", "amd64"]
+    assert words[2] in {"gnu", "musl"}
+    assert words[3:] == ["debian", "13"]
