@@ -1,0 +1,58 @@
+"""The application's program: imports what it is told, and reports what it finds, as JSON.
+
+Arguments: modules to import. It runs in the interpreter of the image.
+"""
+
+import importlib
+import importlib.metadata
+import json
+import os
+import sys
+from importlib.util import source_hash
+from pathlib import Path
+
+_MAGIC = 4
+_HEADER = 16
+_CHECKED = 3
+
+
+def main() -> None:
+    """Report versions and values, and modules that were not loaded from bytecode that belongs to their source."""
+    values = {}
+    for name in sys.argv[1:]:
+        module = importlib.import_module(name)
+        values[name] = module.VALUE
+    report = {
+        "python": sys.version.split()[0],
+        "prefix": sys.prefix,
+        "distributions": {dist.name: dist.version for dist in importlib.metadata.distributions()},
+        "values": values,
+        "odd": getattr(sys, "odd", ""),
+        "unexpected": sorted(_unexpected()),
+    }
+    sys.stdout.write(json.dumps(report) + "\n")
+
+
+def _unexpected():  # noqa: ANN202
+    for name, module in list(sys.modules.items()):
+        spec = getattr(module, "__spec__", None)
+        if spec is None or not (spec.origin or "").endswith(".py") or Path(spec.origin).is_relative_to(Path.cwd()):
+            continue
+        fault = _fault(spec)
+        if fault:
+            yield f"{name}: {fault}"
+
+
+def _fault(spec):  # noqa: ANN001, ANN202
+    """Tell what is wrong with the bytecode of a module."""
+    if not spec.cached or not os.path.exists(spec.cached):  # noqa: PTH110
+        return "no bytecode"
+    content = Path(spec.cached).read_bytes()
+    flags = int.from_bytes(content[_MAGIC:8], "little")
+    if flags not in {1, _CHECKED}:
+        return f"bytecode with flags {flags}"
+    expected = source_hash(Path(spec.origin).read_bytes())
+    return "" if content[8:_HEADER] == expected else "bytecode of another source"
+
+
+main()
