@@ -7,17 +7,21 @@ changes. Nothing here knows layers or uv: these are functions over a `site-packa
 from uv_buildpack.heavy.facts import Group, Package, from_text, group, to_text
 from uv_buildpack.heavy.links import damages, move_out, take_apart
 from uv_buildpack.heavy.setting import HeavySetting, parse_setting
+from uv_buildpack.heavy.shared import SharedFile, keep_shared, put_back
 from uv_buildpack.heavy.survey import refusals, survey
 
 __all__ = [
     "Group",
     "HeavySetting",
     "Package",
+    "SharedFile",
     "damages",
     "from_text",
     "group",
+    "keep_shared",
     "move_out",
     "parse_setting",
+    "put_back",
     "refusals",
     "survey",
     "take_apart",

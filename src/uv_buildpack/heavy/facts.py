@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from uv_buildpack.heavy.setting import HeavySetting
 
@@ -93,29 +93,22 @@ def is_heavy(together: Iterable[Package], setting: HeavySetting) -> bool:
 
 def gather(packages: Iterable[Package]) -> list[list[Package]]:
     """Put those together that share a directory, or of which one has a directory inside one of another."""
+    listed = sorted(packages, key=lambda package: package.name)
+    every = {directory for package in listed for directory in package.directories}
     sets: list[tuple[set[str], list[Package]]] = []
-    owners: dict[str, int] = {}
-    for number, package in enumerate(sorted(packages, key=lambda each: each.name)):
-        sets.append((set(package.directories), [package]))
-        for directory in package.directories:
-            owners.setdefault(directory, number)
-    leaders = list(range(len(sets)))
+    for package in listed:
+        highest = {_highest(directory, every) for directory in package.directories}
+        members = [package]
+        for met in [pair for pair in sets if pair[0] & highest]:
+            highest |= met[0]
+            members += met[1]
+            sets.remove(met)
+        sets.append((highest, members))
+    return [members for _, members in sets]
 
-    def leader(number: int) -> int:
-        while leaders[number] != number:
-            number = leaders[number]
-        return number
 
-    for number, (directories, _) in enumerate(sets):
-        for directory in directories:
-            for place in (directory, *parents(directory)):
-                if place in owners:
-                    one, other = sorted((leader(owners[place]), leader(number)))
-                    leaders[other] = one
-    gathered: dict[int, list[Package]] = {}
-    for number, (_, members) in enumerate(sets):
-        gathered.setdefault(leader(number), []).extend(members)
-    return list(gathered.values())
+def _highest(place: str, owned: Collection[str]) -> str:
+    return next((above for above in reversed(tuple(parents(place))) if above in owned), place)
 
 
 def parents(place: str) -> Iterator[str]:

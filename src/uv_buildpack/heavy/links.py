@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from uv_buildpack.heavy.facts import parents
 from uv_buildpack.heavy.records import read_records
+from uv_buildpack.heavy.shared import is_below_link
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -86,40 +87,44 @@ def _remove_empty(site_packages: Path, places: Iterable[str]) -> None:
 
 def _forget(site_packages: Path, record: Record) -> None:
     for path in record.files:
-        if not _is_below_link(site_packages, path):
+        if not is_below_link(site_packages, path):
             (site_packages / path).unlink(missing_ok=True)
             _remove_empty(site_packages, parents(path))
     shutil.rmtree(site_packages / record.dist_info)
 
 
-def damages(
-    site_packages: Path, changed: Collection[str], present_layers: Collection[str], reused_layers: Collection[str]
-) -> list[str]:
+def damages(site_packages: Path, present_layers: Collection[str], reused_layers: Collection[str]) -> list[str]:
     """Check an environment after a sync, and say what is wrong, a line each. Raises `OSError`.
 
-    Every file of a `changed` distribution is there, but behind links to `reused_layers`, which have no directory; every
-    directory of the others; every link leads to a directory on disk or to a reused layer, and belongs to something.
+    Every file in a RECORD is there (the first that is not is named), but for those behind links to `reused_layers`,
+    which have no directory. Every link leads into a layer on disk or a reused one, and belongs to something installed.
     """
     records = read_records(site_packages)
     links = dict(_links(site_packages))
-    dangling = {place for place, layer in links.items() if layer in reused_layers}
-    lines: list[str] = []
-    for record in records:
-        if record.name in changed:
-            missing = [path for path in (*record.files, *record.others) if not _is_there(site_packages, path, dangling)]
-            lines.extend(f"{record.name}: {path} is missing" for path in missing[:1])
-        lines.extend(
-            f"{record.name}: {directory} is missing"
-            for directory in record.directories()
-            if not _is_there(site_packages, directory, dangling)
-        )
+    away = {place for place, layer in links.items() if layer in reused_layers}
+    here = {place for place, layer in links.items() if layer in present_layers and (site_packages / place).is_dir()}
     owned = {directory for record in records for directory in record.directories()}
-    for place, layer in sorted(links.items()):
-        if place not in owned:
-            lines.append(f"{place} is a link that no package has")
-        elif place not in dangling and (layer not in present_layers or not (site_packages / place).is_dir()):
-            lines.append(f"{place} leads to the layer {layer or '?'}, which is not there")
-    return lines
+    # What a link that leads nowhere hides is told once, by the link.
+    missing = ((record.name, next(_missing(site_packages, record, links.keys() - here), "")) for record in records)
+    return [
+        *(f"{name}: {path} is missing" for name, path in missing if path),
+        *(f"{place} is a link that no package has" for place in sorted(links.keys() - owned)),
+        *(
+            f"{place} leads to the layer {links[place] or '?'}, which is not there"
+            for place in sorted((links.keys() & owned) - away - here)
+        ),
+    ]
+
+
+def _missing(site_packages: Path, record: Record, hidden: Collection[str]) -> Iterator[str]:
+    skipped: dict[str, bool] = {}
+    top = str(site_packages)
+    for path in (*record.files, *record.others):
+        directory = path.rpartition("/")[0]
+        if directory not in skipped:
+            skipped[directory] = any(place in hidden for place in (directory, *parents(directory)))
+        if not skipped[directory] and not os.path.lexists(f"{top}/{path}"):
+            yield path
 
 
 def _links(site_packages: Path) -> Iterator[tuple[str, str]]:
@@ -140,11 +145,3 @@ def _layer(target: Path, place: str) -> str:
     """Give the name of the layer in which a link's target has the same place as the link in site-packages."""
     inside = Path(str(target).removesuffix(f"/{place}"))
     return inside.parent.name if inside.name == INSIDE and inside != target else ""
-
-
-def _is_there(site_packages: Path, path: str, dangling: Collection[str]) -> bool:
-    return any(place in dangling for place in (path, *parents(path))) or os.path.lexists(site_packages / path)
-
-
-def _is_below_link(site_packages: Path, path: str) -> bool:
-    return any((site_packages / place).is_symlink() for place in parents(path))

@@ -101,7 +101,7 @@ def _led_to(site_packages: Path, record: Record, package: Package) -> set[str]:
     led = {
         posixpath.normpath(posixpath.join(posixpath.dirname(path), match[1]))
         for path in record.files
-        if _may_be_object(path)
+        if _may_be_object(path) and (site_packages / path).is_file()
         for entry in run_paths(site_packages / path)
         if (match := _ORIGIN.fullmatch(entry))
     }

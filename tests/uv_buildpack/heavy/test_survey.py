@@ -1,0 +1,111 @@
+"""The survey of what is installed: sizes, run paths, and who has to stay."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.uv_buildpack.heavy.wheels import install, install_objects
+
+from uv_buildpack.heavy import HeavySetting, group, move_out, refusals, survey
+from uv_buildpack.heavy.survey import never_heavy
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LOW = HeavySetting(least=1000)
+
+
+def names(site_packages: Path, setting: HeavySetting = LOW) -> list[str]:
+    return [each.layer for each in group(survey(site_packages, setting, ()), setting)]
+
+
+@pytest.mark.parametrize("sizes", [True, False])
+def test_the_size_is_that_of_the_files_without_bytecode(tmp_path: Path, *, sizes: bool) -> None:
+    files = {"spam/a.py": 900, "spam/b/c.so.1": 300, "spam/__pycache__/a.cpython-313.pyc": 5000, "spam.py": 7000}
+    install(tmp_path, "spam", files, sizes=sizes)
+    (spam,) = survey(tmp_path, LOW, ())
+    assert (spam.name, spam.directories, spam.size) == ("spam", ("spam",), 1200)
+
+
+def test_light_packages_and_single_modules_are_not_surveyed(tmp_path: Path) -> None:
+    install(tmp_path, "light", {"light/a.py": 999})
+    install(tmp_path, "six", {"six.py": 30_000})
+    assert survey(tmp_path, LOW, ()) == ()
+
+
+def test_a_light_package_that_shares_a_directory_is_surveyed_too(tmp_path: Path) -> None:
+    install(tmp_path, "host", {"host/a.py": 2000})
+    install(tmp_path, "plugin", {"host/plugins/b.py": 10})
+    install(tmp_path, "other", {"other/b.py": 10})
+    assert [package.name for package in survey(tmp_path, LOW, ())] == ["host", "plugin"]
+    assert [package.name for package in survey(tmp_path, LOW, {"host"})] == ["plugin"]
+
+
+def test_run_paths_that_leave_the_package_are_found(tmp_path: Path) -> None:
+    run_path = (
+        "$ORIGIN:$ORIGIN/..:$ORIGIN/../../torch.libs:${ORIGIN}/../../nvidia/cublas/lib:/usr/lib:$ORIGIN/../../../nvidia"
+    )
+    objects = {"torch/lib/libtorch.so": run_path, "torch/_C.so": "$ORIGIN/lib", "torch.libs/libgomp-1.so.1": "$ORIGIN"}
+    install_objects(tmp_path, "torch", objects)
+    (torch,) = survey(tmp_path, LOW, ())
+    assert torch.reaches == ("nvidia/cublas/lib",)
+
+
+def test_programs_without_a_suffix_are_read_too(tmp_path: Path) -> None:
+    install_objects(tmp_path, "compiler", {"compiler/bin/nvcc": "$ORIGIN/../../nvidia/nvvm/lib64"})
+    (compiler,) = survey(tmp_path, LOW, ())
+    assert compiler.reaches == ("nvidia/nvvm/lib64",)
+
+
+def test_who_has_to_stay_and_why(tmp_path: Path) -> None:
+    site_packages = tmp_path / "lib/python3.13/site-packages"
+    install(site_packages, "hooked", {"hooked/a.py": 2000, "hooked.pth": "import hooked"})
+    install_objects(site_packages, "mkl-random", {"mkl_random/a.so": "$ORIGIN/../../.."})
+    local = install(site_packages, "local", {"local/a.py": 2000})
+    (local / "direct_url.json").write_text(json.dumps({"url": "file:///app", "dir_info": {"editable": False}}))
+    archive = install(site_packages, "archive", {"archive/a.py": 2000})
+    (archive / "direct_url.json").write_text(json.dumps({"url": "https://example.com/a.whl", "archive_info": {}}))
+    assert names(site_packages) == ["packages-archive"]
+    assert refusals(site_packages, LOW, ()) == [
+        "hooked stays in the environment: it has a .pth file, which Python reads at each start",
+        "local stays in the environment: it is a local package",
+        "mkl-random stays in the environment: its libraries look for others in the environment's lib directory",
+    ]
+
+
+def test_names_that_have_no_effect_are_told(tmp_path: Path) -> None:
+    install(tmp_path, "six", {"six.py": 30_000})
+    setting = HeavySetting(names=frozenset({"six", "torch"}))
+    assert names(tmp_path, setting) == []
+    assert refusals(tmp_path, setting, ()) == [
+        "torch is not installed",
+        "six stays in the environment: it has no directory of its own",
+    ]
+
+
+def test_packages_that_do_not_work_under_a_link_are_named_with_a_reason() -> None:
+    assert all(reason for reason in never_heavy().values())
+
+
+def test_a_package_that_stays_keeps_its_neighbour(tmp_path: Path) -> None:
+    install(tmp_path, "host", {"host/a.py": 2000})
+    install(tmp_path, "hook", {"host/hook.py": 10, "hook.pth": "import host.hook"})
+    assert names(tmp_path) == []
+
+
+def test_facts_of_what_is_moved_are_as_before_but_for_the_run_paths(tmp_path: Path) -> None:
+    install(tmp_path / "sp", "spam", {"spam/a.py": 2000})
+    before = survey(tmp_path / "sp", LOW, ())
+    (tmp_path / "layers").mkdir()
+    move_out(tmp_path / "sp", group(before, LOW), tmp_path / "layers")
+    (tmp_path / "layers").rename(tmp_path / "away")
+    assert survey(tmp_path / "sp", LOW, ()) == before
+
+
+def test_a_file_that_is_missing_is_for_the_check_of_damages_to_tell(tmp_path: Path) -> None:
+    install_objects(tmp_path, "torch", {"torch/libtorch.so": "$ORIGIN/../nvidia/lib"})
+    (tmp_path / "torch/libtorch.so").unlink()
+    (torch,) = survey(tmp_path, LOW, ())
+    assert torch.reaches == ()
