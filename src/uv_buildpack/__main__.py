@@ -46,10 +46,10 @@ def _build(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     log.keep_secret(_secrets(environment))
     try:
         return run_build(build, arguments, environment, Path.cwd())
-    except Problem as problem:
-        problems: tuple[Problem, ...] = (problem,)
     except Problems as several:
         problems = several.problems
+    except Problem as one:
+        problems = (one,)
     except Exception:  # noqa: BLE001 (whatever it is, it is our bug, and has a status of its own)
         sys.stderr.write(log.masked(traceback.format_exc()))
         return EXIT_BUG

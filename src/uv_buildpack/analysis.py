@@ -41,6 +41,15 @@ if TYPE_CHECKING:
     from uv_buildpack.project import Project, Pyproject
     from uv_buildpack.python_request import PythonRequest
 
+_DECIDE_NOTHING = (
+    "default_process",
+    "environment_link",
+    "log_format",
+    "log_level",
+    "origins",
+    "processes",
+    "snapshots",
+)
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 
 
@@ -330,7 +339,8 @@ def _inputs(given: _Given, pyprojects: Iterable[Pyproject]) -> str:
     paths.update(pyproject.path for pyproject in pyprojects)
     paths.update(path / "pyproject.toml" for path in workspace_members(project.root))
     settings: dict[str, Any] = asdict(given.configuration)
-    for irrelevant in ("origins", "processes", "default_process", "log_format", "log_level", "environment_link"):
+    settings["heavy_packages"] = str(given.configuration.heavy_packages)
+    for irrelevant in _DECIDE_NOTHING:
         del settings[irrelevant]
     document = {
         "files": {project.shown(path): _digest(path) for path in sorted(paths) if path.is_file()},

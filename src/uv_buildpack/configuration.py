@@ -17,6 +17,7 @@ from packaging.utils import canonicalize_name
 
 from uv_buildpack import log
 from uv_buildpack.errors import Collector, Problem, ProjectEnvironmentOutside, SettingInvalid, UnknownKey
+from uv_buildpack.heavy.setting import HeavySetting, parse_setting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,6 +35,8 @@ class Configuration:
     extras: tuple[str, ...] = ()
     no_editable: bool = False
     environment_link: str | None = None
+    snapshots: str = "auto"
+    heavy_packages: HeavySetting = field(default_factory=lambda: parse_setting("auto"))
     uv_version: str | None = None
     python_version: str | None = None
     python_mirror: str | None = None
@@ -210,6 +213,8 @@ SETTINGS = (
     Setting("extras", "BP_UV_EXTRAS", "extras", _names),
     Setting("no_editable", "BP_UV_NO_EDITABLE", "no-editable", _boolean),
     Setting("environment_link", "BP_UV_ENVIRONMENT_LINK", "environment-link", _link),
+    Setting("snapshots", "BP_UV_SNAPSHOTS", None, _one_of("auto", "always", "never")),
+    Setting("heavy_packages", "BP_UV_HEAVY_PACKAGES", "heavy-packages", parse_setting),
     Setting("uv_version", "BP_UV_VERSION", None, _text),
     Setting("python_version", "BP_PYTHON_VERSION", None, _text),
     Setting("python_mirror", "BP_PYTHON_MIRROR", None, _text),

@@ -8,15 +8,17 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from cnb.layer import SBOMFormat
+from uv_buildpack import heavy
 from uv_buildpack.analysis import build_environment, target_text
+from uv_buildpack.layers import packages, venv, venv_project
 from uv_buildpack.layers import python as python_layer
-from uv_buildpack.layers import venv, venv_project
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from cnb.context import BuildContext
     from uv_buildpack.analysis import Analysis
+    from uv_buildpack.heavy import Group
     from uv_buildpack.layers.python import PythonKey
     from uv_buildpack.layers.venv import VenvKey
     from uv_buildpack.layers.venv_project import LocalKey
@@ -28,6 +30,8 @@ class Keys:
 
     python: PythonKey
     venv: VenvKey
+    groups: tuple[Group, ...]
+    """Heavy packages of the previous image's environment."""
     local: LocalKey | None
 
 
@@ -52,10 +56,12 @@ def keys_of(context: BuildContext, analysis: Analysis) -> Keys:
         target=target,
         path=str(context.layers_dir / venv.NAME),
         build_environment=backends if decisions.sdists else "",
+        heavy=str(analysis.configuration.heavy_packages),
         packages=venv.packages_text(decisions.packages),
     )
+    groups = _remembered_groups(context)
     if not decisions.local:
-        return Keys(python=python, venv=environment, local=None)
+        return Keys(python=python, venv=environment, groups=groups, local=None)
     root = analysis.project.root.directory
     local = venv_project.LocalKey(
         scheme=venv_project.SCHEME,
@@ -67,7 +73,7 @@ def keys_of(context: BuildContext, analysis: Analysis) -> Keys:
         build_environment=backends,
         packages=venv_project.packages_text(decisions.local, root, analysis.pyprojects),
     )
-    return Keys(python=python, venv=environment, local=local)
+    return Keys(python=python, venv=environment, groups=groups, local=local)
 
 
 def reasons_for(context: BuildContext, analysis: Analysis, keys: Keys) -> Reasons:
@@ -81,9 +87,37 @@ def reasons_for(context: BuildContext, analysis: Analysis, keys: Keys) -> Reason
         python=_changes(
             context, python_layer.NAME, partial(python_layer.differences, new=keys.python), on_disk=asked.python
         ),
-        venv=_changes(context, venv.NAME, partial(venv.differences, new=keys.venv), on_disk=asked.venv),
+        venv=_changes(context, venv.NAME, partial(venv.differences, new=keys.venv), on_disk=asked.venv)
+        or _missing_packages(context, analysis, keys),
         local=local,
     )
+
+
+def reasons_for_packages(
+    context: BuildContext, key: packages.PackagesKey, group: Group, *, on_disk: bool
+) -> tuple[str, ...]:
+    """Give why the layer of a heavy group cannot be taken from the previous image; nothing when it can."""
+    return _changes(context, group.layer, partial(packages.differences, new=key), on_disk=on_disk)
+
+
+def _remembered_groups(context: BuildContext) -> tuple[Group, ...]:
+    restored = context.restored.get(venv.NAME)
+    text = restored.metadata.get("groups") if restored else None
+    return heavy.from_text(text) if isinstance(text, str) else ()
+
+
+def _missing_packages(context: BuildContext, analysis: Analysis, keys: Keys) -> tuple[str, ...]:
+    """An environment whose links lead nowhere is worth nothing: give the heavy layers that the image has not."""
+    identities = analysis.decisions.packages
+    lines = (
+        (group.layer, reasons_for_packages(context, _key(context, keys, identities, group), group, on_disk=False))
+        for group in keys.groups
+    )
+    return tuple(f"{layer}: {reason}" for layer, reasons in lines for reason in reasons)
+
+
+def _key(context: BuildContext, keys: Keys, identities: Mapping[str, str], group: Group) -> packages.PackagesKey:
+    return packages.key(group, keys.venv, identities, context.layers_dir)
 
 
 def _changes(

@@ -97,6 +97,12 @@ class Uv:
         argv = ["pip", "install", "--no-deps", "--prefix", str(prefix), "--python", str(venv / "bin/python")]
         self._visible([*argv, *arguments], directory, {"UV_NO_INSTALLER_METADATA": "1", "VIRTUAL_ENV": str(venv)})
 
+    def prune_to_built_wheels(self, directory: Path) -> None:
+        """Drop from the cache what a download brings back, not wheels built from source. Raises `Problem`."""
+        done = self._quiet(["cache", "prune", "--ci"], directory, without=_INDEX_VARIABLES)
+        if done.returncode:
+            raise failure(done.stderr, "uv cache prune")
+
     def install_tool(self, requirement: str, target: Path, directory: Path) -> None:
         """Install a package (another uv) below `target` from the user's index. Raises `Problem`."""
         self._visible(["pip", "install", "--no-deps", "--target", str(target), requirement], directory, {})

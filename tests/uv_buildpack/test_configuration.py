@@ -17,6 +17,7 @@ from uv_buildpack.configuration import (
     warn_of_ignored_variables,
 )
 from uv_buildpack.errors import Problems, ProjectEnvironmentOutside, SettingInvalid, UnknownKey
+from uv_buildpack.heavy import HeavySetting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,6 +42,16 @@ CASES: list[tuple[str, str | None, str, object, str | None, object, object]] = [
     ("extras", "BP_UV_EXTRAS", "*", ("*",), "extras", ["Big_One"], ("big-one",)),
     ("no_editable", "BP_UV_NO_EDITABLE", "yes", True, "no-editable", True, True),
     ("environment_link", "BP_UV_ENVIRONMENT_LINK", " .venv ", ".venv", "environment-link", "a/venv", "a/venv"),
+    ("snapshots", "BP_UV_SNAPSHOTS", "Always", "always", None, None, None),
+    (
+        "heavy_packages",
+        "BP_UV_HEAVY_PACKAGES",
+        "50MB",
+        HeavySetting(least=50_000_000),
+        "heavy-packages",
+        ["torch"],
+        HeavySetting(names=frozenset({"torch"})),
+    ),
     ("uv_version", "BP_UV_VERSION", ">=0.12,<0.14", ">=0.12,<0.14", None, None, None),
     ("python_version", "BP_PYTHON_VERSION", "3.13", "3.13", None, None, None),
     ("python_mirror", "BP_PYTHON_MIRROR", "file:///mirror", "file:///mirror", None, None, None),

@@ -1,4 +1,4 @@
-"""The `python` layer: CPython from an archive, moved to the path of the layer, pruned, its standard library compiled."""
+"""The `python` layer: CPython from an archive, moved to the layer's path, pruned, its standard library compiled."""
 
 from __future__ import annotations
 
@@ -84,10 +84,8 @@ def address(build: CPythonBuild, mirror: str | None = None) -> str:
     return f"{(mirror or DEFAULT_MIRROR).rstrip('/')}/{build.path.replace('+', '%2B')}"
 
 
-def contribute(
-    build: CPythonBuild, directory: Path, *, mirror: str | None, environment: Mapping[str, str], compile_stdlib: bool
-) -> None:
-    """Fill the empty layer: fetch the archive, unpack, prune, move, start the interpreter once, compile.
+def contribute(build: CPythonBuild, directory: Path, *, mirror: str | None, environment: Mapping[str, str]) -> None:
+    """Fill the empty layer: fetch the archive, unpack, prune, move, start the interpreter once.
 
     Raises `Problem`, `OSError`.
     """
@@ -98,10 +96,13 @@ def contribute(
         _link(python)
         _forbid_installing(directory)
         _verify(build, python)
-        if compile_stdlib:
-            log.step("compiling the standard library")
-            for failure in bytecode.compile_tree(python, directory / "lib"):
-                log.debug(f"not compiled: {failure}")
+
+
+def compile_stdlib(build: CPythonBuild, directory: Path) -> None:
+    """Compile the standard library in the layer: archives carry no bytecode. Raises `Problem`."""
+    with disk.full_is_said(f"making the layer {NAME}"):
+        for failure in bytecode.compile_tree(interpreter(directory, build), directory / "lib"):
+            log.debug(f"not compiled: {failure}")
 
 
 def _unpack(build: CPythonBuild, directory: Path, mirror: str | None, environment: Mapping[str, str]) -> None:

@@ -14,10 +14,8 @@ from uv_buildpack import bytecode, log
 from uv_buildpack.errors import WrongInterpreter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
-
-    from uv_buildpack.uv import Uv
 
 NAME = "venv"
 SCHEME = "1"
@@ -39,6 +37,8 @@ class VenvKey:
     path: str
     build_environment: str
     """Digest of the variables that reach build backends; empty when nothing is built from source."""
+    heavy: str
+    """Which packages have layers of their own."""
     packages: str
     """JSON: name → identity (`selection.identity`)."""
 
@@ -87,23 +87,20 @@ def differences(old: Mapping[str, object], new: VenvKey) -> list[str]:
     return lines
 
 
-def contribute(
-    directory: Path, *, uv: Uv, python: Path, project_dir: Path, arguments: Sequence[str], project_layer: Path
-) -> None:
-    """Fill the empty layer: make the environment, sync the lock into it, verify the interpreter, compile.
+def compatible(old: Mapping[str, str], new: VenvKey) -> bool:
+    """Tell whether an environment with the key `old` can become one with `new`: all but the packages is equal."""
+    return all(old.get(field) == value for field, value in asdict(new).items() if field not in {"packages", "heavy"})
 
-    `python` is the interpreter of the `python` layer. Raises `Problem`, `OSError`.
+
+def write_link(layer: Path, project_layer: Path) -> None:
+    """Write the file by which the environment finds the local packages.
+
+    Static: the layer it names may be missing, and may change without this one. `addsitedir`, so that `.pth` files of
+    editable packages there are read.
     """
-    uv.make_venv(directory, project_dir, python)
-    uv.sync(project_dir, directory, arguments)
-    verify_interpreter(directory, python)
-    site_packages = site_packages_of(directory)
-    # Static: the layer it names may be missing, and may change without this one.
-    (site_packages / LINK_FILE).write_text(
-        f"import site; site.addsitedir({str(site_packages_below(project_layer, directory))!r})\n", encoding="utf-8"
-    )
-    normalise(directory)
-    compile_packages(python, site_packages)
+    place = str(site_packages_below(project_layer, layer))
+    text = f"import site; site.addsitedir({place!r})\n"
+    (site_packages_of(layer) / LINK_FILE).write_text(text, encoding="utf-8")
 
 
 def compile_packages(python: Path, site_packages: Path) -> None:
@@ -144,9 +141,13 @@ def site_packages_below(prefix: Path, venv: Path) -> Path:
 
 def installed(site_packages: Path) -> dict[str, str]:
     """Give name → version of what is installed, from the names of the `dist-info` directories."""
-    names = (path.name.removesuffix(".dist-info") for path in site_packages.glob("*.dist-info"))
-    parts = (name.rsplit("-", 1) for name in names)
-    return {canonicalize_name(part[0]): part[1] for part in parts if len(part) == 2}  # noqa: PLR2004 (name and version)
+    found = site_packages.glob("*.dist-info")
+    return {distribution_name(path): path.name.removesuffix(".dist-info").rpartition("-")[2] for path in found}
+
+
+def distribution_name(dist_info: Path) -> str:
+    """Give the normalised name of the distribution that a `dist-info` directory is of."""
+    return canonicalize_name(dist_info.name.removesuffix(".dist-info").rpartition("-")[0])
 
 
 def unexpected(site_packages: Path, expected: Mapping[str, str | None]) -> list[str]:

@@ -1,0 +1,293 @@
+"""The part of a build that acts: each layer is made, or taken from the previous image as it is."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cnb.layer import Layer, ReusedLayer
+from cnb.result import empty_layer
+from uv_buildpack import decisions, environment, gate, heavy, log, sbom, secrets
+from uv_buildpack.errors import UvFailed
+from uv_buildpack.layers import packages, venv, venv_project
+from uv_buildpack.layers import python as python_layer
+from uv_buildpack.layers import uv as uv_layer
+from uv_buildpack.lockfile import read_lock
+from uv_buildpack.reuse import reasons_for_packages, sbom_digest
+from uv_buildpack.uv import Uv, environment_for, with_python
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from concurrent.futures import Future
+
+    from cnb.context import BuildContext
+    from uv_buildpack.analysis import Analysis
+    from uv_buildpack.heavy import Group
+    from uv_buildpack.lockfile import Lock
+    from uv_buildpack.reuse import Keys, Reasons
+    from uv_buildpack.store import Store
+
+_Layers = list[Layer | ReusedLayer]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What was decided, for the part that acts. `scratch` is on the layers' file system, and goes at the end."""
+
+    context: BuildContext
+    analysis: Analysis
+    keys: Keys
+    reasons: Reasons
+    scratch: Path
+    store: Store
+
+    @property
+    def checks_lock(self) -> bool:
+        """The gate that these very files passed in the previous build counts."""
+        return not self.analysis.recalled
+
+    @property
+    def installs(self) -> bool:
+        """Whether uv installs something."""
+        return bool(self.reasons.venv or self.reasons.local)
+
+    @property
+    def borrows_python(self) -> bool:
+        """Whether the interpreter has to be there for this build, though its layer comes from the previous image."""
+        checks = self.checks_lock and not gate.own_interpreter_fits(self.analysis.project)
+        return not self.reasons.python and (self.installs or checks)
+
+    @property
+    def python(self) -> Path:
+        """The interpreter of the python layer."""
+        return python_layer.interpreter(self.directory(python_layer.NAME), self.analysis.decisions.python)
+
+    @property
+    def uv_cache(self) -> Path:
+        """Uv's cache: on the layers' file system, so that it can link files into the environment."""
+        return self.scratch / "uv-cache"
+
+    def lock(self) -> Lock:
+        """Read the lock, which describes what is made anew; a hot build does not."""
+        project = self.analysis.project
+        return read_lock(project.lock_path, project.shown(project.lock_path))
+
+    def directory(self, name: str) -> Path:
+        """Give the directory of a layer."""
+        return self.context.layers_dir / name
+
+
+def contribute(work: Work) -> _Layers:
+    """Make what has to be made. Raises `Problem`, `OSError`."""
+    layers: _Layers = []
+    with ThreadPoolExecutor(max_workers=1) as background:
+        with log.timed("Python"):
+            compiling = _put_python(work, background)
+        with log.timed("uv"):
+            uv, layer = _uv(work)
+            layers.append(layer)
+        if work.checks_lock:
+            with log.timed("Lock"):
+                installed = partial(decisions.installed, decisions=work.analysis.decisions)
+                gate.check_with_uv(uv, work.analysis.project, work.scratch, installed)
+        with log.timed("Environment"):
+            layers += _venv(work, uv)
+        if work.keys.local is not None:
+            with log.timed("Local packages"):
+                layers.append(_venv_project(work, uv))
+        if compiling is not None:
+            compiling.result()
+    layers.append(_python(work))
+    layers += work.store.layers()
+    return sorted(layers, key=lambda layer: layer.name)
+
+
+def _put_python(work: Work, background: ThreadPoolExecutor) -> Future[None] | None:
+    """Put the interpreter on the disk if this build needs it; its standard library is compiled meanwhile."""
+    if not work.reasons.python and not work.borrows_python:
+        return None
+    directory = empty_layer(work.context, python_layer.NAME)
+    if work.store.take(python_layer.NAME, directory, asdict(work.keys.python)):
+        return None
+    build = work.analysis.decisions.python
+    mirror = work.analysis.configuration.python_mirror
+    python_layer.contribute(build, directory, mirror=mirror, environment=work.context.environment)
+    return background.submit(python_layer.compile_stdlib, build, directory) if work.reasons.python else None
+
+
+def _python(work: Work) -> Layer | ReusedLayer:
+    """Declare the `python` layer. One that was only borrowed is taken from the previous image."""
+    name, build, key = python_layer.NAME, work.analysis.decisions.python, asdict(work.keys.python)
+    if not work.reasons.python:
+        shutil.rmtree(work.directory(name), ignore_errors=True)
+        return _reused(work, name, key)
+    work.store.keep(name, work.directory(name), key)
+    layer = Layer(
+        name=name,
+        types=python_layer.types(build=work.analysis.asked.python),
+        metadata=key,
+        environment=python_layer.ENVIRONMENT,
+        sboms=sbom.of_python(build.version, url=python_layer.address(build), sha256=build.sha256),
+    )
+    return _made(work, layer, work.reasons.python)
+
+
+def _uv(work: Work) -> tuple[Uv, Layer]:
+    """Make the `uv` layer, and a uv to run. A version that is not carried is installed only if something needs it."""
+    context, request = work.context, work.analysis.uv_request
+    bound = secrets.read(context.bindings, work.scratch)
+    on_disk = work.reasons.python or work.borrows_python
+    uv = Uv(
+        binary=uv_layer.find_carried(context.buildpack.directory, context.environment),
+        environment=environment_for(context.environment, bound=bound, cache_dir=work.uv_cache),
+    )
+    uv = with_python(uv, work.python if on_disk else Path(sys.executable))
+    directory = empty_layer(context, uv_layer.NAME)
+    if work.checks_lock or work.installs or work.analysis.asked.uv or uv_layer.carried_fits(request):
+        uv = replace(uv, binary=uv_layer.contribute(directory, uv=uv, request=request, app_dir=context.app_dir))
+    return uv, Layer(name=uv_layer.NAME, types=uv_layer.TYPES, environment=uv_layer.ENVIRONMENT)
+
+
+def _venv(work: Work, uv: Uv) -> _Layers:
+    """Make the `venv` layer and those of heavy packages, or take them as they are."""
+    noted = {"inputs": work.analysis.inputs, "decisions": decisions.write(work.analysis.decisions)}
+    if not work.reasons.venv:
+        groups = work.keys.groups
+        key = _venv_metadata(work, groups)
+        return [_reused(work, venv.NAME, key, noted), *(_packages(work, group) for group in groups)]
+    with work.store.built_wheels(uv, work.analysis.decisions, work.keys.venv, work.uv_cache):
+        made = _environment(work, uv)
+    key = _venv_metadata(work, made.groups)
+    directory = work.directory(venv.NAME)
+    work.store.keep(venv.NAME, directory, key)
+    layer = Layer(
+        name=venv.NAME,
+        types=venv.types(build=work.analysis.asked.venv),
+        metadata=key | noted,
+        environment=venv.environment(directory, work.python),
+        sboms=sbom.of_packages(venv.site_packages_of(directory), work.lock()),
+    )
+    return [_made(work, layer, work.reasons.venv), *(_packages(work, group) for group in made.groups)]
+
+
+def _venv_metadata(work: Work, groups: Sequence[Group]) -> dict[str, str]:
+    return asdict(work.keys.venv) | {"groups": heavy.to_text(groups)}
+
+
+def _environment(work: Work, uv: Uv) -> environment.Made:
+    """Make the environment from its snapshot, if there is one that fits, else from nothing."""
+    recipe = environment.Recipe(
+        uv=uv,
+        python=work.python,
+        layer=work.directory(venv.NAME),
+        layers_dir=work.context.layers_dir,
+        project_dir=work.analysis.project.directory,
+        project_layer=work.directory(venv_project.NAME),
+        arguments=work.analysis.sync_arguments(),
+        packages=work.analysis.decisions.packages,
+        heavy=work.analysis.configuration.heavy_packages,
+        is_reusable=lambda group: not _reasons_of(work, group),
+    )
+    snapshot = work.store.find(venv.NAME)
+    if snapshot is not None and venv.compatible(snapshot.key, work.keys.venv):
+        _empty_environment(work)
+        try:
+            made = environment.make_warm(recipe, snapshot, work.store.find_packages())
+        except (OSError, ValueError, KeyError, StopIteration, UvFailed) as error:
+            log.warning(f"The environment could not be made from its snapshot: {error}.")
+            made = None
+        if made is not None:
+            return made
+        log.step("making the environment from nothing")
+    _empty_environment(work)
+    return environment.make_cold(recipe)
+
+
+def _empty_environment(work: Work) -> None:
+    for directory in work.context.layers_dir.glob(f"{packages.PREFIX}*"):
+        if directory.is_dir():
+            empty_layer(work.context, directory.name).rmdir()
+    empty_layer(work.context, venv.NAME)
+
+
+def _packages(work: Work, group: Group) -> Layer | ReusedLayer:
+    """Declare a heavy layer; where the image has it, what may be on the disk of it is not needed."""
+    directory = work.directory(group.layer)
+    key, reasons = asdict(_packages_key(work, group)), _reasons_of(work, group)
+    if not reasons:
+        shutil.rmtree(directory, ignore_errors=True)
+        return _reused(work, group.layer, key)
+    work.store.keep(group.layer, directory, key)
+    return _made(
+        work, Layer(name=group.layer, types=packages.types(build=work.analysis.asked.venv), metadata=key), reasons
+    )
+
+
+def _packages_key(work: Work, group: Group) -> packages.PackagesKey:
+    return packages.key(group, work.keys.venv, work.analysis.decisions.packages, work.context.layers_dir)
+
+
+def _reasons_of(work: Work, group: Group) -> tuple[str, ...]:
+    return reasons_for_packages(work.context, _packages_key(work, group), group, on_disk=work.analysis.asked.venv)
+
+
+def _venv_project(work: Work, uv: Uv) -> Layer | ReusedLayer:
+    """Make the `venv-project` layer, or take it as it is."""
+    name, analysis, venv_layer = venv_project.NAME, work.analysis, work.directory(venv.NAME)
+    if not work.reasons.local or work.keys.local is None:
+        return _reused(work, name, asdict(work.keys.local) if work.keys.local else {})
+    directory = empty_layer(work.context, name)
+    with _environment_to_install_for(work, uv):
+        venv_project.contribute(
+            directory,
+            uv=uv,
+            python=work.python,
+            venv_layer=venv_layer,
+            project=analysis.project,
+            scratch=work.scratch,
+            packages=analysis.decisions.local,
+            pyprojects=analysis.pyprojects,
+        )
+        site_packages = venv.site_packages_below(directory, venv_layer)
+        sboms = sbom.of_packages(site_packages, work.lock(), name=name)
+    layer = Layer(
+        name=name,
+        types=venv_project.types(build=analysis.asked.venv),
+        metadata=asdict(work.keys.local),
+        sboms=sboms,
+    )
+    return _made(work, layer, work.reasons.local)
+
+
+@contextmanager
+def _environment_to_install_for(work: Work, uv: Uv) -> Iterator[None]:
+    """Scripts of local packages start the environment's interpreter; a reused environment gets an empty stand-in."""
+    if work.reasons.venv:
+        yield
+        return
+    stand_in = empty_layer(work.context, venv.NAME)
+    uv.make_venv(stand_in, work.context.app_dir, work.python)
+    yield
+    shutil.rmtree(stand_in)
+
+
+def _made(work: Work, layer: Layer, reasons: Sequence[str]) -> Layer:
+    """Log why a layer was made, and note the digest of its SBOM files: without them it is not reused."""
+    known = layer.name in work.context.restored
+    log.layer(layer.name, "changed because" if known else "created:", "\n".join(reasons))
+    return replace(layer, metadata={**layer.metadata, "sbom": sbom_digest(layer.sboms)})
+
+
+def _reused(work: Work, name: str, key: Mapping[str, str], noted: Mapping[str, str] | None = None) -> ReusedLayer:
+    log.layer(name, "reused")
+    work.store.note(name, key, hot=True)
+    restored = work.context.restored[name]
+    metadata = {key: str(value) for key, value in restored.metadata.items()}
+    # Its SBOM files are given again: a borrowed layer's were removed with its directory.
+    return ReusedLayer(name=name, metadata={**metadata, **(noted or {})}, sboms=restored.sboms)

@@ -1,0 +1,116 @@
+"""What is kept for the next build: which snapshots are found, taken and written, by policy.
+
+`auto` keeps what is small, and what builds have missed: see `layers/snapshots.py` for the economics.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from cnb.layer import Layer
+from cnb.result import empty_layer
+from uv_buildpack import log
+from uv_buildpack.layers import packages, snapshots, venv
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from cnb.context import BuildContext
+    from uv_buildpack.decisions import Decisions
+    from uv_buildpack.layers.snapshots import Memory, Snapshot
+    from uv_buildpack.layers.venv import VenvKey
+    from uv_buildpack.uv import Uv
+
+_WHEELS = "wheels"
+_KEPT_IF_SMALL = frozenset({venv.NAME, _WHEELS})
+
+
+@dataclass(slots=True, kw_only=True)
+class Store:
+    """The `snapshots` layer of this build; `directory` is `None` where nothing is kept."""
+
+    directory: Path | None
+    policy: str
+    before: Memory
+    """What earlier builds left; this build's own is collected in `keys` and `wanted`."""
+    keys: dict[str, str] = field(default_factory=dict)
+    wanted: dict[str, int] = field(default_factory=dict)
+
+    def find(self, kind: str) -> Snapshot | None:
+        """Give the snapshot of a kind, if there is one that is whole."""
+        return snapshots.find(self.directory, kind) if self.directory else None
+
+    def find_packages(self) -> dict[str, Snapshot]:
+        """Give the snapshots of heavy layers, by the layer's name."""
+        if self.directory is None:
+            return {}
+        kinds = [path.stem for path in self.directory.glob(f"{packages.PREFIX}*.snapshot")]
+        found = {kind: snapshots.find(self.directory, kind) for kind in sorted(kinds)}
+        return {kind: snapshot for kind, snapshot in found.items() if snapshot is not None}
+
+    def take(self, kind: str, target: Path, key: Mapping[str, str]) -> bool:
+        """Unpack the snapshot of a kind into the empty directory `target` if it has this key. Raises `OSError`."""
+        snapshot = self.find(kind)
+        if snapshot is None or any(snapshot.key.get(name) != value for name, value in key.items()):
+            return False
+        log.step(f"taking {kind} from its snapshot")
+        snapshots.unpack(snapshot, target)
+        return True
+
+    def note(self, kind: str, key: Mapping[str, str], *, hot: bool) -> None:
+        """Remember the key of a layer, and whether the image had it."""
+        digest = hashlib.sha256(json.dumps(dict(key), sort_keys=True).encode()).hexdigest()[:16]
+        patience = snapshots.patience(self.before, kind, digest, hot=hot)
+        self.keys[kind] = digest
+        if patience > 0:
+            self.wanted[kind] = patience
+
+    def keep(self, kind: str, tree: Path, key: Mapping[str, str]) -> None:
+        """Keep a snapshot of what was made, if the policy says so. Raises `OSError`."""
+        self.note(kind, key, hot=False)
+        if self.directory is None:
+            return
+        wanted = self.policy == "always" or kind in self.wanted
+        if not wanted and kind not in _KEPT_IF_SMALL:
+            return
+        known = snapshots.find(self.directory, kind)
+        if known is None or dict(known.key) != dict(key):
+            snapshots.keep(self.directory, kind, tree, key, limit=None if wanted else snapshots.ALWAYS_BELOW)
+
+    @contextmanager
+    def built_wheels(self, uv: Uv, decisions: Decisions, key: VenvKey, cache: Path) -> Iterator[None]:
+        """Bring back the wheels that were built from source, and keep them afterwards: compilers are slow."""
+        if self.directory is None or not decisions.sdists:
+            yield
+            return
+        known = {"python": key.python, "target": key.target, "build_environment": key.build_environment}
+        cache.mkdir()
+        self.take(_WHEELS, cache, known)
+        yield
+        uv.prune_to_built_wheels(cache)
+        identities = {name: decisions.packages[name] for name in decisions.sdists}
+        self.keep(_WHEELS, cache, known | {"packages": json.dumps(identities, sort_keys=True)})
+
+    def layers(self) -> list[Layer]:
+        """Declare the layer, with what it remembers. Raises `OSError`."""
+        if self.directory is None:
+            return []
+        kinds = set(self.keys) if self.policy == "always" else {*_KEPT_IF_SMALL, *self.wanted}
+        snapshots.forget_others(self.directory, kinds)
+        snapshots.remember(self.directory, snapshots.Memory(keys=self.keys, wanted=self.wanted))
+        return [Layer(name=snapshots.NAME, types=snapshots.TYPES, metadata={"scheme": snapshots.SCHEME})]
+
+
+def open_store(context: BuildContext, policy: str) -> Store:
+    """Open the layer, as it was restored or empty; with the policy `never` there is none. Raises `OSError`."""
+    if policy == "never":
+        return Store(directory=None, policy=policy, before=snapshots.Memory(keys={}, wanted={}))
+    directory = context.layers_dir / snapshots.NAME
+    if not directory.is_dir():
+        empty_layer(context, snapshots.NAME)
+    return Store(directory=directory, policy=policy, before=snapshots.recall(directory))

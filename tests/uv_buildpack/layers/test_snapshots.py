@@ -1,0 +1,127 @@
+"""Snapshots: whole or not there, and kept only where they serve."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+from structlog.testing import capture_logs
+
+from uv_buildpack.layers import snapshots
+from uv_buildpack.layers.snapshots import Memory
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KEY = {"python": "3.13.4", "packages": "{}"}
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    directory = tmp_path / "tree"
+    (directory / "bin").mkdir(parents=True)
+    (directory / "bin" / "run").write_text("#!/bin/sh\n", encoding="utf-8")
+    (directory / "bin" / "run").chmod(0o755)
+    (directory / "python").symlink_to("/elsewhere/python")
+    (directory / "dangling").symlink_to("nowhere")
+    (directory / "empty").mkdir(mode=0o700)
+    return directory
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    directory = tmp_path / "snapshots"
+    directory.mkdir()
+    return directory
+
+
+def listing(directory: Path) -> dict[str, tuple[int, str]]:
+    """Give what a layer's digest depends on: names, modes, contents and link targets."""
+    found = {}
+    for path in sorted(directory.rglob("*")):
+        content = str(path.readlink()) if path.is_symlink() else path.read_text() if path.is_file() else "/"
+        found[str(path.relative_to(directory))] = (path.lstat().st_mode, content)
+    return found
+
+
+def test_a_tree_comes_back_as_it_was(store: Path, tree: Path, tmp_path: Path) -> None:
+    assert snapshots.keep(store, "venv", tree, KEY)
+    snapshot = snapshots.find(store, "venv")
+    assert snapshot is not None
+    assert snapshot.key == KEY
+    target = tmp_path / "target"
+    target.mkdir()
+    snapshots.unpack(snapshot, target)
+    assert listing(target) == listing(tree)
+
+
+def test_nothing_but_the_snapshot_is_left(store: Path, tree: Path) -> None:
+    snapshots.keep(store, "venv", tree, KEY)
+    assert [path.name for path in store.iterdir()] == ["venv.snapshot"]
+
+
+@pytest.mark.parametrize("place", [0, 20, -1])
+def test_a_flipped_byte_is_noticed_and_named(store: Path, tree: Path, place: int) -> None:
+    snapshots.keep(store, "venv", tree, KEY)
+    path = store / "venv.snapshot"
+    content = bytearray(path.read_bytes())
+    content[place] ^= 0x55
+    path.write_bytes(content)
+    with capture_logs() as events:
+        assert snapshots.find(store, "venv") is None
+    assert "venv.snapshot" in events[0]["event"]
+    assert not path.exists()
+
+
+def test_a_cut_off_snapshot_is_noticed(store: Path, tree: Path) -> None:
+    snapshots.keep(store, "venv", tree, KEY)
+    path = store / "venv.snapshot"
+    path.write_bytes(path.read_bytes()[:-10])
+    assert snapshots.find(store, "venv") is None
+
+
+def test_a_snapshot_of_another_scheme_is_not_used(store: Path, tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    snapshots.keep(store, "venv", tree, KEY)
+    monkeypatch.setattr(snapshots, "SCHEME", "other")
+    assert snapshots.find(store, "venv") is None
+
+
+def test_a_tree_that_does_not_compress_below_the_limit_is_not_kept(store: Path, tree: Path) -> None:
+    (tree / "noise").write_bytes(os.urandom(20_000))
+    snapshots.keep(store, "venv", tree, KEY)
+    assert not snapshots.keep(store, "venv", tree, KEY, limit=10_000)
+    assert list(store.iterdir()) == []
+
+
+def test_a_key_that_was_seen_and_missed_makes_a_kind_wanted() -> None:
+    before = Memory(keys={"python": "a"}, wanted={})
+    assert snapshots.patience(before, "python", "a", hot=False) > 0
+    assert snapshots.patience(before, "python", "b", hot=False) == 0
+    assert snapshots.patience(before, "python", "a", hot=True) <= 0
+
+
+def test_patience_ends_after_hot_builds() -> None:
+    left = snapshots.patience(Memory(keys={"python": "a"}, wanted={}), "python", "a", hot=False)
+    builds = 0
+    while left > 0:
+        left = snapshots.patience(Memory(keys={"python": "a"}, wanted={"python": left}), "python", "a", hot=True)
+        builds += 1
+    assert builds == 10
+
+
+def test_what_is_remembered_survives_and_damage_means_nothing_is_known(store: Path) -> None:
+    memory = Memory(keys={"venv": "k"}, wanted={"venv": 3})
+    snapshots.remember(store, memory)
+    assert snapshots.recall(store) == memory
+    (store / "marker.json").write_text("{", encoding="utf-8")
+    assert snapshots.recall(store) == Memory(keys={}, wanted={})
+
+
+def test_what_nobody_knows_is_removed(store: Path, tree: Path) -> None:
+    snapshots.keep(store, "venv", tree, KEY)
+    snapshots.keep(store, "packages-old", tree, KEY)
+    (store / ".venv.payload").write_bytes(b"of a killed build")
+    (store / "directory").mkdir()
+    snapshots.forget_others(store, {"venv"})
+    assert [path.name for path in store.iterdir()] == ["venv.snapshot"]
