@@ -1,0 +1,127 @@
+"""The entry point: exit codes, and what goes where."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.uv_buildpack.contexts import REPOSITORY, catalogue
+from tests.uv_buildpack.trees import LOCK, PROJECT, PYPROJECT, plant
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+BROKEN = {
+    "pyproject.toml": PYPROJECT + "[tool.uv-buildpack]\nnonsense = 1\n",
+    "uv.lock": LOCK,
+    ".python-version": "pypy\n",
+}
+
+
+def run(root: Path, phase: str, files: Mapping[str, str], **more: str) -> subprocess.CompletedProcess[str]:
+    """Run a phase in an app of these files, as `bin/build` starts it."""
+    for name in ("layers", "platform"):
+        (root / name).mkdir()
+    plant(root, {"plan.toml": ""})
+    environment = {
+        "CNB_BUILDPACK_DIR": str(REPOSITORY),
+        "CNB_PLATFORM_DIR": str(root / "platform"),
+        "CNB_LAYERS_DIR": str(root / "layers"),
+        "CNB_BP_PLAN_PATH": str(root / "plan.toml"),
+        "CNB_BUILD_PLAN_PATH": str(root / "plan-out.toml"),
+        "CNB_TARGET_OS": "linux",
+        "CNB_TARGET_ARCH": "amd64",
+        "BP_PYTHON_CATALOGUE": str(catalogue(root, "3.13.9")),
+        "PYTHONPATH": str(REPOSITORY / "src"),
+        "PATH": "/usr/bin:/bin",
+        **more,
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "uv_buildpack", phase],
+        cwd=plant(root / "app", files),
+        env={name: value for name, value in environment.items() if value},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_detection_says_why_it_does_not_pass_on_standard_output(tmp_path: Path) -> None:
+    done = run(tmp_path, "detect", {"README": ""})
+    assert (done.returncode, done.stdout, done.stderr) == (100, "No pyproject.toml: not a uv project.\n", "")
+
+
+def test_detection_that_passes_is_silent(tmp_path: Path) -> None:
+    done = run(tmp_path, "detect", PROJECT)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (tmp_path / "plan-out.toml").is_file()
+
+
+def test_what_the_reader_can_mend_is_said_on_standard_error_all_at_once(tmp_path: Path) -> None:
+    done = run(tmp_path, "build", BROKEN)
+    assert done.returncode == 1
+    assert done.stderr.count("\nerror: ") == 2
+    assert "more: docs/errors.md#unknown-key" in done.stderr
+    assert "more: docs/errors.md#python-implementation-unsupported" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "error" not in done.stdout
+
+
+def test_a_build_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    run(tmp_path, "build", BROKEN)
+    assert list((tmp_path / "layers").iterdir()) == []
+
+
+def test_errors_may_be_json(tmp_path: Path) -> None:
+    done = run(tmp_path, "build", BROKEN, BP_LOG_FORMAT="json")
+    events = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [event["kind"] for event in events] == ["error", "error"]
+    assert all(json.loads(line) for line in done.stdout.splitlines())
+
+
+def test_a_fault_of_our_own_has_a_traceback_and_a_status_of_its_own(tmp_path: Path) -> None:
+    done = run(tmp_path, "build", PROJECT, CNB_LAYERS_DIR="")
+    assert done.returncode == 2
+    assert "Traceback" in done.stderr
+    assert "CNB_LAYERS_DIR is not set" in done.stderr
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_secrets_of_the_environment_are_not_printed(tmp_path: Path, form: str) -> None:
+    text = '[project]\nname = "shop"\n# hunter2-token\nbroken = hunter2-token\n'
+    done = run(
+        tmp_path,
+        "build",
+        {**PROJECT, "pyproject.toml": text},
+        BP_UV_NO_EDITABLE="hunter2-token",
+        MY_TOKEN="hunter2-token",  # noqa: S106 (not a secret)
+        BP_LOG_FORMAT=form,
+    )
+    assert done.returncode == 1
+    assert "hunter2" not in done.stdout + done.stderr
+    assert "****" in done.stderr
+
+
+@pytest.mark.parametrize("umask", ["0077", "0022", "0000"])
+def test_the_umask_of_the_platform_does_not_matter(tmp_path: Path, umask: str) -> None:
+    program = "import os, sys\nos.umask(int(sys.argv[1], 8))\nsys.argv = ['x', 'detect']\n"
+    program += "from uv_buildpack.__main__ import main\nmain()\nprint(oct(os.umask(0)))"
+    (tmp_path / "app").mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", program, umask],
+        cwd=tmp_path / "app",
+        env={
+            "PYTHONPATH": str(REPOSITORY / "src"),
+            "CNB_PLATFORM_DIR": "/nowhere",
+            "CNB_BUILD_PLAN_PATH": "/nowhere",
+            "CNB_BUILDPACK_DIR": "/nowhere",
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == "0o22"

@@ -1,0 +1,160 @@
+"""Which layers are taken from the previous image, and why not."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, fields, replace
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.uv_buildpack.contexts import context_for
+from tests.uv_buildpack.test_analysis import WORKSPACE, needing
+from tests.uv_buildpack.trees import PROJECT, plant
+
+from cnb.layer import RestoredLayer, SBOMFormat
+from cnb.plan import PlanEntry
+from uv_buildpack.analysis import analyse
+from uv_buildpack.reuse import Keys, Reasons, keys_of, reasons_for, sbom_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from cnb.context import BuildContext
+
+SBOMS = {SBOMFormat.CYCLONEDX: b"{}"}
+LAYERS = {"python": "python", "venv": "venv", "local": "venv-project"}
+
+
+def keys(context: BuildContext) -> Keys:
+    return keys_of(context, analyse(context))
+
+
+def reasons(context: BuildContext) -> Reasons:
+    analysis = analyse(context)
+    return reasons_for(context, analysis, keys_of(context, analysis))
+
+
+def following(context: BuildContext, **more: RestoredLayer) -> BuildContext:
+    """Give the next build's input: what the lifecycle restores of the layers that this one makes."""
+    made = keys(context)
+    restored = {
+        name: RestoredLayer(name, {**asdict(getattr(made, field)), "sbom": sbom_digest(SBOMS)}, None, SBOMS)
+        for field, name in LAYERS.items()
+        if getattr(made, field) is not None
+    }
+    return replace(context, restored={**restored, **more})
+
+
+def test_without_a_previous_image_everything_is_made(tmp_path: Path) -> None:
+    assert reasons(context_for(tmp_path, WORKSPACE)) == Reasons(
+        python=("not in the previous image",), venv=("not in the previous image",), local=("not in the previous image",)
+    )
+
+
+def test_while_nothing_changed_everything_is_reused(tmp_path: Path) -> None:
+    assert reasons(following(context_for(tmp_path, WORKSPACE))) == Reasons(python=(), venv=(), local=())
+
+
+def test_an_app_without_local_packages_has_no_layer_for_them(tmp_path: Path) -> None:
+    context = context_for(tmp_path, PROJECT)
+    assert keys(context).local is None
+    assert reasons(context).local == ()
+
+
+def test_keys_hold_only_strings(tmp_path: Path) -> None:
+    made = keys(context_for(tmp_path, WORKSPACE))
+    for key in (made.python, made.venv, made.local):
+        assert key is not None
+        assert {type(value) for value in asdict(key).values()} == {str}
+
+
+def test_an_edit_of_local_source_changes_the_local_layer_only(tmp_path: Path) -> None:
+    files = {**WORKSPACE, "worker/setup.py": "1"}
+    files["worker/pyproject.toml"] = files["worker/pyproject.toml"].replace("uv_build", "setuptools.build_meta")
+    context = following(context_for(tmp_path, files))
+    plant(context.app_dir, {"worker/setup.py": "2"})
+    assert reasons(context) == Reasons(python=(), venv=(), local=("worker changed",))
+
+
+def test_a_changed_python_changes_all_layers(tmp_path: Path) -> None:
+    context = following(context_for(tmp_path, WORKSPACE))
+    changed = reasons(replace(context, environment={**context.environment, "BP_PYTHON_VERSION": "3.12"}))
+    assert all((changed.python, changed.venv, changed.local))
+    assert "version: 3.13.9 → 3.12.12" in changed.python
+
+
+def test_another_wheel_for_another_platform_changes_nothing(tmp_path: Path) -> None:
+    context = following(context_for(tmp_path, needing("pure")))
+    windows = '{ url = "https://files.example/pure-1.0-cp313-cp313-win_amd64.whl", hash = "sha256:ff" }'
+    lock = (context.app_dir / "uv.lock").read_text()
+    plant(context.app_dir, {"uv.lock": lock.replace("wheels = [", f"wheels = [{windows}, ")})
+    assert reasons(context) == Reasons(python=(), venv=(), local=())
+
+
+def test_another_version_is_named(tmp_path: Path) -> None:
+    context = following(context_for(tmp_path, needing("pure")))
+    lock = (context.app_dir / "uv.lock").read_text()
+    plant(context.app_dir, {"uv.lock": lock.replace('"1.0"', '"1.1"')})
+    assert reasons(context).venv == ("pure 1.0 → 1.1",)
+
+
+BACKENDS = ("variables for build backends changed",)
+
+
+@pytest.mark.parametrize(
+    ("files", "environment", "expected"),
+    [
+        (needing("pure"), {"CFLAGS": "-O3"}, ()),
+        (needing("source"), {"CFLAGS": "-O3"}, BACKENDS),
+        (needing("source"), {"UV_HTTP_TIMEOUT": "60"}, ()),
+        (needing("pure"), {"UV_NO_BINARY_PACKAGE": "pure"}, BACKENDS),
+    ],
+)
+def test_variables_for_build_backends_count_where_something_is_built(
+    tmp_path: Path, files: Mapping[str, str], environment: dict[str, str], expected: tuple[str, ...]
+) -> None:
+    context = following(context_for(tmp_path, files))
+    assert reasons(replace(context, environment={**context.environment, **environment})).venv == expected
+
+
+def test_settings_for_build_backends_count_where_something_is_built(tmp_path: Path) -> None:
+    context = following(context_for(tmp_path, needing("source")))
+    plant(context.app_dir, {"uv.toml": "no-build-isolation = true\n"})
+    assert reasons(context).venv == BACKENDS
+
+
+@pytest.mark.parametrize(("name", "anew"), [("python", ["python"]), ("venv", ["python", "venv", "local"]), ("uv", [])])
+def test_what_a_later_buildpack_asks_for_is_made_anew(tmp_path: Path, name: str, anew: list[str]) -> None:
+    context = following(context_for(tmp_path, WORKSPACE))
+    found = asdict(reasons(replace(context, plan=(PlanEntry(name, {"build": True}),))))
+    assert [layer for layer, lines in found.items() if lines] == anew
+
+
+@pytest.mark.parametrize("sboms", [{}, {SBOMFormat.CYCLONEDX: b"{ }"}, {SBOMFormat.SPDX: b"{}"}])
+def test_a_layer_whose_bills_of_materials_are_not_its_own_is_made_anew(
+    tmp_path: Path, sboms: dict[SBOMFormat, bytes]
+) -> None:
+    context = following(context_for(tmp_path, PROJECT))
+    damaged = replace(
+        context,
+        restored={**context.restored, "venv": RestoredLayer("venv", context.restored["venv"].metadata, None, sboms)},
+    )
+    assert reasons(damaged).venv == ("its SBOM files are missing or were changed",)
+
+
+def test_a_directory_that_no_platform_restores_is_not_trusted(tmp_path: Path) -> None:
+    context = following(context_for(tmp_path, PROJECT))
+    (context.layers_dir / "venv").mkdir()
+    old = context.restored["venv"]
+    there = RestoredLayer("venv", old.metadata, context.layers_dir / "venv", old.sboms)
+    assert len(reasons(replace(context, restored={**context.restored, "venv": there})).venv) == 1
+
+
+@pytest.mark.parametrize("name", ["python", "venv", "venv-project"])
+def test_metadata_of_another_version_is_a_reason_and_no_crash(tmp_path: Path, name: str) -> None:
+    context = context_for(tmp_path, WORKSPACE)
+    context = following(context, **{name: RestoredLayer(name, {"packages": 1.0, "colour": "blue"}, None, {})})
+    found = reasons(context)
+    field = next(field for field, layer in LAYERS.items() if layer == name)
+    assert getattr(found, field) != ()
+    assert all(getattr(found, other.name) == () for other in fields(Reasons) if other.name != field)
