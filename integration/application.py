@@ -56,7 +56,7 @@ class App:
         self.uv("lock", *arguments, variables=variables)
 
 
-def project(
+def project(  # noqa: PLR0913 (what a pyproject.toml consists of)
     name: str,
     dependencies: tuple[str, ...] = (),
     *,

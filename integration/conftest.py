@@ -32,15 +32,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "in_containers: the case is run in containers as well, where Docker answers")
+    config.addinivalue_line("markers", "in_containers: run the case in containers as well, where Docker answers")
+    config.addinivalue_line("markers", "platforms(*names): run the case on these platforms only")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A case that asks for `bench` runs on each platform that is there; in containers if it is marked so."""
     if "bench" not in metafunc.fixturenames:
         return
-    wanted = metafunc.definition.get_closest_marker("in_containers") or metafunc.config.getoption("--every-platform")
-    names = [name for name in platform_names(os.environ) if wanted or name != CONTAINERS]
+    names = platform_names(os.environ)
+    if marker := metafunc.definition.get_closest_marker("platforms"):
+        names = [name for name in names if name in marker.args]
+    elif not metafunc.definition.get_closest_marker("in_containers"):
+        names = [name for name in names if name != CONTAINERS or metafunc.config.getoption("--every-platform")]
     metafunc.parametrize("bench", names, indirect=True, scope="session")
 
 

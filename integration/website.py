@@ -44,7 +44,7 @@ def serving(site: Website) -> Iterator[Website]:
             else:
                 self._answer(200, document.read_bytes() if isinstance(document, Path) else document)
 
-        do_HEAD = do_GET
+        do_HEAD = do_GET  # noqa: N815 (the standard library's name)
 
         def _answer(self, status: int, body: bytes) -> None:
             self.send_response(status)
@@ -57,7 +57,7 @@ def serving(site: Website) -> Iterator[Website]:
             if self.command == "GET":
                 self.wfile.write(body)
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the standard library's name)
             """Say nothing: `requests` tells."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:

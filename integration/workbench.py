@@ -43,7 +43,7 @@ class Workbench:
         """Whether images are started in Docker, not on this machine."""
         return self.platform.name not in {"embedded", "lifecycle"}
 
-    def build(
+    def build(  # noqa: PLR0913 (what a build may be given)
         self,
         app: App,
         image: str,
@@ -61,7 +61,7 @@ class Workbench:
         self.built.append(image)
         return self.platform.build(app.directory, [self.buildpack, *later], image, options)
 
-    def failing(self, app: App, image: str, **given: Any) -> str:
+    def failing(self, app: App, image: str, **given: Any) -> str:  # noqa: ANN401 (what build is given)
         """The log of a build that must fail, by the reader's fault and not by ours."""
         with pytest.raises(BuildFailed) as failed:
             self.build(app, image, **given)
@@ -75,7 +75,7 @@ class Workbench:
         assert finished.code == 0, finished.output
         return finished.output
 
-    def python(self, image: str, program: str, *arguments: str) -> Any:
+    def python(self, image: str, program: str, *arguments: str) -> Any:  # noqa: ANN401 (what the program makes)
         """What a program prints as JSON when the image's `python` runs it in the app directory."""
         return json.loads(self.run(image, "python", "-c", program, *arguments))
 
@@ -92,7 +92,7 @@ class Workbench:
                 time.sleep(0.05)
             yield address
 
-    def changed(self, **changes: Any) -> Workbench:
+    def changed(self, **changes: Any) -> Workbench:  # noqa: ANN401 (fields of Embedded)
         """The same bench with another embedded platform: other user, umask, place."""
         assert isinstance(self.platform, Embedded)
         return replace(self, platform=replace(self.platform, **changes))
