@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -38,6 +39,8 @@ def run(root: Path, phase: str, files: Mapping[str, str], **more: str) -> subpro
         "BP_PYTHON_CATALOGUE": str(catalogue(root, "3.13.9")),
         "PYTHONPATH": str(REPOSITORY / "src"),
         "PATH": "/usr/bin:/bin",
+        # Coverage of programs that tests start, when it is measured.
+        **{name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")},
         **more,
     }
     return subprocess.run(
