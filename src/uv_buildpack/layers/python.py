@@ -1,4 +1,4 @@
-"""The `python` layer: CPython from an archive, moved to the layer's path, pruned, its standard library compiled."""
+"""The `python` layer: CPython from an archive, moved to the layer, pruned, its standard library compiled."""
 
 from __future__ import annotations
 
