@@ -1,0 +1,1 @@
+"""How `scripts/refresh-releases` turns what uv publishes into the data files of the buildpack."""

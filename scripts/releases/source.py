@@ -1,0 +1,56 @@
+"""Where the data comes from: uv's own distributions, found by way of uv's own resolver.
+
+So no address of an index is written down here, and the digest of what is read comes from a lock.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from uv_buildpack import download
+
+_TABLE = "/download-metadata.json"
+_LARGEST = 100_000_000  # bytes; the source distribution has 8 million
+
+Document = dict[str, Any]
+
+
+def locked_uv(version: str | None) -> Document:
+    """Let uv resolve itself (the newest, or `version`) and give the entry in the lock."""
+    requirement = f"uv=={version}" if version else "uv"
+    with tempfile.TemporaryDirectory() as directory:
+        lines = ("[project]", 'name = "x"', 'version = "0"', 'requires-python = ">=3.11"')
+        project = "\n".join((*lines, f'dependencies = ["{requirement}"]\n'))
+        Path(directory, "pyproject.toml").write_text(project, encoding="utf-8")
+        subprocess.run(["uv", "lock", "--quiet", "--python", sys.executable], cwd=directory, check=True)
+        lock = tomllib.loads(Path(directory, "uv.lock").read_text(encoding="utf-8"))
+    found: Document = next(package for package in lock["package"] if package["name"] == "uv")
+    return found
+
+
+def table_of_builds(package: Document) -> Document:
+    """Fetch the source distribution that the lock names, and give the table of CPython builds in it.
+
+    Raises `uv_buildpack.errors.Problem`, `ValueError` (no table).
+    """
+    sdist = package["sdist"]
+    with tempfile.TemporaryDirectory() as directory:
+        archive = Path(directory, "uv.tar.gz")
+        sha256 = sdist["hash"].removeprefix("sha256:")
+        download.fetch(sdist["url"], archive, sha256=sha256, max_bytes=_LARGEST, environment=os.environ)
+        with tarfile.open(archive) as tar:
+            for member in tar:
+                content = tar.extractfile(member) if member.name.endswith(_TABLE) else None
+                if content is not None:
+                    table: Document = json.load(content)
+                    return table
+    message = f"the source distribution of uv {package['version']} has no {_TABLE}"
+    raise ValueError(message)
