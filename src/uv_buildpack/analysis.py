@@ -173,8 +173,9 @@ def _check_link(context: BuildContext, configuration: Configuration) -> None:
 def _uv_request(configuration: Configuration, project: Project) -> UvRequest | None:
     if configuration.uv_version is not None:
         return uv_layer.read_request(configuration.uv_version, "BP_UV_VERSION")
-    required = project.root.uv.get("required-version")
-    origin = f"required-version in {project.root.shown}"
+    required = project.root.uv_settings().get("required-version")
+    file = "uv.toml" if (project.root.directory / "uv.toml").is_file() else project.root.shown
+    origin = f"required-version in {file}"
     return uv_layer.read_request(required if isinstance(required, str) else None, origin)
 
 

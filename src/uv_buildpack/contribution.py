@@ -150,7 +150,11 @@ def _uv(work: Work) -> tuple[Uv, Layer]:
     uv = with_python(uv, work.python if on_disk else Path(sys.executable))
     directory = empty_layer(context, uv_layer.NAME)
     if work.checks_lock or work.installs or work.analysis.asked.uv or uv_layer.carried_fits(request):
-        uv = replace(uv, binary=uv_layer.contribute(directory, uv=uv, request=request, app_dir=context.app_dir))
+        root = work.analysis.project.root
+        binary = uv_layer.contribute(
+            directory, uv=uv, request=request, root=root.directory, settings=root.uv_settings()
+        )
+        uv = replace(uv, binary=binary)
     return uv, Layer(name=uv_layer.NAME, types=uv_layer.TYPES, environment=uv_layer.ENVIRONMENT)
 
 

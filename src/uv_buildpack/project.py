@@ -17,6 +17,7 @@ from uv_buildpack.errors import (
     ProjectDirectoryOutside,
     PyprojectInvalid,
     PyprojectMissing,
+    UvSettingsInvalid,
 )
 
 if TYPE_CHECKING:
@@ -57,6 +58,19 @@ class Pyproject:
     def uv(self) -> Mapping[str, Any]:
         """`[tool.uv]`."""
         return self.table("tool", "uv")
+
+    def uv_settings(self) -> Mapping[str, Any]:
+        """Give uv's settings as uv takes them: a `uv.toml` beside the file, where there is one, hides `[tool.uv]`.
+
+        Raises `UvSettingsInvalid`.
+        """
+        path = self.directory / "uv.toml"
+        if not path.is_file():
+            return self.uv
+        try:
+            return toml.load(path)
+        except (OSError, toml.TOMLError) as error:
+            raise UvSettingsInvalid("Reading uv.toml", [str(error)]) from None
 
     def table(self, *keys: str) -> Mapping[str, Any]:
         """Give the table at `keys`, empty if absent. Raises `PyprojectInvalid` if it is no table."""

@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from importlib import resources
-from typing import TYPE_CHECKING
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
+from cnb import toml
 from cnb.layer import LayerTypes, Scope, Variable
 from uv_buildpack.errors import UvNotFound, UvVersionInvalid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from uv_buildpack.uv import Uv
 
@@ -23,6 +25,18 @@ NAME = "uv"
 # Always for later buildpacks, never at launch. Not cached: a hot build needs no uv, and 40 MB would cost it a second.
 TYPES = LayerTypes(build=True)
 ENVIRONMENT = (Variable(name="UV_PYTHON_DOWNLOADS", value="never", scope=Scope.BUILD),)
+_INDEX_SETTINGS = (
+    "index",
+    "index-url",
+    "extra-index-url",
+    "no-index",
+    "find-links",
+    "index-strategy",
+    "keyring-provider",
+    "allow-insecure-host",
+    "native-tls",
+    "system-certs",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +84,38 @@ def find_carried(buildpack_dir: Path, environment: Mapping[str, str]) -> Path:
     raise UvNotFound
 
 
-def contribute(directory: Path, *, uv: Uv, request: UvRequest | None, app_dir: Path) -> Path:
+def contribute(directory: Path, *, uv: Uv, request: UvRequest | None, root: Path, settings: Mapping[str, Any]) -> Path:
     """Fill the layer's `bin` with uv and give its path: a link to the carried one, or the version asked for.
 
     Another version is installed by the carried uv from the user's own index, with the user's own credentials.
-    Raises `Problem`, `OSError`.
+    `settings` are uv's of the project in `root`. Raises `Problem`, `OSError`.
     """
     (directory / "bin").mkdir()
     target = directory / "bin" / "uv"
     if carried_fits(request) or request is None:
         target.symlink_to(uv.binary)
         return target
-    packages = directory / "packages"
-    uv.install_tool(f"uv{request.specifier}", packages, app_dir)
+    # Not in the project: the carried uv would read there that it is the wrong version.
+    with TemporaryDirectory(dir=directory) as elsewhere:
+        toml.dump(Path(elsewhere, "uv.toml"), index_settings(settings, root))
+        uv.install_tool(f"uv{request.specifier}", directory / "packages", Path(elsewhere))
     target.symlink_to("../packages/bin/uv")
     return target
+
+
+def index_settings(settings: Mapping[str, Any], root: Path) -> dict[str, Any]:
+    """Give those of uv's settings that say where packages come from; relative paths become absolute."""
+    chosen = {name: settings[name] for name in _INDEX_SETTINGS if name in settings}
+    indexes = chosen.get("index")
+    if isinstance(indexes, list):
+        chosen["index"] = [
+            {**index, "url": _absolute(index["url"], root)} if isinstance(index, dict) and "url" in index else index
+            for index in indexes
+        ]
+    if isinstance(chosen.get("find-links"), list):
+        chosen["find-links"] = [_absolute(place, root) for place in chosen["find-links"]]
+    return chosen
+
+
+def _absolute(place: object, root: Path) -> object:
+    return str(root / place) if isinstance(place, str) and "://" not in place else place

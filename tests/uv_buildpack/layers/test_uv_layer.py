@@ -18,6 +18,7 @@ from uv_buildpack.layers.uv import (
     carried_version,
     contribute,
     find_carried,
+    index_settings,
     read_request,
 )
 
@@ -78,7 +79,7 @@ def test_the_layer_is_for_later_buildpacks_only() -> None:
 def test_the_carried_uv_is_linked(tmp_path: Path) -> None:
     (tmp_path / "layer").mkdir()
     fake = fake_uv(tmp_path, {})
-    made = contribute(tmp_path / "layer", uv=fake.uv, request=None, app_dir=tmp_path)
+    made = contribute(tmp_path / "layer", uv=fake.uv, request=None, root=tmp_path, settings={})
     assert made.readlink() == fake.uv.binary
     assert fake.calls() == []
 
@@ -88,8 +89,26 @@ def test_another_version_is_installed_by_the_carried_one(tmp_path: Path) -> None
     target = tmp_path / "layer" / "packages"
     fake = fake_uv(tmp_path, {"pip*": f"mkdir -p '{target}/bin'; echo new > '{target}/bin/uv'"})
     with capture_logs():
-        made = contribute(tmp_path / "layer", uv=fake.uv, request=read_request("0.0.1", "x"), app_dir=tmp_path)
+        made = contribute(
+            tmp_path / "layer", uv=fake.uv, request=read_request("0.0.1", "x"), root=tmp_path, settings={}
+        )
     assert made == tmp_path / "layer" / "bin" / "uv"
     assert made.read_text() == "new\n"
     (call,) = fake.calls()
     assert call.arguments == ["pip", "install", "--no-deps", "--target", str(target), "uv==0.0.1"]
+
+
+def test_another_version_is_asked_of_the_projects_indexes_but_not_by_its_own_requirement(tmp_path: Path) -> None:
+    settings = {
+        "required-version": "==0.0.1",
+        "index": [{"name": "ours", "url": "https://packages.example/simple"}, {"name": "local", "url": "wheels"}],
+        "find-links": ["more", "https://packages.example/links"],
+        "dev-dependencies": ["pytest"],
+    }
+    assert index_settings(settings, tmp_path) == {
+        "index": [
+            {"name": "ours", "url": "https://packages.example/simple"},
+            {"name": "local", "url": f"{tmp_path}/wheels"},
+        ],
+        "find-links": [f"{tmp_path}/more", "https://packages.example/links"],
+    }
