@@ -1,0 +1,289 @@
+"""`scripts/try-heavy`: the functions for heavy packages on the real torch stack, about 7 GB; too large for CI."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trial.prerequisites import REPOSITORY, find_interpreters
+from uv_buildpack import bytecode, catalogue, heavy
+from uv_buildpack.layers import python as python_layer
+from uv_buildpack.layers import venv
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_DESCRIPTION = """\
+Install torch with its CUDA packages, OpenCV, pyarrow, spaCy, scipy, scikit-learn, pandas and transformers with uv from
+the package index; use each; move the heavy ones out; use them again as a user who may not write, or in a read-only
+container; change a light package and then a heavy one while the layers of the others are away; use them again, and
+compare with an environment that was made from nothing. Needs about 9 GB of disk.
+"""
+_STACK = [
+    *("torch", "opencv-python-headless", "pyarrow", "spacy", "scipy", "scikit-learn", "pandas", "transformers"),
+    *("fastapi", "sympy"),
+]
+_BEFORE = ["tqdm==4.66.5", "sympy==1.13.3"]
+_LIGHT = ["tqdm==4.67.1", "sympy==1.13.3", "six==1.17.0"]
+_HEAVY = ["tqdm==4.67.1", "sympy==1.14.0", "six==1.17.0"]
+_SETTING = heavy.parse_setting("auto")
+_NOBODY = 65534
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Where all of it happens."""
+
+    directory: Path
+    interpreter: Path
+    container: str | None
+
+    @property
+    def layers(self) -> Path:
+        """The layers directory."""
+        return self.directory / "layers"
+
+    @property
+    def environment(self) -> Path:
+        """The `venv` layer."""
+        return self.layers / venv.NAME
+
+    @property
+    def site_packages(self) -> Path:
+        """Where packages are installed."""
+        return venv.site_packages_of(self.environment)
+
+    @property
+    def python(self) -> Path:
+        """The environment's interpreter."""
+        return self.environment / "bin/python"
+
+
+def main() -> int:
+    """Run all of it; give the exit code."""
+    parser = argparse.ArgumentParser(description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--directory", type=Path, default=REPOSITORY / ".cache/heavy", help="default: %(default)s")
+    parser.add_argument("--container", metavar="IMAGE", help="use the packages in a container with a read-only root")
+    parser.add_argument("--keep", action="store_true", help="leave everything there")
+    options = parser.parse_args()
+    directory = options.directory.resolve()
+    shutil.rmtree(directory / "layers", ignore_errors=True)
+    (directory / "layers").mkdir(parents=True)
+    try:
+        return _try(Bench(directory, _interpreter(directory), options.container))
+    finally:
+        if not options.keep:
+            shutil.rmtree(directory)
+
+
+def _try(bench: Bench) -> int:
+    _install(bench, _BEFORE)
+    with _timed("compile"):
+        bytecode.compile_tree(bench.interpreter, bench.site_packages)
+    before = _use(bench, "before anything is moved")
+    groups = _move(bench, ())
+    _show(groups)
+    results = [
+        _compare("after the move", before, _use(bench, "after the move")),
+        _change_light(bench, groups),
+        _change_heavy(bench, groups),
+    ]
+    return 0 if all(results) else 1
+
+
+def _change_light(bench: Bench, groups: tuple[heavy.Group, ...]) -> bool:
+    """Change a package and add one while no heavy layer is there."""
+    with _away(bench, groups):
+        with _timed("sync of a light change, heavy layers away"):
+            _sync(bench, _LIGHT)
+        same = _move(bench, groups) == groups
+        damages = heavy.damages(bench.site_packages, (), {group.layer for group in groups})
+    _say(f"grouped as before: {same}; damages: {damages or 'none'}")
+    _uv(bench, "pip", "check", "--python", str(bench.python))
+    _use(bench, "after a light change")
+    return same and not damages
+
+
+def _change_heavy(bench: Bench, groups: tuple[heavy.Group, ...]) -> bool:
+    """Change a heavy package while the layers of the others are away; then make the same environment from nothing."""
+    changed = tuple(group for group in groups if group.packages[0].name == "sympy")
+    kept = tuple(group for group in groups if group not in changed)
+    heavy.take_apart(bench.site_packages, [package for group in changed for package in group.packages], forget=True)
+    shutil.rmtree(bench.layers / changed[0].layer)
+    with _away(bench, kept), _timed("sync of a heavy change, other heavy layers away"):
+        _sync(bench, _HEAVY)
+        bytecode.compile_files(bench.interpreter, bytecode_missing(bench.site_packages), "unchecked-hash")
+        warm_groups = _move(bench, kept)
+    damages = heavy.damages(bench.site_packages, {group.layer for group in warm_groups}, ())
+    warm_use, warm = _use(bench, "after a heavy change"), _digests(bench)
+    shutil.rmtree(bench.environment)
+    for group in warm_groups:
+        shutil.rmtree(bench.layers / group.layer)
+    _install(bench, _HEAVY)
+    bytecode.compile_tree(bench.interpreter, bench.site_packages)
+    clean_groups = _move(bench, ())
+    clean = _digests(bench)
+    differing = sorted(path for path in {*warm, *clean} if warm.get(path) != clean.get(path))
+    _say(f"warm and clean: {len(clean)} files, directories and links, {len(differing)} differ {differing[:10]}")
+    _say(f"grouped as a clean build: {warm_groups == clean_groups}; damages: {damages or 'none'}")
+    clean_use = _use(bench, "made from nothing")
+    return _compare("clean", warm_use, clean_use) and not differing and not damages and warm_groups == clean_groups
+
+
+def bytecode_missing(site_packages: Path) -> list[Path]:
+    """Give the modules without bytecode, none behind a link."""
+    sources = (path for path in site_packages.rglob("*.py") if path.is_file())
+    return sorted(path for path in sources if not any((path.parent / "__pycache__").glob(f"{path.stem}.*.pyc")))
+
+
+def _interpreter(directory: Path) -> Path:
+    """Make the `python` layer, as a build does."""
+    found = find_interpreters(os.environ, REPOSITORY / ".cache", _say)
+    variables = {**os.environ, **found.variables(str(found.directory))}
+    builds = catalogue.load(variables.get("BP_PYTHON_CATALOGUE"), variables)
+    machine, running = os.uname().machine, ".".join(map(str, sys.version_info[:2]))
+    fitting = (build for build in builds if (build.arch, build.libc, build.variant) == (machine, "gnu", "default"))
+    build = next(build for build in fitting if build.version.startswith(f"{running}."))
+    layer = directory / "layers" / python_layer.NAME
+    layer.mkdir(parents=True)
+    python_layer.contribute(build, layer, mirror=variables.get("BP_PYTHON_MIRROR"), environment=variables)
+    return python_layer.interpreter(layer, build)
+
+
+def _install(bench: Bench, more: Iterable[str]) -> None:
+    _uv(bench, "venv", "--quiet", "--no-project", "--python", str(bench.interpreter), str(bench.environment))
+    with _timed("install"):
+        _sync(bench, more)
+
+
+def _sync(bench: Bench, more: Iterable[str]) -> None:
+    """Lock a project with these requirements, and what it had, and sync the environment."""
+    project = bench.directory / "project"
+    project.mkdir(exist_ok=True)
+    requirements = json.dumps([*_STACK, *more])
+    python = f"=={'.'.join(bench.interpreter.name.removeprefix('python').split('.')[:2])}.*"
+    text = f'[project]\nname = "stack"\nversion = "1"\nrequires-python = "{python}"\ndependencies = {requirements}\n'
+    (project / "pyproject.toml").write_text(text, encoding="utf-8")
+    _uv(bench, "sync", "--quiet", "--no-install-project", "--project", str(project))
+
+
+def _uv(bench: Bench, *argv: str) -> None:
+    places = {"UV_CACHE_DIR": str(bench.directory / "uv-cache"), "UV_PROJECT_ENVIRONMENT": str(bench.environment)}
+    variables = {**os.environ, **places, "UV_PYTHON": str(bench.interpreter), "UV_PYTHON_DOWNLOADS": "never"}
+    variables.pop("VIRTUAL_ENV", None)
+    subprocess.run(["uv", *argv], env=variables, check=True)
+
+
+def _move(bench: Bench, kept: tuple[heavy.Group, ...]) -> tuple[heavy.Group, ...]:
+    """Group what is on disk with the remembered groups, and move out what has not been."""
+    remembered = [package for group in kept for package in group.packages]
+    with _timed("survey"):
+        surveyed = heavy.survey(bench.site_packages, _SETTING, {package.name for package in remembered})
+    groups = heavy.group([*surveyed, *remembered], _SETTING)
+    with _timed("move out"):
+        heavy.move_out(bench.site_packages, [group for group in groups if group not in kept], bench.layers)
+    return groups
+
+
+@contextmanager
+def _away(bench: Bench, groups: Iterable[heavy.Group]) -> Iterator[None]:
+    """Hide the layers of groups, as when the exporter takes them from the previous image."""
+    hidden = bench.directory / "hidden"
+    hidden.mkdir()
+    for group in groups:
+        (bench.layers / group.layer).rename(hidden / group.layer)
+    try:
+        yield
+    finally:
+        for layer in hidden.iterdir():
+            layer.rename(bench.layers / layer.name)
+        hidden.rmdir()
+
+
+def _use(bench: Bench, when: str) -> dict[str, object]:
+    """Run `heavy_use.py` as somebody who may not write to the layers, and give what the uses gave."""
+    _say(f"using everything {when}")
+    program = Path(__file__).with_name("heavy_use.py").read_text(encoding="utf-8")
+    argv = [str(bench.python), "-B", "-c", program]
+    user = _NOBODY if os.geteuid() == 0 and not bench.container else None
+    # Not a temporary directory: programs that a package starts look for their sockets after their parent has ended.
+    home = bench.directory / "home"
+    home.mkdir(exist_ok=True)
+    home.chmod(0o777)
+    done = subprocess.run(
+        [*_container(bench), *argv[1:]] if bench.container else argv,
+        stdout=subprocess.PIPE,
+        check=False,
+        text=True,
+        cwd=home,
+        env={"PATH": os.environ["PATH"], "HOME": str(home), "TMPDIR": str(home)},
+        user=user,
+        group=user,
+    )
+    if done.returncode:
+        sys.exit(f"{when}: it does not work")
+    results: dict[str, object] = json.loads(done.stdout)
+    return results
+
+
+def _container(bench: Bench) -> list[str]:
+    """Give the command that runs the environment's Python in a container: no network, and only /tmp is writable."""
+    return [
+        *("docker", "run", "--rm", "--read-only", "--network", "none", "--user", str(_NOBODY), "--shm-size", "256m"),
+        *("--tmpfs", "/tmp", "--env", "HOME=/tmp", "--volume", f"{bench.layers}:{bench.layers}:ro"),  # noqa: S108 (its own)
+        *("--entrypoint", str(bench.python), str(bench.container)),
+    ]
+
+
+def _compare(when: str, before: dict[str, object], after: dict[str, object]) -> bool:
+    differing = [name for name in before if before[name] != after.get(name)]
+    _say(f"{when}: {len(before)} uses, {'all as before' if not differing else f'different: {differing}'}")
+    for name in differing:
+        _say(f"  {name}: {before[name]}\n  now {after.get(name)}")
+    return not differing
+
+
+def _digests(bench: Bench) -> dict[str, str]:
+    """Give everything in the layers but Python: mode and digest of files, where links lead."""
+    found: dict[str, str] = {}
+    for parent, directories, files in os.walk(bench.layers):
+        if Path(parent) == bench.layers:
+            directories.remove(python_layer.NAME)
+        for path in (Path(parent, name) for name in (*directories, *files)):
+            if path.is_symlink():
+                found[str(path)] = f"-> {path.readlink()}"
+            elif path.is_dir():
+                found[str(path)] = f"{path.stat().st_mode:o}"
+            elif path.name != ".lock":
+                with path.open("rb") as file:
+                    found[str(path)] = f"{path.stat().st_mode:o} {hashlib.file_digest(file, 'sha256').hexdigest()}"
+    return found
+
+
+def _show(groups: tuple[heavy.Group, ...]) -> None:
+    for group in groups:
+        names = ", ".join(package.name for package in group.packages)
+        back = f", ways back: {', '.join(group.ways_back)}" if group.ways_back else ""
+        _say(f"  {group.layer:<34} {group.size / 1e6:8.1f} MB  {names}{back}")
+    _say(f"  {len(groups)} layers, {sum(group.size for group in groups) / 1e9:.2f} GB")
+
+
+@contextmanager
+def _timed(what: str) -> Iterator[None]:
+    started = time.monotonic()
+    yield
+    _say(f"{what}: {time.monotonic() - started:.2f} s")
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
