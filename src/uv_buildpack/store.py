@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -89,6 +90,8 @@ class Store:
             yield
             return
         known = {"python": key.python, "target": key.target, "build_environment": key.build_environment}
+        # The lock gate has used it already; of what it left there nothing is worth more than a moment.
+        shutil.rmtree(cache, ignore_errors=True)
         cache.mkdir()
         self.take(_WHEELS, cache, known)
         yield
