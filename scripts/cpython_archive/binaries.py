@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -24,15 +23,19 @@ _LIBC_OWN: Final = re.compile(
 )
 
 
-def relocate_binaries(source: Installation, root: Path, patchelf: str) -> None:
-    """Strip every binary, carry the shared libraries they need, and give each a relative run path to those."""
+def relocate_binaries(source: Installation, root: Path, *, patchelf: str, strip: str | None) -> None:
+    """Strip every binary, carry the shared libraries they need, and give each a relative run path to those.
+
+    `patchelf` and `strip` are programs; without the second one the archive is several times as large.
+    """
     carried = root / "lib" / "carried"
     own = {path.name for path in root.glob("lib/*.so*")}
     binaries = list(_binaries(root))
-    for path in binaries:
-        _strip(path)
     _carry([*_originals(source), *binaries], carried, own)
     for path in [*binaries, *sorted(carried.glob("*"))]:
+        if strip is not None:
+            # Before patchelf: strip may break what patchelf has moved.
+            output_of([strip, "--strip-unneeded", str(path)])
         _set_run_path(path, root, own, patchelf)
         if not source.is_system:
             _overwrite(path, source.prefix, relocation.BUILD_PREFIX)
@@ -61,7 +64,6 @@ def _carry(binaries: Iterable[Path], carried: Path, own: set[str]) -> None:
         if name not in own and _LIBC_OWN.fullmatch(name) is None:
             copy(Path(path).resolve(), carried / name)
             (carried / name).chmod(0o755)
-            _strip(carried / name)
 
 
 def _linked(binary: Path) -> Iterator[tuple[str, str]]:
@@ -71,12 +73,6 @@ def _linked(binary: Path) -> Iterator[tuple[str, str]]:
             yield found[1], found[2]
         elif "not found" in line and "libpython" not in line:
             sys.exit(f"{binary}: {line.strip()}")
-
-
-def _strip(path: Path) -> None:
-    if shutil.which("strip"):
-        path.chmod(0o755)
-        output_of(["strip", "--strip-unneeded", str(path)])
 
 
 def _set_run_path(path: Path, root: Path, own: set[str], patchelf: str) -> None:

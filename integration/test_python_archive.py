@@ -1,0 +1,82 @@
+"""Archives of `scripts/python-archive`: from the CPython that runs the tests, unpacked elsewhere, and started."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from uv_buildpack.bytecode import compile_files
+from uv_buildpack.catalogue import CPythonBuild, load
+from uv_buildpack.layers.python import compile_stdlib, contribute, interpreter
+
+SCRIPT = Path(__file__).parents[1] / "scripts" / "python-archive"
+#: What comes from libraries of the system: the archive carries those.
+IMPORTS = "import bz2, ctypes, decimal, hashlib, lzma, pyexpat, readline, socket, sqlite3, ssl, uuid, zlib"
+
+
+@pytest.fixture(scope="session")
+def mirror(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("mirror")
+    subprocess.run([SCRIPT, "--python", sys.executable, "--output", directory], check=True)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def build(mirror: Path) -> CPythonBuild:
+    (found,) = load(str(mirror / "catalogue.json"), {})
+    return found
+
+
+@pytest.fixture(scope="session")
+def layer(tmp_path_factory: pytest.TempPathFactory, mirror: Path, build: CPythonBuild) -> Path:
+    directory = tmp_path_factory.mktemp("layers") / "python"
+    directory.mkdir()
+    contribute(build, directory, mirror=mirror.as_uri(), environment={})
+    compile_stdlib(build, directory)
+    return directory
+
+
+def said(python: Path, program: str) -> str:
+    """What a program prints in an interpreter that is told nothing by the environment."""
+    done = subprocess.run([python, "-I", "-B", "-c", program], env={}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_interpreter_runs_where_it_was_unpacked_with_libraries_of_its_own(layer: Path, build: CPythonBuild) -> None:
+    program = f"{IMPORTS}\nprint(*sorted(line.split()[-1] for line in open('/proc/self/maps') if '.so' in line))"
+    mapped = {Path(place) for place in said(interpreter(layer, build), program).split()}
+    foreign = {place.name.partition(".so")[0] for place in mapped if not place.is_relative_to(layer)}
+    assert {place.name for place in mapped if place.parent == layer / "lib" / "carried"} >= {"libssl.so.3", "libz.so.1"}
+    assert foreign <= {"ld-linux-x86-64", "ld-linux-aarch64", "libc", "libm", "libdl", "libpthread", "librt", "libutil"}
+
+
+def test_no_path_of_this_machine_is_left(layer: Path, build: CPythonBuild) -> None:
+    home = said(Path(sys.executable), "import sys; print(sys.base_prefix)").strip()
+    paths = said(interpreter(layer, build), "import sysconfig; print(*sysconfig.get_paths().values())").split()
+    assert [path for path in paths if not path.startswith(str(layer))] == []
+    if home != "/usr":  # which every program may name
+        assert [path for path in layer.rglob("*") if path.is_file() and home.encode() in path.read_bytes()] == []
+
+
+def test_everything_is_loaded_from_unchecked_bytecode(layer: Path, build: CPythonBuild) -> None:
+    names = "[getattr(module, '__cached__', None) for module in list(sys.modules.values())]"
+    program = f"{IMPORTS}\nimport sys\nprint(*filter(None, {names}))"
+    files = [Path(name) for name in said(interpreter(layer, build), program).split()]
+    assert len(files) > 10
+    assert {file.read_bytes()[4] for file in files} == {0b01}
+
+
+def test_bytecode_is_the_same_in_another_order(layer: Path, build: CPythonBuild) -> None:
+    sources = sorted(layer.glob("lib/python3*/*.py"))
+    compiled = {path: path.read_bytes() for path in layer.glob("lib/python3*/__pycache__/*.pyc")}
+    compile_files(interpreter(layer, build), sources[::-1], "unchecked-hash", jobs=3)
+    assert {path: path.read_bytes() for path in compiled} == compiled
+
+
+def test_an_archive_is_made_again_byte_for_byte(mirror: Path, tmp_path: Path) -> None:
+    subprocess.run([SCRIPT, "--python", sys.executable, "--output", tmp_path], check=True, umask=0o077)
+    assert load(str(tmp_path / "catalogue.json"), {}) == load(str(mirror / "catalogue.json"), {})
