@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import subprocess
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-
-
-class CommandFailed(Exception):
-    """A command that always works has failed; the message holds its own words."""
+    from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,17 +75,3 @@ def run_reporting(
 def _lines(process: subprocess.Popen[str]) -> Iterator[str]:
     for line in process.stdout or ():
         yield line.rstrip("\n")
-
-
-def run_together(argv: Sequence[str | Path], inputs: Sequence[str], *, environment: Mapping[str, str]) -> list[str]:
-    """Run the command once for each input, all at the same time, and give what each printed.
-
-    Raises `OSError`, and `CommandFailed` if one of them fails.
-    """
-    with ThreadPoolExecutor(max_workers=max(len(inputs), 1)) as pool:
-        done = list(pool.map(lambda text: run(argv, environment=environment, cwd=Path("/"), input=text), inputs))
-    for completed in done:
-        if completed.returncode:
-            message = f"{argv[0]} ended with status {completed.returncode}: {completed.stderr[-2000:]}"
-            raise CommandFailed(message)
-    return [completed.stdout for completed in done]
