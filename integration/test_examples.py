@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 from integration.application import App
-from integration.machine import CONTAINERS, EMBEDDED, REPOSITORY
+from integration.machine import CONTAINERS, EMBEDDED
 from integration.workbench import Workbench, commands, diff_ids, layer_states
 
 from cnb_platform.platform_embedded import tag
+from trial.prerequisites import REPOSITORY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -161,7 +162,8 @@ def test_another_umask_gives_the_same_layers(bench: Workbench, built: Built) -> 
 
 
 @pytest.mark.platforms(CONTAINERS)
-def test_it_runs_as_anybody_on_a_read_only_root_without_network(bench: Workbench, built: Built) -> None:
+@pytest.mark.usefixtures("bench")
+def test_it_runs_as_anybody_on_a_read_only_root_without_network(built: Built) -> None:
     rules = ["--rm", "--read-only", "--user", "4711", "--network", "none", "--entrypoint", "launcher"]
 
     def run(*argv: str) -> str:

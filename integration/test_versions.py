@@ -1,0 +1,70 @@
+"""Which Python and which uv a build takes, and what follows when the choice changes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from integration.application import App, project
+from integration.workbench import BASE, Workbench, commands, errors, layer_states
+
+if TYPE_CHECKING:
+    from integration.package_index import PackageIndex
+
+VERSION = "import json, platform, alpha; print(json.dumps(platform.python_version()))"
+
+
+@pytest.fixture
+def small(app: App, index: PackageIndex) -> App:
+    """A project with one dependency."""
+    app.write({"pyproject.toml": project("small", ("alpha",), index=index.address), "main.py": ""})
+    app.lock()
+    return app
+
+
+def test_each_python_on_offer_can_be_asked_for(bench: Workbench, small: App, image: str, versions: list[str]) -> None:
+    for version in versions[:2]:
+        minor = version.rpartition(".")[0]
+        small.write({".python-version": f"# what production runs\n\n{minor}\n"})
+        result = bench.build(small, image)
+        assert f"newest for {minor} (.python-version" in result.log
+        assert bench.python(image, VERSION) == version
+        assert layer_states(result) == {"python": "added", "venv": "added"}
+
+
+def test_the_variable_beats_the_file_and_the_exact_version_is_taken(
+    bench: Workbench, small: App, image: str, versions: list[str]
+) -> None:
+    small.write({".python-version": "3.99\n"})
+    result = bench.build(small, image, previous=BASE, env={"BP_PYTHON_VERSION": versions[0]})
+    assert "BP_PYTHON_VERSION" in result.log
+    assert bench.python(image, VERSION) == versions[0]
+
+
+def test_a_contradiction_is_told_with_both_files_before_anything_is_done(
+    bench: Workbench, small: App, image: str
+) -> None:
+    small.write({".python-version": "3.8\n"})
+    log = bench.failing(small, image)
+    assert ".python-version" in log
+    assert "pyproject.toml" in log
+    assert "downloading" not in log
+    assert "taking" not in log
+    assert commands(log) == []
+
+
+def test_another_implementation_is_an_error(bench: Workbench, small: App, image: str) -> None:
+    small.write({".python-version": "pypy@3.11\n"})
+    (error,) = errors(bench.failing(small, image))
+    assert "pypy" in error
+
+
+def test_another_uv_comes_from_the_index_for_the_build_only(bench: Workbench, small: App, image: str) -> None:
+    required = "[tool.uv]\nrequired-version = '==0.9.30'\n"
+    small.write({"pyproject.toml": (small.directory / "pyproject.toml").read_text() + required})
+    result = bench.build(small, image, previous=BASE)
+    assert any("pip install" in command and "uv==0.9.30" in command for command in commands(result.log))
+    assert "uv" not in layer_states(result)
+    again = bench.build(small, image, env={"HTTPS_PROXY": "http://127.0.0.1:9"})
+    assert commands(again.log) == []
+    assert again.digest == result.digest
