@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 PREFIX = "packages-"
 
+LIB = "../.."
+"""The environment's `lib`, seen from site-packages: where wheels with a data directory (mkl, tbb) put libraries."""
+
 _MOST = 24
 """Layers. Images have a limit of 127, and base images bring their own."""
 
@@ -32,7 +35,10 @@ class Package:
     size: int
     """Bytes of the files in them, without bytecode."""
     reaches: tuple[str, ...] = ()
-    """Directories of other distributions to which the run paths of its shared objects lead."""
+    """Directories of others to which the run paths of its shared objects lead.
+
+    `LIB` among them: there too; or it is this distribution whose libraries are there.
+    """
     movable: bool = True
     """False: it has to stay where it is, and so do those that share a directory with it."""
 
@@ -66,7 +72,7 @@ class Group:
         inner = {above for directory in own for above in parents(directory)}
         found: set[str] = set()
         for package in self.packages:
-            for reach in package.reaches:
+            for reach in set(package.reaches) - {LIB}:
                 steps = (*reversed(tuple(parents(reach))), reach)
                 place = next((step for step in steps if step not in inner), None)
                 if place is not None and place not in own:
@@ -79,7 +85,7 @@ def group(packages: Iterable[Package], setting: HeavySetting) -> tuple[Group, ..
     heavy = [
         _group(together)
         for together in gather(packages)
-        if all(package.movable for package in together) and is_heavy(together, setting)
+        if all(package.movable and package.directories for package in together) and is_heavy(together, setting)
     ]
     largest = sorted(heavy, key=lambda each: (-each.size, each.layer))[:_MOST]
     return tuple(sorted(largest, key=lambda each: each.layer))
@@ -92,12 +98,15 @@ def is_heavy(together: Iterable[Package], setting: HeavySetting) -> bool:
 
 
 def gather(packages: Iterable[Package]) -> list[list[Package]]:
-    """Put those together that share a directory, or of which one has a directory inside one of another."""
+    """Put those together that share a directory, or of which one has a directory inside one of another.
+
+    The environment's `lib` is shared by those that have libraries there and those that look for some there.
+    """
     listed = sorted(packages, key=lambda package: package.name)
     every = {directory for package in listed for directory in package.directories}
     sets: list[tuple[set[str], list[Package]]] = []
     for package in listed:
-        highest = {_highest(directory, every) for directory in package.directories}
+        highest = {_highest(directory, every) for directory in package.directories} | ({LIB} & set(package.reaches))
         members = [package]
         for met in [pair for pair in sets if pair[0] & highest]:
             highest |= met[0]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
+import posixpath
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
-from uv_buildpack.heavy.facts import parents
+from uv_buildpack.heavy.facts import LIB, parents
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,6 +53,11 @@ class Record:
         owned = {place for place, names in held.items() if not self._is_namespace(place, names)}
         highest = (place for place in owned if not any(above in owned for above in parents(place)))
         return tuple(sorted(place for place in highest if place.split("/")[0] not in _CARELESS))
+
+    @property
+    def fills_lib(self) -> bool:
+        """Tell whether it has shared objects in the environment's `lib` directory."""
+        return any(posixpath.dirname(path) == LIB and ".so" in path for path in self.others)
 
     def _is_namespace(self, place: str, names: set[str]) -> bool:
         return names == {"__init__.py"} and (self.files[f"{place}/__init__.py"] or 0) < _SHORT

@@ -10,7 +10,7 @@ from functools import cache
 from importlib.resources import files as resources
 from typing import TYPE_CHECKING
 
-from uv_buildpack.heavy.facts import Package, gather, is_heavy, parents
+from uv_buildpack.heavy.facts import LIB, Package, gather, is_heavy, parents
 from uv_buildpack.heavy.records import read_records
 from uv_buildpack.heavy.run_paths import run_paths
 
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
     from uv_buildpack.heavy.records import Record
     from uv_buildpack.heavy.setting import HeavySetting
-
-_LIB = "../.."
-"""The environment's `lib`, seen from site-packages: where wheels with a data directory put libraries."""
 
 _ORIGIN = re.compile(r"\$(?:ORIGIN|\{ORIGIN\})/?(.*)")
 
@@ -39,18 +36,27 @@ def survey(site_packages: Path, setting: HeavySetting, skip: Collection[str]) ->
 def refusals(site_packages: Path, setting: HeavySetting, skip: Collection[str]) -> list[str]:
     """Say why packages that are heavy by size or name stay in the environment, a line each. Raises `OSError`."""
     found = [_surveyed(site_packages, record, package) for record, package in _heavy(site_packages, setting, skip)]
-    installed = {record.name for record in read_records(site_packages)}
+    own = {package.name: reason for package, reason in found if reason}
+    stays: dict[str, str] = {}
+    for together in gather(package for package, _ in found):
+        cause = next((package.name for package in together if package.name in own), None)
+        if cause and is_heavy(together, setting):
+            stays |= {each.name: own.get(each.name, f"it lies together with {cause}") for each in together}
     return [
-        *(f"{name} is not installed" for name in sorted(setting.names - installed)),
-        *(f"{package.name} stays in the environment: {reason}" for package, reason in found if reason),
+        *(f"{name} is not installed" for name in sorted(setting.names - _installed(site_packages))),
+        *(f"{name} stays in the environment: {reason}" for name, reason in sorted(stays.items())),
     ]
 
 
+def _installed(site_packages: Path) -> frozenset[str]:
+    return frozenset(record.name for record in read_records(site_packages))
+
+
 def _heavy(site_packages: Path, setting: HeavySetting, skip: Collection[str]) -> Iterator[tuple[Record, Package]]:
-    """Give what may be heavy, without `skip`, with the facts that RECORD tells."""
+    """Give what may be heavy, and what may keep it back, without `skip`, with the facts that RECORD tells."""
     records = {record.name: record for record in read_records(site_packages)}
     for together in gather(_recorded(site_packages, record) for record in records.values()):
-        if is_heavy(together, setting):
+        if is_heavy(together, setting) or LIB in together[0].reaches:
             yield from ((records[package.name], package) for package in together if package.name not in skip)
 
 
@@ -59,7 +65,7 @@ def _recorded(site_packages: Path, record: Record) -> Package:
     below = tuple(f"{directory}/" for directory in directories)
     files = ((path, size) for path, size in record.files.items() if below and path.startswith(below))
     size = sum(_size(site_packages / path) if size is None else size for path, size in files)
-    return Package(name=record.name, directories=directories, size=size)
+    return Package(name=record.name, directories=directories, size=size, reaches=(LIB,) if record.fills_lib else ())
 
 
 def _size(path: Path) -> int:
@@ -68,13 +74,9 @@ def _size(path: Path) -> int:
 
 def _surveyed(site_packages: Path, record: Record, package: Package) -> tuple[Package, str]:
     """Complete the facts by what only the files tell; with the reason why the package has to stay, if there is one."""
-    obstacle = _obstacle(site_packages, record, package)
-    led = set() if obstacle else _led_to(site_packages, record, package)
-    if _LIB in led:
-        obstacle = "its libraries look for others in the environment's lib directory"
-    if obstacle:
+    if obstacle := _obstacle(site_packages, record, package):
         return replace(package, movable=False), obstacle
-    return replace(package, reaches=tuple(sorted(path for path in led if path.split("/")[0] not in {".", ".."}))), ""
+    return replace(package, reaches=tuple(sorted(_led_to(site_packages, record, package)))), ""
 
 
 def _obstacle(site_packages: Path, record: Record, package: Package) -> str:
@@ -82,6 +84,8 @@ def _obstacle(site_packages: Path, record: Record, package: Package) -> str:
         return never_heavy()[package.name]
     if not package.directories:
         return "it has no directory of its own"
+    if record.fills_lib:
+        return "it has libraries in the environment's lib directory"
     if any("/" not in path and path.endswith(".pth") for path in record.files):
         return "it has a .pth file, which Python reads at each start"
     if _is_local(site_packages / record.dist_info / "direct_url.json"):
@@ -97,7 +101,10 @@ def _is_local(direct_url: Path) -> bool:
 
 
 def _led_to(site_packages: Path, record: Record, package: Package) -> set[str]:
-    """Give where run paths lead, relative to site-packages, as far as it is not into the package's own directories."""
+    """Give where run paths lead, if not into the package's own directories or somewhere above site-packages.
+
+    The environment's `lib` counts: a layer has nothing in its place, so nothing that looks there can be moved.
+    """
     led = {
         posixpath.normpath(posixpath.join(posixpath.dirname(path), match[1]))
         for path in record.files
@@ -105,7 +112,8 @@ def _led_to(site_packages: Path, record: Record, package: Package) -> set[str]:
         for entry in run_paths(site_packages / path)
         if (match := _ORIGIN.fullmatch(entry))
     }
-    return {place for place in led if not {place, *parents(place)} & set(package.directories)}
+    others = {place for place in led if not {place, *parents(place)} & set(package.directories)}
+    return {place for place in others if place == LIB or place.split("/")[0] not in {".", ".."}}
 
 
 def _may_be_object(path: str) -> bool:

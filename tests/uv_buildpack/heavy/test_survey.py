@@ -60,18 +60,34 @@ def test_programs_without_a_suffix_are_read_too(tmp_path: Path) -> None:
 
 
 def test_who_has_to_stay_and_why(tmp_path: Path) -> None:
-    site_packages = tmp_path / "lib/python3.13/site-packages"
-    install(site_packages, "hooked", {"hooked/a.py": 2000, "hooked.pth": "import hooked"})
-    install_objects(site_packages, "mkl-random", {"mkl_random/a.so": "$ORIGIN/../../.."})
-    local = install(site_packages, "local", {"local/a.py": 2000})
+    install(tmp_path, "hooked", {"hooked/a.py": 2000, "hooked.pth": "import hooked"})
+    install(tmp_path, "plugin", {"hooked/b.py": 1})
+    local = install(tmp_path, "local", {"local/a.py": 2000})
     (local / "direct_url.json").write_text(json.dumps({"url": "file:///app", "dir_info": {"editable": False}}))
-    archive = install(site_packages, "archive", {"archive/a.py": 2000})
+    archive = install(tmp_path, "archive", {"archive/a.py": 2000})
     (archive / "direct_url.json").write_text(json.dumps({"url": "https://example.com/a.whl", "archive_info": {}}))
-    assert names(site_packages) == ["packages-archive"]
-    assert refusals(site_packages, LOW, ()) == [
+    assert names(tmp_path) == ["packages-archive"]
+    assert refusals(tmp_path, LOW, ()) == [
         "hooked stays in the environment: it has a .pth file, which Python reads at each start",
         "local stays in the environment: it is a local package",
-        "mkl-random stays in the environment: its libraries look for others in the environment's lib directory",
+        "plugin stays in the environment: it lies together with hooked",
+    ]
+
+
+def test_who_looks_for_libraries_in_the_environment_stays_when_some_are_there(tmp_path: Path) -> None:
+    site_packages = tmp_path / "lib/python3.13/site-packages"
+    install_objects(site_packages, "open3d", {"open3d/libOpen3D.so": "$ORIGIN/../../.."})
+    install_objects(site_packages, "scipy", {"scipy/a.so": "$ORIGIN"})
+    assert names(site_packages) == ["packages-open3d", "packages-scipy"]
+    remembered = group(survey(site_packages, LOW, ()), LOW)
+    install(site_packages, "tbb", {"../../libtbb.so.12": 5})
+    assert names(site_packages) == ["packages-scipy"]
+    facts = [package for each in remembered for package in each.packages]
+    surveyed = survey(site_packages, LOW, {package.name for package in facts})
+    assert group([*facts, *surveyed], LOW) == group(survey(site_packages, LOW, ()), LOW)
+    assert refusals(site_packages, LOW, ()) == [
+        "open3d stays in the environment: it lies together with tbb",
+        "tbb stays in the environment: it has no directory of its own",
     ]
 
 
