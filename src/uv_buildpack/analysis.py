@@ -28,6 +28,7 @@ from uv_buildpack.layers import uv as uv_layer
 from uv_buildpack.layers import venv, venv_project
 from uv_buildpack.lockfile import read_lock
 from uv_buildpack.project import python_version_file, read_project, read_pyproject, workspace_members
+from uv_buildpack.secrets import config_file
 from uv_buildpack.uv import BUILD_VARIABLES
 
 if TYPE_CHECKING:
@@ -149,10 +150,10 @@ def libc() -> str:
     return "musl" if any(Path("/lib").glob("ld-musl-*")) else "gnu"
 
 
-def build_environment(environment: Mapping[str, str], project: Project) -> str:
+def build_environment(environment: Mapping[str, str], project: Project, user_file: Path | None = None) -> str:
     """Give the digest of the variables and settings that reach builds, empty without any. Raises `OSError`."""
     passing: dict[str, Any] = {name: value for name, value in environment.items() if BUILD_VARIABLES.fullmatch(name)}
-    passing |= build_settings.of_project(project)
+    passing |= build_settings.of_project(project, user_file)
     return hashlib.sha256(json.dumps(passing, sort_keys=True).encode()).hexdigest() if passing else ""
 
 
@@ -246,7 +247,7 @@ def _work_out(given: _Given, collector: Collector) -> tuple[Decisions, dict[str,
         choice,
         decisions.Candidates(request, builds),
         no_editable=configuration.no_editable,
-        source_only=build_settings.source_only(context.environment, project),
+        source_only=build_settings.source_only(context.environment, project, config_file(context.bindings)),
     )
     local = {package.name for package in decided.local}
     return decided, {name: pyproject for name, pyproject in pyprojects.items() if name in local}
@@ -346,6 +347,7 @@ def _inputs(given: _Given, pyprojects: Iterable[Pyproject]) -> str:
     document = {
         "files": {project.shown(path): _digest(path) for path in sorted(paths) if path.is_file()},
         "settings": settings,
+        "user's settings": build_settings.of_project(project, config_file(context.bindings)),
         "source only": [context.environment.get(name) for name in build_settings.SOURCE_ONLY],
         "project": project.shown(project.directory),
         "python": [f"{request.text} {request.origin}" for request in given.requests],

@@ -90,8 +90,7 @@ def _balanced(files: Iterable[Path], jobs: int) -> list[list[str]]:
     return [share for _, _, share in shares if share]
 
 
-def without_bytecode(python: Path, directory: Path) -> list[Path]:
-    """Give the modules below `directory` for which there is no bytecode of `python`; links are not followed."""
-    tag = "cpython-" + python.name.removeprefix("python").replace(".", "")
-    sources = (path for path in directory.rglob("*.py") if path.is_file() and not path.is_symlink())
-    return [path for path in sources if not (path.parent / "__pycache__" / f"{path.stem}.{tag}.pyc").is_file()]
+def place_of(python: Path, source: Path) -> Path:
+    """Give the file where `python` looks for the bytecode of `source`."""
+    tag = python.name.removeprefix("python").replace(".", "")
+    return source.parent / "__pycache__" / f"{source.stem}.cpython-{tag}.pyc"

@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from uv_buildpack import bytecode, heavy, log
+from uv_buildpack import bytecode, heavy, log, modules
 from uv_buildpack.layers import snapshots, venv
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def make_cold(recipe: Recipe) -> Made:
     recipe.uv.make_venv(recipe.layer, recipe.project_dir, recipe.python)
     _sync(recipe)
     venv.write_link(recipe.layer, recipe.project_layer)
-    venv.compile_packages(recipe.python, recipe.site_packages)
+    venv.compile_packages(recipe.python, modules.modules(recipe.site_packages))
     _warn_of_differences(recipe)
     groups = heavy.group(heavy.survey(recipe.site_packages, recipe.heavy, ()), recipe.heavy)
     heavy.move_out(recipe.site_packages, groups, recipe.layers_dir)
@@ -72,46 +72,61 @@ def make_warm(recipe: Recipe, snapshot: Snapshot, packed: Mapping[str, Snapshot]
     Raises `Problem`, `OSError`.
     """
     old: dict[str, str] = json.loads(snapshot.key["packages"])
-    new = recipe.packages
     snapshots.unpack(snapshot, recipe.layer)
-    changed = {name for name in {*old, *new} if old.get(name) != new.get(name)}
-    kept, absent, lost = _sort_groups(recipe, heavy.from_text(snapshot.key["groups"]), changed, packed)
+    changed = {name for name in {*old, *recipe.packages} if old.get(name) != recipe.packages.get(name)}
+    stale = {name for name in changed if _same_version(old, recipe.packages, name)}
+    kept, lost = _sort_groups(recipe, heavy.from_text(snapshot.key["groups"]), changed, packed)
+    groups = _change(recipe, changed, stale, lost, kept)
+    moved = [group for group in kept if group not in groups]
+    if moved:
+        # The 25th heavy package pushes the smallest one back into the environment.
+        kept = [group for group in kept if group in groups]
+        groups = _change(recipe, set(), set(), moved, kept)
+    heavy.move_out(recipe.site_packages, [group for group in groups if group not in kept], recipe.layers_dir)
+    away = frozenset(group.layer for group in kept if not (recipe.layers_dir / group.layer).is_dir())
+    present = {group.layer for group in groups} - away
+    damages = heavy.damages(recipe.site_packages, present, away)
+    damages += [f"{group.layer} groups differently" for group in kept if group not in groups]
+    for line in damages:
+        log.warning(f"The environment from the snapshot cannot be used: {line}.")
+    return None if damages else Made(groups=groups, absent=away)
+
+
+def _change(
+    recipe: Recipe, changed: Collection[str], stale: Collection[str], lost: Sequence[Group], kept: Sequence[Group]
+) -> tuple[Group, ...]:
+    """Let uv change what changed, and install the `lost` groups anew; then compile, and group as a clean build would.
+
+    `stale` are packages that uv would take for installed, since it looks at versions only.
+    """
     site_packages = recipe.site_packages
     anew = {package.name for group in lost for package in group.packages}
+    shared = heavy.keep_shared(site_packages, anew.union(changed))
     # uv would empty a heavy layer through its link, or fail on one that leads nowhere.
     heavy.take_apart(site_packages, [package for group in lost for package in group.packages], forget=False)
-    for name in sorted((anew | changed) & set(old)):
-        if name in anew or _same_version(old[name], new.get(name, "")):
-            _uninstall(site_packages, name)
+    for name in sorted(anew.union(stale)):
+        _uninstall(site_packages, name)
     _sync(recipe)
-    fresh = (changed | anew) & set(new)
-    _compile_changes(recipe, fresh)
-    _tidy(site_packages)
+    heavy.put_back(site_packages, shared)
+    wanted = modules.modules(site_packages)
+    _compile_changes(recipe, anew.union(changed).intersection(recipe.packages), wanted)
+    _tidy(site_packages, wanted)
     _warn_of_differences(recipe)
-    groups = _regroup(recipe, kept)
-    if groups is None:
-        return None
-    heavy.move_out(site_packages, [group for group in groups if group not in kept], recipe.layers_dir)
-    names = frozenset(group.layer for group in absent)
-    present = [group.layer for group in groups if group.layer not in names]
-    damages = heavy.damages(site_packages, fresh, present, names)
-    for line in damages:
-        log.warning(f"The environment from the snapshot is damaged: {line}.")
-    return None if damages else Made(groups=groups, absent=names)
+    remembered = [package for group in kept for package in group.packages]
+    surveyed = heavy.survey(site_packages, recipe.heavy, {package.name for package in remembered})
+    return heavy.group([*surveyed, *remembered], recipe.heavy)
 
 
 def _sort_groups(
     recipe: Recipe, groups: Iterable[Group], changed: Collection[str], packed: Mapping[str, Snapshot]
-) -> tuple[list[Group], list[Group], list[Group]]:
-    """Sort heavy groups of a snapshot: kept, those of them that are not on disk, and those to install anew."""
+) -> tuple[list[Group], list[Group]]:
+    """Sort the heavy groups of a snapshot: kept (in the previous image, or unpacked here), and to install anew."""
     kept: list[Group] = []
-    absent: list[Group] = []
     lost: list[Group] = []
     for group in groups:
         unchanged = not any(package.name in changed for package in group.packages)
         if unchanged and recipe.is_reusable(group):
             kept.append(group)
-            absent.append(group)
         elif unchanged and group.layer in packed:
             target = recipe.layers_dir / group.layer
             target.mkdir()
@@ -120,7 +135,7 @@ def _sort_groups(
             kept.append(group)
         else:
             lost.append(group)
-    return kept, absent, lost
+    return kept, lost
 
 
 def _sync(recipe: Recipe) -> None:
@@ -129,33 +144,21 @@ def _sync(recipe: Recipe) -> None:
     venv.normalise(recipe.layer)
 
 
-def _regroup(recipe: Recipe, kept: Sequence[Group]) -> tuple[Group, ...] | None:
-    """Group anew, as a clean build would: from what is on disk, and from what is remembered of the rest."""
-    remembered = [package for group in kept for package in group.packages]
-    surveyed = heavy.survey(recipe.site_packages, recipe.heavy, {package.name for package in remembered})
-    groups = heavy.group([*surveyed, *remembered], recipe.heavy)
-    if all(group in groups for group in kept):
-        return groups
-    log.step("the heavy packages group differently than before: starting from nothing")
-    return None
-
-
-def _compile_changes(recipe: Recipe, fresh: Collection[str]) -> None:
+def _compile_changes(recipe: Recipe, fresh: Collection[str], wanted: Collection[Path]) -> None:
     """Compile the modules of packages that changed, and those without bytecode.
 
     Never only the latter: uv leaves the bytecode of a single-file module behind, which unchecked would be believed.
     """
-    site_packages = recipe.site_packages
-    changed = {path for name in fresh for path in _recorded(site_packages, name) if path.suffix == ".py"}
-    missing = bytecode.without_bytecode(recipe.python, site_packages)
-    bytecode.compile_files(recipe.python, sorted(changed | set(missing)), "unchecked-hash")
+    changed = {path for name in fresh for path in _recorded(recipe.site_packages, name)}
+    missing = {path for path in wanted if not bytecode.place_of(recipe.python, path).is_file()}
+    venv.compile_packages(recipe.python, changed.intersection(wanted) | missing)
 
 
-def _tidy(site_packages: Path) -> None:
-    """Remove bytecode without a source and empty directories: what uv leaves of packages that are gone."""
+def _tidy(site_packages: Path, wanted: Collection[Path]) -> None:
+    """Remove what a clean build would not have: bytecode of modules that are gone, and empty directories."""
     for path in sorted(site_packages.rglob("__pycache__"), reverse=True):
         for compiled in path.iterdir():
-            if not (path.parent / f"{compiled.name.partition('.')[0]}.py").is_file():
+            if path.parent / f"{compiled.name.partition('.')[0]}.py" not in wanted:
                 compiled.unlink()
     for path in sorted((path for path in site_packages.rglob("*") if path.is_dir()), reverse=True):
         if not path.is_symlink() and not any(path.iterdir()):
@@ -190,8 +193,9 @@ def _dist_infos(site_packages: Path, name: str) -> list[Path]:
     return [path for path in site_packages.glob("*.dist-info") if venv.distribution_name(path) == name]
 
 
-def _same_version(old: str, new: str) -> bool:
-    return old.partition(" ")[0] == new.partition(" ")[0]
+def _same_version(old: Mapping[str, str], new: Mapping[str, str], name: str) -> bool:
+    """Tell whether a package that changed has the version that it had: another file, or another source."""
+    return name in old and name in new and old[name].partition(" ")[0] == new[name].partition(" ")[0]
 
 
 def _warn_of_differences(recipe: Recipe) -> None:

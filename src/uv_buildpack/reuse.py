@@ -12,6 +12,7 @@ from uv_buildpack import heavy
 from uv_buildpack.analysis import build_environment, target_text
 from uv_buildpack.layers import packages, venv, venv_project
 from uv_buildpack.layers import python as python_layer
+from uv_buildpack.secrets import config_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -49,7 +50,7 @@ def keys_of(context: BuildContext, analysis: Analysis) -> Keys:
     decisions = analysis.decisions
     target = target_text(context.target)
     python = python_layer.key(decisions.python, context.layers_dir / python_layer.NAME)
-    backends = build_environment(context.environment, analysis.project)
+    backends = build_environment(context.environment, analysis.project, config_file(context.bindings))
     environment = venv.VenvKey(
         scheme=venv.SCHEME,
         python=python.text(),

@@ -25,12 +25,22 @@ NETRC = "netrc"
 _NETRC_PASSWORD = re.compile(r"\bpassword\s+(\S+)")
 
 
-def read(bindings: Iterable[Binding], scratch: Path) -> Bound:
-    """Read the bindings of type `uv`. A later binding (by name) beats an earlier one. Raises `OSError`."""
+def config_file(bindings: Iterable[Binding]) -> Path | None:
+    """Give the user-level `uv.toml` of the bindings."""
+    return _entries(bindings).get(CONFIG_FILE)
+
+
+def _entries(bindings: Iterable[Binding]) -> dict[str, Path]:
     entries: dict[str, Path] = {}
     for binding in bindings:
         if binding.type == TYPE:
             entries.update(binding.entries)
+    return entries
+
+
+def read(bindings: Iterable[Binding], scratch: Path) -> Bound:
+    """Read the bindings of type `uv`. A later binding (by name) beats an earlier one. Raises `OSError`."""
+    entries = _entries(bindings)
     variables = {
         name: path.read_text(encoding="utf-8").strip()
         for name, path in entries.items()
@@ -39,9 +49,9 @@ def read(bindings: Iterable[Binding], scratch: Path) -> Bound:
     log.keep_secret(value for name, value in variables.items() if name.endswith(("_PASSWORD", "_USERNAME")))
     if NETRC in entries:
         log.keep_secret(_NETRC_PASSWORD.findall(entries[NETRC].read_text(encoding="utf-8", errors="replace")))
-    config_file = None
+    copied = None
     if CONFIG_FILE in entries:
-        config_file = scratch / "config" / "uv" / CONFIG_FILE
-        config_file.parent.mkdir(parents=True)
-        shutil.copyfile(entries[CONFIG_FILE], config_file)
-    return Bound(config_file=config_file, netrc=entries.get(NETRC), variables=variables)
+        copied = scratch / "config" / "uv" / CONFIG_FILE
+        copied.parent.mkdir(parents=True)
+        shutil.copyfile(entries[CONFIG_FILE], copied)
+    return Bound(config_file=copied, netrc=entries.get(NETRC), variables=variables)

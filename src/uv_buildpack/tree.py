@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
 NEVER_SOURCE = ("__pycache__", ".venv", "node_modules")
 """Directories that are no source of a package: other tools' output, large and changing."""
+
+
+Listing = dict[Path, tuple[int, int]]
+"""Files with their size and time of modification in nanoseconds."""
 
 
 def file_digest(path: Path) -> str:
@@ -50,12 +54,12 @@ def vcs_state(directory: Path) -> list[str]:
     return []
 
 
-def listing(directory: Path) -> Mapping[Path, tuple[int, int]]:
+def listing(directory: Path) -> Listing:
     """Give each file below a directory with its size and time of modification in nanoseconds."""
     return {path: (status.st_size, status.st_mtime_ns) for path, status in _statuses(directory)}
 
 
-def changed_since(directory: Path, before: Mapping[Path, tuple[int, int]]) -> list[Path]:
+def changed_since(directory: Path, before: Listing) -> list[Path]:
     """Give the files that are new or changed since `before` was listed, sorted."""
     return sorted(path for path, seen in listing(directory).items() if before.get(path) != seen)
 

@@ -103,10 +103,10 @@ def write_link(layer: Path, project_layer: Path) -> None:
     (site_packages_of(layer) / LINK_FILE).write_text(text, encoding="utf-8")
 
 
-def compile_packages(python: Path, site_packages: Path) -> None:
-    """Compile every module below `site_packages`; files that do not compile are left, as uv and pip do."""
-    for failure in bytecode.compile_tree(python, site_packages):
-        log.debug(f"not compiled: {failure.path}: {failure.reason}")
+def compile_packages(python: Path, sources: Iterable[Path]) -> None:
+    """Compile modules of packages; files that do not compile are left, as uv and pip do."""
+    for failure in bytecode.compile_files(python, sorted(sources), "unchecked-hash"):
+        log.debug(f"not compiled: {failure}")
 
 
 def verify_interpreter(venv: Path, python: Path) -> None:

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from cnb.layer import LayerTypes
-from uv_buildpack import log, tree
+from uv_buildpack import log, modules, tree
 from uv_buildpack.errors import LocalPackageMissing, PathDependencyOutside, Problem
 from uv_buildpack.layers import venv
 
@@ -155,26 +155,27 @@ def contribute(  # noqa: PLR0913 (each is one fact of the installation)
         before = tree.listing(app_dir)
         arguments = [word for package in editable for word in ("-e", f"./{package.path}")]
         uv.install_local(root, venv_layer, directory, arguments)
-        written = tree.changed_since(app_dir, before)
-        copied += _undo(editable, written, root, app_dir, reference)
+        copied += _undo(editable, project, before, reference)
     if copied:
         source = (reference or _copy(app_dir, scratch / "app")) / root.relative_to(app_dir)
         uv.install_local(source, venv_layer, directory, [f"./{package.path}" for package in copied])
     (directory / ".lock").unlink(missing_ok=True)
-    venv.compile_packages(python, venv.site_packages_below(directory, venv_layer))
+    venv.compile_packages(python, modules.modules(venv.site_packages_below(directory, venv_layer)))
 
 
 def _undo(
-    editable: Sequence[LocalPackage], written: Sequence[Path], root: Path, app_dir: Path, reference: Path | None
+    editable: Sequence[LocalPackage], project: Project, before: tree.Listing, reference: Path | None
 ) -> list[LocalPackage]:
     """Take back what backends wrote into the tree, and give the packages that need it and so become copies."""
+    root, app_dir = project.root.directory, project.app_dir
+    written = tree.changed_since(app_dir, before)
     copies: list[LocalPackage] = []
     for path in written:
         original = reference / path.relative_to(app_dir) if reference else None
         owner = _owner(editable, path, root)
         if original is not None and original.is_file():
             shutil.copy2(original, path)
-        else:
+        elif path not in before:
             path.unlink(missing_ok=True)
         if owner and owner not in copies and not _is_litter(path, root / owner.path):
             log.step(f"{owner.name} writes {path.name} into its own tree when it is built: installed as a copy")
