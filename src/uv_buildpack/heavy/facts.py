@@ -32,6 +32,8 @@ class Package:
     """Normalised."""
     directories: tuple[str, ...]
     """The highest directories that are its own; none of them below another."""
+    strays: tuple[str, ...] = ()
+    """Other directories in which it has files."""
     size: int
     """Bytes of the files in them, without bytecode."""
     reaches: tuple[str, ...] = ()
@@ -85,7 +87,9 @@ def group(packages: Iterable[Package], setting: HeavySetting) -> tuple[Group, ..
     heavy = [
         _group(together)
         for together in gather(packages)
-        if all(package.movable and package.directories for package in together) and is_heavy(together, setting)
+        if all(package.movable for package in together)
+        and any(package.directories for package in together)
+        and is_heavy(together, setting)
     ]
     largest = sorted(heavy, key=lambda each: (-each.size, each.layer))[:_MOST]
     return tuple(sorted(largest, key=lambda each: each.layer))
@@ -98,7 +102,7 @@ def is_heavy(together: Iterable[Package], setting: HeavySetting) -> bool:
 
 
 def gather(packages: Iterable[Package]) -> list[list[Package]]:
-    """Put those together that share a directory, or of which one has a directory inside one of another.
+    """Put those together that share a directory, or of which one has files inside a directory of another.
 
     The environment's `lib` is shared by those that have libraries there and those that look for some there.
     """
@@ -106,7 +110,8 @@ def gather(packages: Iterable[Package]) -> list[list[Package]]:
     every = {directory for package in listed for directory in package.directories}
     sets: list[tuple[set[str], list[Package]]] = []
     for package in listed:
-        highest = {_highest(directory, every) for directory in package.directories} | ({LIB} & set(package.reaches))
+        places = {_highest(place, every) for place in (*package.directories, *package.strays)} & every
+        highest = places | ({LIB} & set(package.reaches))
         members = [package]
         for met in [pair for pair in sets if pair[0] & highest]:
             highest |= met[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import posixpath
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,11 +13,14 @@ from packaging.utils import canonicalize_name
 from uv_buildpack.heavy.facts import LIB, parents
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
 _SHORT = 1000
 """Bytes. The `__init__.py` of an old-style namespace package is shorter, its licence included."""
+
+_MANY = 32
+"""Directories below one at the top: each would be a link. Then the top is taken for the distribution's own."""
 
 _SIZE = 2
 """The column."""
@@ -42,25 +46,45 @@ class Record:
     def directories(self) -> tuple[str, ...]:
         """Give the highest directories that are the distribution's own, sorted.
 
-        A directory in which it has no file, or nothing but a short `__init__.py`, is taken for a namespace (`nvidia`,
-        `google/cloud`), in which a light package may come to live: not that one, its children.
+        A namespace (`nvidia`, `google/cloud`), in which a light package may come to live, is not one of them; those
+        below it are. It is what has no file of the distribution, or nothing but a short `__init__.py`, or modules
+        without one and directories below.
         """
+        held = self._held()
+        inner = {above for place in held for above in parents(place)}
+        owned = {place for place, names in held.items() if not self._is_namespace(place, names, inner)}
+        owned |= {
+            top for top, count in Counter(place.split("/")[0] for place in _highest(owned)).items() if count > _MANY
+        }
+        return tuple(sorted(place for place in _highest(owned) if place.split("/")[0] not in _CARELESS))
+
+    def strays(self) -> tuple[str, ...]:
+        """Give the other directories in which it has files, sorted: they may be inside another distribution's own."""
+        own = set(self.directories())
+        return tuple(sorted(place for place in self._held() if own.isdisjoint((place, *parents(place)))))
+
+    def _held(self) -> dict[str, set[str]]:
+        """Give the names of the files in each directory."""
         held: dict[str, set[str]] = {}
         for path in self.files:
             directory, _, file = path.rpartition("/")
             if directory:
                 held.setdefault(directory, set()).add(file)
-        owned = {place for place, names in held.items() if not self._is_namespace(place, names)}
-        highest = (place for place in owned if not any(above in owned for above in parents(place)))
-        return tuple(sorted(place for place in highest if place.split("/")[0] not in _CARELESS))
+        return held
 
     @property
     def fills_lib(self) -> bool:
         """Tell whether it has shared objects in the environment's `lib` directory."""
         return any(posixpath.dirname(path) == LIB and ".so" in path for path in self.others)
 
-    def _is_namespace(self, place: str, names: set[str]) -> bool:
+    def _is_namespace(self, place: str, names: set[str], inner: Collection[str]) -> bool:
+        if "__init__.py" not in names:
+            return place in inner and any(name.endswith(".py") for name in names)
         return names == {"__init__.py"} and (self.files[f"{place}/__init__.py"] or 0) < _SHORT
+
+
+def _highest(places: Collection[str]) -> list[str]:
+    return [place for place in places if not any(above in places for above in parents(place))]
 
 
 def read_records(site_packages: Path) -> list[Record]:

@@ -65,7 +65,8 @@ def _recorded(site_packages: Path, record: Record) -> Package:
     below = tuple(f"{directory}/" for directory in directories)
     files = ((path, size) for path, size in record.files.items() if below and path.startswith(below))
     size = sum(_size(site_packages / path) if size is None else size for path, size in files)
-    return Package(name=record.name, directories=directories, size=size, reaches=(LIB,) if record.fills_lib else ())
+    reaches = (LIB,) if record.fills_lib else ()
+    return Package(name=record.name, directories=directories, strays=record.strays(), size=size, reaches=reaches)
 
 
 def _size(path: Path) -> int:
@@ -82,7 +83,7 @@ def _surveyed(site_packages: Path, record: Record, package: Package) -> tuple[Pa
 def _obstacle(site_packages: Path, record: Record, package: Package) -> str:
     if package.name in never_heavy():
         return never_heavy()[package.name]
-    if not package.directories:
+    if not (package.directories or package.strays):
         return "it has no directory of its own"
     if record.fills_lib:
         return "it has libraries in the environment's lib directory"

@@ -40,6 +40,12 @@ def test_a_directory_inside_that_of_another_package_is_shared() -> None:
     }
 
 
+def test_files_inside_the_directory_of_another_package_are_enough() -> None:
+    module = Package(name="module", directories=(), strays=("host/modules", "elsewhere"), size=0)
+    assert layers(package("host"), module) == {"packages-host": ["host", "module"]}
+    assert layers(package("other"), module) == {"packages-other": ["other"]}
+
+
 def test_sharing_is_transitive() -> None:
     chain = package("a", "x"), package("c", "y"), package("b", "x", "y", size=1), package("d", "z")
     assert layers(*chain) == {"packages-a": ["a", "b", "c"], "packages-d": ["d"]}

@@ -19,16 +19,20 @@ SHORT = '__path__ = __import__("pkgutil").extend_path(__path__, __name__)'
     ("files", "expected"),
     [
         (["pandas/__init__.py", "pandas/api.py", "pandas/core/frame.py"], ["pandas"]),
-        (["numpy/a.py", "numpy.libs/libblas.so"], ["numpy", "numpy.libs"]),
+        (["numpy/__init__.py", "numpy/a.py", "numpy.libs/libblas.so"], ["numpy", "numpy.libs"]),
         (["nvidia/cu13/lib/libcublas.so", "nvidia/cu13/include/cublas.h"], ["nvidia/cu13/include", "nvidia/cu13/lib"]),
         (["nvidia/__init__.py", "nvidia/cublas/__init__.py", "nvidia/cublas/lib/libcublas.so"], ["nvidia/cublas/lib"]),
-        (["google/__init__.py", "google/cloud/__init__.py", "google/cloud/storage/blob.py"], ["google/cloud/storage"]),
+        (["google/__init__.py", "google/cloud/__init__.py", "google/cloud/storage/blob.so"], ["google/cloud/storage"]),
+        (
+            ["google/cloud/version.py", "google/cloud/client/__init__.py", "google/cloud/client/a.py"],
+            ["google/cloud/client"],
+        ),
         (["six.py", "__pycache__/six.cpython-313.pyc"], []),
         (["only/__init__.py"], []),
-        (["spam/a.py", "tests/test_spam.py", "docs/conf.py", "lib/x"], ["spam"]),
-        (["spam/tests/test_spam.py"], ["spam/tests"]),
+        (["spam/a.so", "tests/test_spam.py", "docs/conf.py", "lib/x"], ["spam"]),
+        (["spam/tests/spam.so"], ["spam/tests"]),
         (["../../../bin/spam", "/etc/spam", "../../../share/man/spam.1"], []),
-        (["spam/__pycache__/a.cpython-313.pyc", "spam/inner/a.py"], ["spam/inner"]),
+        (["spam/__pycache__/a.cpython-313.pyc", "spam/inner/a.so"], ["spam/inner"]),
     ],
 )
 def test_the_highest_directories_that_are_its_own(tmp_path: Path, files: list[str], expected: list[str]) -> None:
@@ -44,8 +48,22 @@ def test_the_highest_directories_that_are_its_own(tmp_path: Path, files: list[st
     assert read_records(site_packages)[0].directories() == tuple(expected)
 
 
+def test_other_directories_with_files_are_strays(tmp_path: Path) -> None:
+    install(
+        tmp_path, "core", {"google/cloud/version.py": 1, "google/cloud/client/a.so": 1, "tests/b/c.py": 1, "d.py": 1}
+    )
+    assert read_records(tmp_path)[0].strays() == ("google/cloud", "tests/b")
+
+
+def test_a_package_with_very_many_directories_is_taken_as_a_whole(tmp_path: Path) -> None:
+    install(
+        tmp_path, "many", {f"many/part{number}/a.so": 1 for number in range(40)} | {"two/a/b.so": 1, "two/c/d.so": 1}
+    )
+    assert read_records(tmp_path)[0].directories() == ("many", "two/a", "two/c")
+
+
 def test_a_package_with_a_long_init_is_regular(tmp_path: Path) -> None:
-    install(tmp_path, "wheel", {"spam/__init__.py": 5000, "spam/inner/a.py": 1})
+    install(tmp_path, "wheel", {"spam/__init__.py": 5000, "spam/inner/a.so": 1})
     assert read_records(tmp_path)[0].directories() == ("spam",)
 
 

@@ -23,7 +23,13 @@ def names(site_packages: Path, setting: HeavySetting = LOW) -> list[str]:
 
 @pytest.mark.parametrize("sizes", [True, False])
 def test_the_size_is_that_of_the_files_without_bytecode(tmp_path: Path, *, sizes: bool) -> None:
-    files = {"spam/a.py": 900, "spam/b/c.so.1": 300, "spam/__pycache__/a.cpython-313.pyc": 5000, "spam.py": 7000}
+    files = {
+        "spam/__init__.py": 0,
+        "spam/a.py": 900,
+        "spam/b/c.so.1": 300,
+        "spam/__pycache__/a.cpython-313.pyc": 5000,
+        "spam.py": 7000,
+    }
     install(tmp_path, "spam", files, sizes=sizes)
     (spam,) = survey(tmp_path, LOW, ())
     assert (spam.name, spam.directories, spam.size) == ("spam", ("spam",), 1200)

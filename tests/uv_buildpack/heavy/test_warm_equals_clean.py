@@ -45,6 +45,8 @@ PLACES = (
     ("host/__init__.py", "host/{name}.py"),
     ("host/plugins/{name}/a.py",),
     ("tests/{name}.py", "{name}/a.py"),
+    ("host/extra/{name}.py", "host/extra/{name}/b.so"),
+    ("space/{name}.py", "space/{name}/b.so"),
     ("{name}.py",),
     ("{name}/a.py", "{name}.pth"),
 )
