@@ -11,7 +11,8 @@ import os
 import sys
 from pathlib import Path
 
-from cnb.context import BuildContext, DetectContext
+from cnb.context import BuildContext
+from cnb.detection import DetectContext
 from cnb.launch import Process
 from cnb.layer import Action, Layer, LayerTypes, ReusedLayer, Scope, Variable
 from cnb.plan import BuildPlan, Require

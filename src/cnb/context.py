@@ -1,6 +1,6 @@
-"""What the lifecycle tells a buildpack: environment variables, positional arguments and files.
+"""What the lifecycle tells a build: environment variables, positional arguments and files.
 
-Buildpack specification, "Detection" and "Build". Both forms are read: `CNB_*` variables (Buildpack API 0.8 on)
+Buildpack specification, "Build". Both forms are read: `CNB_*` variables (Buildpack API 0.8 on)
 and positional arguments, which the lifecycle still passes; a variable wins.
 """
 
@@ -12,15 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from cnb import toml
 from cnb.bindings import Binding, read_bindings
+from cnb.detection import ContextError, input_path, user_environment
 from cnb.layer import RestoredLayer, SBOMFormat
 from cnb.plan import PlanEntry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-
-class ContextError(Exception):
-    """The platform did not give what the specification promises; the message names what is missing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,17 +45,6 @@ class Buildpack:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DetectContext:
-    """Input of `bin/detect`."""
-
-    app_dir: Path
-    platform_dir: Path
-    plan_path: Path
-    environment: Mapping[str, str]
-    buildpack_dir: Path
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class BuildContext:
     """Input of `bin/build`."""
 
@@ -75,33 +61,21 @@ class BuildContext:
     restored: Mapping[str, RestoredLayer]
 
 
-def detect_context(arguments: Sequence[str], environment: Mapping[str, str], app_dir: Path) -> DetectContext:
-    """Make the input of detection from `bin/detect <platform> <plan>` and `CNB_*`. Raises `ContextError`."""
-    platform_dir = _input("CNB_PLATFORM_DIR", environment, arguments, 0)
-    return DetectContext(
-        app_dir=app_dir,
-        platform_dir=platform_dir,
-        plan_path=_input("CNB_BUILD_PLAN_PATH", environment, arguments, 1),
-        environment=user_environment(platform_dir, environment),
-        buildpack_dir=_input("CNB_BUILDPACK_DIR", environment, (), 0),
-    )
-
-
 def build_context(arguments: Sequence[str], environment: Mapping[str, str], app_dir: Path) -> BuildContext:
     """Make the input of a build from `bin/build <layers> <platform> <plan>` and `CNB_*`.
 
     Raises `ContextError`, `cnb.toml.TOMLError` (a file of the platform or buildpack.toml is broken), `OSError`.
     """
-    layers_dir = _input("CNB_LAYERS_DIR", environment, arguments, 0)
-    platform_dir = _input("CNB_PLATFORM_DIR", environment, arguments, 1)
-    plan_path = _input("CNB_BP_PLAN_PATH", environment, arguments, 2)
+    layers_dir = input_path("CNB_LAYERS_DIR", environment, arguments, 0)
+    platform_dir = input_path("CNB_PLATFORM_DIR", environment, arguments, 1)
+    plan_path = input_path("CNB_BP_PLAN_PATH", environment, arguments, 2)
     combined = user_environment(platform_dir, environment)
     return BuildContext(
         app_dir=app_dir,
         layers_dir=layers_dir,
         platform_dir=platform_dir,
         environment=combined,
-        buildpack=read_buildpack(_input("CNB_BUILDPACK_DIR", environment, (), 0)),
+        buildpack=read_buildpack(input_path("CNB_BUILDPACK_DIR", environment, (), 0)),
         target=_target(environment),
         plan=_plan(plan_path),
         bindings=read_bindings(_bindings_root(platform_dir, combined)),
@@ -127,25 +101,6 @@ def read_buildpack(directory: Path) -> Buildpack:
     except KeyError as error:
         message = f"{directory / 'buildpack.toml'}: {error.args[0]} is missing"
         raise ContextError(message) from error
-
-
-def user_environment(platform_dir: Path, environment: Mapping[str, str]) -> dict[str, str]:
-    """Add the files of `<platform>/env` that are not in the environment yet (`clear-env` keeps them out)."""
-    directory = platform_dir / "env"
-    combined = dict(environment)
-    if directory.is_dir():
-        for path in directory.iterdir():
-            if path.name not in combined and path.is_file():
-                combined[path.name] = path.read_text(encoding="utf-8", errors="surrogateescape")
-    return combined
-
-
-def _input(name: str, environment: Mapping[str, str], arguments: Sequence[str], position: int) -> Path:
-    value = environment.get(name) or (arguments[position] if position < len(arguments) else "")
-    if not value:
-        message = f"{name} is not set, and argument {position + 1} is missing"
-        raise ContextError(message)
-    return Path(value).absolute()
 
 
 def _target(environment: Mapping[str, str]) -> Target:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from cnb.context import BuildContext
 
+_MODE = 0o755
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
@@ -73,7 +74,8 @@ def write_result(context: BuildContext, result: BuildResult) -> None:
     if problems:
         raise ResultError("\n".join(problems))
     # The directory's own mode is in every layer's tar; the lifecycle makes it with its umask.
-    context.layers_dir.chmod(0o755)
+    if context.layers_dir.stat().st_mode & 0o7777 != _MODE:
+        context.layers_dir.chmod(_MODE)
     _remove_undeclared(context, result)
     for layer in result.layers:
         _write_layer(context.layers_dir, layer)

@@ -8,12 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cnb.context import BuildContext, DetectContext, build_context, detect_context
+from cnb.detection import detect_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from cnb.context import BuildContext
+    from cnb.detection import DetectContext
     from cnb.plan import BuildPlan
     from cnb.result import BuildResult
 
@@ -56,7 +58,8 @@ def run_build(
     app_dir: Path,
 ) -> int:
     """Run a build and write its result; nothing is written if `build` raises. Errors pass through."""
-    from cnb.result import write_result  # noqa: PLC0415 (detection does not need it)
+    from cnb.context import build_context  # noqa: PLC0415 (detection does not need them)
+    from cnb.result import write_result  # noqa: PLC0415
 
     context = build_context(arguments, environment, app_dir)
     write_result(context, build(context))

@@ -14,7 +14,7 @@ from cnb.run import NotDetected
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from cnb.context import DetectContext
+    from cnb.detection import DetectContext
 
 PROVIDED = ("python", "uv", "venv")
 _UV_TABLE = re.compile(rb"^\s*\[+\s*tool\s*\.\s*[\"']?uv[\"']?\s*[.\]]", re.MULTILINE)

@@ -8,7 +8,8 @@ import pytest
 from tests.cnb.contexts import BUILDPACK_TOML, buildpack, context_in, variables
 
 from cnb import toml
-from cnb.context import ContextError, Target, build_context, detect_context, read_buildpack, user_environment
+from cnb.context import Target, build_context, read_buildpack
+from cnb.detection import ContextError, detect_context, user_environment
 from cnb.layer import SBOMFormat
 from cnb.plan import PlanEntry
 

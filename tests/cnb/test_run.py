@@ -15,7 +15,8 @@ from cnb.run import EXIT_NOT_DETECTED, EXIT_OK, NotDetected, run_build, run_dete
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from cnb.context import BuildContext, DetectContext
+    from cnb.context import BuildContext
+    from cnb.detection import DetectContext
 
 
 def detected(root: Path, outcome: BuildPlan | NotDetected, said: list[str]) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cnb.context import DetectContext
+from cnb.detection import DetectContext
 from cnb.run import EXIT_NOT_DETECTED, NotDetected
 from uv_buildpack.detect import detect
 

@@ -11,7 +11,7 @@ import pytest
 from tests.uv_buildpack.trees import PROJECT, plant
 
 from cnb import toml
-from cnb.context import DetectContext
+from cnb.detection import DetectContext
 from cnb.plan import BuildPlan
 from cnb.run import NotDetected
 from uv_buildpack.detect import detect

@@ -1,0 +1,61 @@
+"""What the lifecycle tells detection, which runs for every app on every builder and so imports next to nothing.
+
+Buildpack specification, "Detection". Both forms are read: `CNB_*` variables (Buildpack API 0.8 on) and positional
+arguments, which the lifecycle still passes; a variable wins.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+class ContextError(Exception):
+    """The platform did not give what the specification promises; the message names what is missing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectContext:
+    """Input of `bin/detect`."""
+
+    app_dir: Path
+    platform_dir: Path
+    plan_path: Path
+    environment: Mapping[str, str]
+    buildpack_dir: Path
+
+
+def detect_context(arguments: Sequence[str], environment: Mapping[str, str], app_dir: Path) -> DetectContext:
+    """Make the input of detection from `bin/detect <platform> <plan>` and `CNB_*`. Raises `ContextError`."""
+    platform_dir = input_path("CNB_PLATFORM_DIR", environment, arguments, 0)
+    return DetectContext(
+        app_dir=app_dir,
+        platform_dir=platform_dir,
+        plan_path=input_path("CNB_BUILD_PLAN_PATH", environment, arguments, 1),
+        environment=user_environment(platform_dir, environment),
+        buildpack_dir=input_path("CNB_BUILDPACK_DIR", environment, (), 0),
+    )
+
+
+def user_environment(platform_dir: Path, environment: Mapping[str, str]) -> dict[str, str]:
+    """Add the files of `<platform>/env` that are not in the environment yet (`clear-env` keeps them out)."""
+    directory = platform_dir / "env"
+    combined = dict(environment)
+    if directory.is_dir():
+        for path in directory.iterdir():
+            if path.name not in combined and path.is_file():
+                combined[path.name] = path.read_text(encoding="utf-8", errors="surrogateescape")
+    return combined
+
+
+def input_path(name: str, environment: Mapping[str, str], arguments: Sequence[str], position: int) -> Path:
+    """Give an input as an absolute path: the variable, else the argument at `position`. Raises `ContextError`."""
+    value = environment.get(name) or (arguments[position] if position < len(arguments) else "")
+    if not value:
+        message = f"{name} is not set, and argument {position + 1} is missing"
+        raise ContextError(message)
+    return Path(value).absolute()
