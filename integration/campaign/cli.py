@@ -6,7 +6,6 @@ import argparse
 import secrets
 import sys
 import tempfile
-import traceback
 from pathlib import Path
 
 from integration.campaign.play import Campaign, Failed, opened
@@ -18,6 +17,9 @@ _DESCRIPTION = """\
 Random steps from a seed; after each, the image must equal that of a clean build, byte for byte.
 A failing seed is printed, and replays: the same --seed gives the same steps (but for the moment of each kill).
 """
+
+
+_SHOWN = 12  # lines of a failure when others may follow
 
 
 def main() -> int:
@@ -46,7 +48,7 @@ def _play(campaign: Campaign, arguments: argparse.Namespace) -> int:
             campaign.step()
         except Failed as failed:
             failures += 1
-            traceback.print_exception(failed, limit=0)
+            _say("\n".join(str(failed).splitlines()[: _SHOWN if arguments.go_on else None]))
             if arguments.log:
                 arguments.log.mkdir(parents=True, exist_ok=True)
                 path = arguments.log / f"seed-{campaign.seed}-step-{campaign.number}.log"

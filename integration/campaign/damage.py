@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import secrets
@@ -49,21 +50,31 @@ def _killed(world: World, moment: float) -> bool:
         try:
             process.wait(moment)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            _await_end(process.pid)
+            _end_session(process.pid)
             return False
     return True
 
 
-def _await_end(group: int) -> None:
-    """Wait until nothing of a process group is left: what was killed may hold locks for a moment."""
-    while True:
-        try:
-            os.killpg(group, 0)
-        except ProcessLookupError:
-            return
-        time.sleep(0.01)
+def _end_session(session: int) -> None:
+    """Kill everything that a build started, and wait until all of it is gone: its phases are in process groups of their own."""
+    while running := [pid for pid in _processes() if _is_alive_in(pid, session)]:
+        for pid in running:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.005)
+
+
+def _processes() -> list[int]:
+    return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal()]
+
+
+def _is_alive_in(pid: int, session: int) -> bool:
+    try:
+        # pid (name) state parent group session …: proc(5)
+        state, _, _, own = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[:4]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return int(own) == session and state != "Z"
 
 
 def flip(world: World, random: Random) -> str:

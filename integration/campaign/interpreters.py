@@ -28,19 +28,17 @@ _MINORS = range(20, 10, -1)
 
 # Run by an interpreter that was unpacked: prints what it has loaded then, libraries too.
 _NEEDED = """
-import argparse, base64, collections, contextlib, csv, dataclasses, email.message, email.parser, email.policy, \
+import argparse, base64, collections, contextlib, csv, ctypes, dataclasses, email.message, email.parser, email.policy, \
     fnmatch, functools, glob, gzip, hashlib, importlib.metadata, importlib.resources, importlib.util, io, json, \
-    locale, logging, marshal, os, pathlib, platform, re, runpy, shutil, site, stat, struct, subprocess, sys, \
+    locale, logging, marshal, os, pathlib, platform, re, runpy, shutil, site, ssl, stat, struct, subprocess, sys, \
     sysconfig, tarfile, tempfile, textwrap, tomllib, traceback, typing, warnings, zipfile, zipimport
 import encodings.cp437, encodings.idna, encodings.latin_1, encodings.ascii
 sysconfig.get_config_var("prefix")
-for name in ("_ssl", "_hashlib", "_lzma"):
-    sys.modules.pop(name, None)
 loaded = {getattr(module, "__file__", None) for module in sys.modules.values()} - {None}
 loaded |= {line.split()[-1] for line in open("/proc/self/maps") if "/lib" in line}
 print(json.dumps(sorted(loaded)))
 """
-_UNWANTED = ("_ssl.", "_hashlib.", "_lzma.", "libssl.", "libcrypto.", "liblzma.")
+_UNWANTED = ("_lzma.", "liblzma.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +139,9 @@ def _always(root: Path, minor: str) -> Iterator[Path]:
     """Files that are not loaded and yet belong to an interpreter; links are kept as links."""
     yield from (path for path in (root / "lib").glob("libpython*"))
     library = root / "lib" / f"python{minor}"
-    # Without OpenSSL the hashes are modules of their own.
-    hashes = ("lib-dynload/_md5*", "lib-dynload/_sha*", "lib-dynload/_blake2*")
-    for pattern in ("_sysconfigdata*.py", "LICENSE*", "os.py", "encodings/utf_8*.py", *hashes):
+    for pattern in ("_sysconfigdata*.py", "LICENSE*", "os.py", "encodings/utf_8*.py", "lib-dynload/_blake2*"):
         yield from library.glob(pattern)
-    for package in ("collections", "email", "importlib", "json", "re", "tomllib", "zipfile"):
+    for package in ("collections", "ctypes", "email", "importlib", "json", "re", "tomllib", "zipfile"):
         yield from (library / package).rglob("*.py")
     yield root / "bin" / f"python{minor}"
 

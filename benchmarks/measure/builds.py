@@ -1,0 +1,152 @@
+"""One build, and what it costs."""
+
+from __future__ import annotations
+
+import resource
+import shutil
+import statistics
+import subprocess
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from cnb_platform.console import Log
+from cnb_platform.embedded import build_image
+from cnb_platform.platform_lifecycle import Lifecycle
+from cnb_platform.platforms import Options
+from cnb_platform.request import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from cnb_platform.result import BuildResult
+
+_BLOCK = 512  # bytes: the unit of ru_oublock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One build: seconds, and bytes."""
+
+    whole: float
+    restore: float
+    build: float
+    export: float
+    written: int
+    """Bytes that the platform and all that it started made the kernel write."""
+    pushed: int
+    """Stored bytes of layers that no earlier image of this application had."""
+
+
+class Builder(Protocol):
+    """A platform, as the benchmark needs it."""
+
+    @property
+    def name(self) -> str:
+        """What the report calls it."""
+
+    def build(self, app: Path, buildpack: Path, image: str, cache: str, env: Mapping[str, str]) -> BuildResult:
+        """Build; the previous image is the one of this name. Raises PlatformError."""
+
+    def forget(self, image: str, cache: str) -> None:
+        """Remove an image and a cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedBuilder:
+    """The embedded platform, with layers and application in directories that stay."""
+
+    root: Path
+    name: str = "embedded platform"
+
+    def build(self, app: Path, buildpack: Path, image: str, cache: str, env: Mapping[str, str]) -> BuildResult:
+        """Build. Raises PlatformError."""
+        request = Request(
+            app=app,
+            buildpacks=(buildpack,),
+            image=self.root / "images" / image,
+            cache=self.root / "caches" / cache,
+            layers_dir=self.root / "layers",
+            app_dir=self.root / "workspace",
+            env=env,
+        )
+        return build_image(request, {"PATH": "/usr/bin:/bin"}, Log())
+
+    def forget(self, image: str, cache: str) -> None:
+        """Remove an image and a cache."""
+        for path in (self.root / "images" / image, self.root / "caches" / cache):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+@dataclass(frozen=True, slots=True)
+class LifecycleBuilder:
+    """The lifecycle's creator, exporting to a layout."""
+
+    platform: Lifecycle
+    name: str = "lifecycle"
+
+    def build(self, app: Path, buildpack: Path, image: str, cache: str, env: Mapping[str, str]) -> BuildResult:
+        """Build. Raises BuildFailed."""
+        return self.platform.build(app, (buildpack,), image, Options(env=env, cache=cache))
+
+    def forget(self, image: str, cache: str) -> None:
+        """Remove an image and a cache."""
+        for path in (self.platform.layout(image), self.platform.root / "caches" / cache):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+@dataclass(slots=True, kw_only=True)
+class Contender:
+    """A buildpack, and what the registry has of its images."""
+
+    name: str
+    buildpack: Path
+    builder: Builder
+    env: Mapping[str, str]
+    registry: set[str] = field(default_factory=set)
+
+    def build(self, app: Path, image: str, cache: str, env: Mapping[str, str] | None = None) -> Sample:
+        """Build and measure. Raises PlatformError."""
+        written, began = _written(), time.perf_counter()
+        settings = {**self.env, **(env or {})}
+        result = self.builder.build(app, self.buildpack, f"{self.name}-{image}", f"{self.name}-{cache}", settings)
+        whole = time.perf_counter() - began
+        new = {row.digest: row.size for row in result.layers if row.digest not in self.registry}
+        self.registry |= set(new)
+        return Sample(
+            whole=whole,
+            restore=result.durations.get("restore", 0.0),
+            build=result.durations.get("build", 0.0),
+            export=result.durations.get("export", 0.0),
+            written=_written() - written,
+            pushed=sum(new.values()),
+        )
+
+    def forget(self, image: str, cache: str) -> None:
+        """Begin from nothing: no image, no cache, an empty registry."""
+        self.builder.forget(f"{self.name}-{image}", f"{self.name}-{cache}")
+        self.registry.clear()
+
+
+def _written() -> int:
+    """Bytes written by this process and by all children that have ended."""
+    return sum(resource.getrusage(who).ru_oublock for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) * _BLOCK
+
+
+def median(samples: Sequence[Sample]) -> dict[str, float]:
+    """Give the median of each field."""
+    rows = [asdict(sample) for sample in samples]
+    return {key: statistics.median(row[key] for row in rows) for key in rows[0]}
+
+
+def start_up(venv: Path, app_dir: Path, repeat: int) -> float:
+    """Give the median of the seconds that a new process takes to import the application; nothing may write bytecode."""
+    argv = [venv / "bin" / "python", "-c", "import main"]
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1"}
+    times = []
+    for _ in range(repeat + 1):
+        began = time.perf_counter()
+        subprocess.run(argv, cwd=app_dir, env=environment, check=True)
+        times.append(time.perf_counter() - began)
+    return statistics.median(times[1:])  # the first one reads from the disk
