@@ -95,7 +95,7 @@ class Store:
         cache.mkdir()
         self.take(_WHEELS, cache, known)
         yield
-        uv.prune_to_built_wheels(cache)
+        uv.prune_to_built_wheels(cache.parent)  # uv refuses to run inside its own cache
         identities = {name: decisions.packages[name] for name in decisions.sdists}
         self.keep(_WHEELS, cache, known | {"packages": json.dumps(identities, sort_keys=True)})
 
