@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from trial.prerequisites import REPOSITORY, find_interpreters
 from uv_buildpack import bytecode, catalogue, heavy
+from uv_buildpack.heavy.records import read_records
 from uv_buildpack.layers import python as python_layer
 from uv_buildpack.layers import venv
 
@@ -122,7 +123,7 @@ def _change_heavy(bench: Bench, groups: tuple[heavy.Group, ...]) -> bool:
     shutil.rmtree(bench.layers / changed[0].layer)
     with _away(bench, kept), _timed("sync of a heavy change, other heavy layers away"):
         _sync(bench, _HEAVY)
-        bytecode.compile_files(bench.interpreter, bytecode_missing(bench.site_packages), "unchecked-hash")
+        bytecode.compile_files(bench.interpreter, _to_compile(bench.site_packages, changed[0]), "unchecked-hash")
         warm_groups = _move(bench, kept)
     damages = heavy.damages(bench.site_packages, {group.layer for group in warm_groups}, ())
     warm_use, warm = _use(bench, "after a heavy change"), _digests(bench)
@@ -140,10 +141,16 @@ def _change_heavy(bench: Bench, groups: tuple[heavy.Group, ...]) -> bool:
     return _compare("clean", warm_use, clean_use) and not differing and not damages and warm_groups == clean_groups
 
 
-def bytecode_missing(site_packages: Path) -> list[Path]:
-    """Give the modules without bytecode, none behind a link."""
-    sources = (path for path in site_packages.rglob("*.py") if path.is_file())
-    return sorted(path for path in sources if not any((path.parent / "__pycache__").glob(f"{path.stem}.*.pyc")))
+def _to_compile(site_packages: Path, changed: heavy.Group) -> list[Path]:
+    """Give the modules of what changed, and those without bytecode; none behind a link."""
+    names = {package.name for package in changed.packages}
+    recorded = (path for record in read_records(site_packages) if record.name in names for path in record.files)
+    bare = (path for path in site_packages.rglob("*.py") if path.is_file() and not _is_compiled(path))
+    return sorted({*(site_packages / path for path in recorded if path.endswith(".py")), *bare})
+
+
+def _is_compiled(path: Path) -> bool:
+    return any((path.parent / "__pycache__").glob(f"{path.stem}.*.pyc"))
 
 
 def _interpreter(directory: Path) -> Path:
