@@ -217,6 +217,18 @@ class LocalPackageMissing(Problem):
         )
 
 
+class FileUnreadable(Problem):
+    """The build user may not read a part of the app."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        """`path` is a file or a directory; `reason` is the system's."""
+        super().__init__(
+            what=f"{path} cannot be read, and is a part of what is built.",
+            facts=[reason],
+            advice=["Let everybody read it (chmod a+rX), or exclude it from the build (.dockerignore, project.toml)."],
+        )
+
+
 class UnknownPackage(Problem):
     """`BP_UV_PACKAGE` names no member of the workspace."""
 

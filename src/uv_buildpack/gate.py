@@ -6,7 +6,6 @@ The first step compares files, before anything is downloaded. The second asks uv
 from __future__ import annotations
 
 import re
-import shutil
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -74,9 +73,7 @@ def check_with_uv(uv: Uv, project: Project, scratch: Path, installed: Callable[[
         log.step("uv.lock fits pyproject.toml")
         return
     # uv does not say what differs, so a copy of the app is locked anew, and both locks are compared.
-    copy = shutil.copytree(
-        project.app_dir, scratch / "gate", symlinks=True, ignore=shutil.ignore_patterns(*tree.NEVER_SOURCE)
-    )
+    copy = tree.copy(project.app_dir, scratch / "gate")
     root = copy / project.root.directory.relative_to(project.app_dir)
     said = [" ".join(part for part in match if part) for match in _UPDATE.findall(uv.relock(root))]
     before, after = read_lock(project.lock_path, "uv.lock"), read_lock(root / "uv.lock", "uv.lock")
@@ -176,7 +173,7 @@ def _group(name: str, table: Mapping[str, Any], within: tuple[str, ...]) -> Iter
     for entry in table.get(spelled.get(canonicalize_name(name), name), ()):
         if isinstance(entry, str):
             yield from _requirement(entry)
-        elif isinstance(entry, dict) and "include-group" in entry and name not in within:
+        elif isinstance(entry, dict) and isinstance(entry.get("include-group"), str) and name not in within:
             yield from _group(entry["include-group"], table, (*within, name))
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import shutil
+import stat
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
+
+from uv_buildpack.errors import FileUnreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -19,9 +24,12 @@ Listing = dict[Path, tuple[int, int]]
 
 
 def file_digest(path: Path) -> str:
-    """Give the SHA-256 of a file. Raises `OSError`."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """Give the SHA-256 of a file. Raises `FileUnreadable`, `OSError`."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except PermissionError as error:
+        raise FileUnreadable(str(path), str(error.strerror)) from None
 
 
 def digest(directory: Path) -> str:
@@ -33,12 +41,44 @@ def digest_of(directory: Path, files: Iterable[Path], names: Iterable[str]) -> s
     """Give the digest of some files below a directory and of some names. Raises `OSError`."""
     total = hashlib.sha256()
     for path in files:
-        kind = "link" if path.is_symlink() else "run" if path.stat().st_mode & 0o100 else "file"
-        content = str(path.readlink()) if kind == "link" else file_digest(path)
+        kind, content = _described(path)
         total.update(f"{kind} {path.relative_to(directory).as_posix()}\0{content}\0".encode("utf-8", "surrogateescape"))
     for name in names:
         total.update(f"name {name}\0".encode("utf-8", "surrogateescape"))
     return total.hexdigest()
+
+
+def _described(path: Path) -> tuple[str, str]:
+    mode = path.lstat().st_mode
+    if stat.S_ISLNK(mode):
+        return "link", str(path.readlink())
+    if not stat.S_ISREG(mode):
+        return "special", ""  # a pipe or a socket: reading it would wait for somebody to write
+    return "run" if mode & 0o100 else "file", file_digest(path)
+
+
+def copy(directory: Path, target: Path) -> Path:
+    """Copy a tree without what is no source (other tools' output, pipes, sockets), and give `target`.
+
+    Raises `FileUnreadable`, `OSError`.
+    """
+
+    def no_source(parent: str, names: list[str]) -> set[str]:
+        return {name for name in names if name in NEVER_SOURCE or _is_special(Path(parent, name))}
+
+    try:
+        shutil.copytree(directory, target, symlinks=True, ignore=no_source)
+    except shutil.Error as error:
+        source, _, reason = error.args[0][0]
+        if os.strerror(errno.ENOSPC) in reason:
+            raise OSError(errno.ENOSPC, reason) from None
+        raise FileUnreadable(source, reason) from None
+    return target
+
+
+def _is_special(path: Path) -> bool:
+    mode = path.lstat().st_mode
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISLNK(mode))
 
 
 def vcs_state(directory: Path) -> list[str]:
@@ -73,12 +113,17 @@ def remove_empty_directories(top: Path, directories: Iterable[Path]) -> None:
             place = place.parent
 
 
+def _refuse(error: OSError) -> NoReturn:
+    """A directory that cannot be read is not an empty one."""
+    raise FileUnreadable(str(error.filename), str(error.strerror)) from None
+
+
 def _files(directory: Path) -> list[Path]:
     return sorted(path for path, _ in _statuses(directory))
 
 
 def _statuses(directory: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    for parent, names, files in os.walk(directory):
+    for parent, names, files in os.walk(directory, onerror=_refuse):
         names[:] = [name for name in names if name not in {*NEVER_SOURCE, ".git"}]
         # A link to a directory is source too: its target is what counts.
         links = [name for name in names if (Path(parent) / name).is_symlink()]

@@ -7,6 +7,7 @@ that finds it. `scripts/refresh-error-docs` writes the texts into the documentat
 from __future__ import annotations
 
 import io
+import os
 import socket
 import ssl
 import tarfile
@@ -20,7 +21,7 @@ from tests.uv_buildpack.trees import LOCK, PROJECT, PYPROJECT, plant
 from tests.uv_buildpack.uv_words import WORDS
 
 from cnb.context import Target
-from uv_buildpack import archive, bytecode, download, errors
+from uv_buildpack import archive, bytecode, download, errors, tree
 from uv_buildpack.analysis import analyse
 from uv_buildpack.catalogue import CPythonBuild
 from uv_buildpack.layers import python, uv, venv
@@ -98,6 +99,19 @@ def interpreter_that_cannot_compile(root: Path) -> object:
     return bytecode.compile_tree(interpreter_that_prints(root, "MemoryError", 1), root / "lib")
 
 
+def unreadable_file(root: Path) -> None:
+    path = plant(root / "app", {"shop/settings.py": ""}) / "shop" / "settings.py"
+    root.chmod(0o755)
+    path.chmod(0)
+    user = os.geteuid()
+    # root may read everything.
+    os.seteuid(user or 65534)
+    try:
+        tree.file_digest(path)
+    finally:
+        os.seteuid(user)
+
+
 def broken_archive(root: Path) -> None:
     with tarfile.open(root / "cpython-3.13.9.tar.gz", "w:gz") as tar:
         member = tarfile.TarInfo("python/../../etc/passwd")
@@ -170,6 +184,7 @@ PRODUCERS: dict[type[errors.Problem], Producer] = {
     errors.ProjectDirectoryOutside: app(environment={"BP_UV_PROJECT_DIR": "../other"}),
     errors.PathDependencyOutside: app({"uv.lock": LOCK + OUTSIDE}),
     errors.LocalPackageMissing: app({"uv.lock": LOCK + MISSING}),
+    errors.FileUnreadable: unreadable_file,
     errors.UnknownPackage: app(environment={"BP_UV_PACKAGE": "shpo"}),
     errors.UnknownExtra: app(environment={"BP_UV_EXTRAS": "fast"}),
     errors.UnknownGroup: app(environment={"BP_UV_GROUPS": "docs"}),

@@ -129,9 +129,11 @@ def test_a_changed_group_is_a_difference(tmp_path: Path) -> None:
     ]
 
 
-def test_groups_that_include_each_other_are_left_to_uv(tmp_path: Path) -> None:
-    circle = '[dependency-groups]\na = [{ include-group = "b" }]\nb = [{ include-group = "a" }]\n'
-    assert differences(tmp_path, HEAD + circle, "[package.metadata]") == []
+@pytest.mark.parametrize(
+    "group", ['a = [{ include-group = "b" }]\nb = [{ include-group = "a" }]', "a = [{ include-group = 3 }]"]
+)
+def test_groups_that_include_each_other_or_nothing_are_left_to_uv(tmp_path: Path, group: str) -> None:
+    assert differences(tmp_path, f"{HEAD}[dependency-groups]\n{group}\n", "[package.metadata]") == []
 
 
 def test_development_dependencies_of_the_former_kind_are_the_group_dev(tmp_path: Path) -> None:

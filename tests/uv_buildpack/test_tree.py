@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.uv_buildpack.trees import plant
 
-from uv_buildpack.tree import changed_since, digest, file_digest, listing, remove_empty_directories, vcs_state
+from uv_buildpack.errors import FileUnreadable
+from uv_buildpack.tree import changed_since, copy, digest, file_digest, listing, remove_empty_directories, vcs_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -117,3 +118,29 @@ def test_directories_are_removed_as_far_as_they_are_empty(tmp_path: Path) -> Non
 def test_the_top_directory_is_never_removed(tmp_path: Path) -> None:
     remove_empty_directories(tmp_path, [tmp_path])
     assert tmp_path.is_dir()
+
+
+def test_a_pipe_is_not_read(tmp_path: Path) -> None:
+    before = digest(plant(tmp_path / "app", FILES))
+    os.mkfifo(tmp_path / "app" / "src" / "pipe")
+    assert digest(tmp_path / "app") != before
+    copied = copy(tmp_path / "app", tmp_path / "copy")
+    assert digest(copied) == before
+
+
+def test_a_copy_has_all_that_is_source(tmp_path: Path) -> None:
+    plant(tmp_path / "app", {**FILES, ".git/HEAD": "", ".venv/pyvenv.cfg": "", "web/node_modules/x.js": ""})
+    (tmp_path / "app" / "current").symlink_to("gone")
+    copied = copy(tmp_path / "app", tmp_path / "copy")
+    assert sorted(path.relative_to(copied).as_posix() for path in copied.rglob("*") if not path.is_dir()) == [
+        ".git/HEAD",
+        "current",
+        "pyproject.toml",
+        "run.sh",
+        "src/shop/__init__.py",
+    ]
+
+
+def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
+    with pytest.raises(FileUnreadable, match="gone cannot be read"):
+        digest(tmp_path / "gone")

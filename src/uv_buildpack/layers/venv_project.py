@@ -17,7 +17,7 @@ from uv_buildpack.errors import LocalPackageMissing, PathDependencyOutside, Prob
 from uv_buildpack.layers import venv
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from uv_buildpack.lockfile import Lock, LockedPackage
@@ -32,6 +32,8 @@ _STATIC_BACKENDS = frozenset(
     {"uv_build", "flit_core.buildapi", "hatchling.build", "pdm.backend", "poetry.core.masonry.api"}
 )
 _CODE = frozenset({"hooks", "dev-mode-exact", "run-setuptools", "custom-hook", "script", "generate-setup-file"})
+# Settings of the same backends that put copies of files into an editable installation as well (tried with each).
+_COPIES = frozenset({"force-include", "shared-data", "shared-scripts", "extra-metadata", "sbom-files", "wheel-data"})
 # What setuptools leaves beside the source; nothing at run time needs it.
 _LITTER = (".egg-info", "build")
 
@@ -150,14 +152,14 @@ def contribute(  # noqa: PLR0913 (each is one fact of the installation)
     copied = [package for package in packages if not package.editable]
     # The reference is made before any backend runs: what a backend changes in the tree is taken back from it.
     simple = not copied and all(_is_static(pyprojects.get(package.name)) for package in editable)
-    reference = None if simple else _copy(app_dir, scratch / "app")
+    reference = None if simple else tree.copy(app_dir, scratch / "app")
     if editable:
         before = tree.listing(app_dir)
         arguments = [word for package in editable for word in ("-e", f"./{package.path}")]
         uv.install_local(root, venv_layer, directory, arguments)
         copied += _undo(editable, project, before, reference)
     if copied:
-        source = (reference or _copy(app_dir, scratch / "app")) / root.relative_to(app_dir)
+        source = (reference or tree.copy(app_dir, scratch / "app")) / root.relative_to(app_dir)
         uv.install_local(source, venv_layer, directory, [f"./{package.path}" for package in copied])
     (directory / ".lock").unlink(missing_ok=True)
     venv.compile_packages(python, modules.modules(venv.site_packages_below(directory, venv_layer)))
@@ -193,31 +195,40 @@ def _is_litter(path: Path, package: Path) -> bool:
     return any(part.endswith(_LITTER[0]) or part == _LITTER[1] for part in path.relative_to(package).parts[:-1])
 
 
-def _copy(app_dir: Path, target: Path) -> Path:
-    shutil.copytree(app_dir, target, symlinks=True, ignore=shutil.ignore_patterns(*tree.NEVER_SOURCE))
-    return target
-
-
 def _is_static(pyproject: Pyproject | None) -> bool:
     """Tell whether an editable installation depends on nothing but the files that the metadata names."""
     if pyproject is None:
         return False
-    backend = pyproject.table("build-system").get("build-backend")
+    system = pyproject.table("build-system")
+    backend = system.get("build-backend")
     settings = [pyproject.table("tool", tool).get("build", {}) for tool in ("hatch", "pdm", "poetry")]
     return (
         backend in _STATIC_BACKENDS
+        and "backend-path" not in system
         and "project" in pyproject.document
         and not pyproject.project.get("dynamic")
         and not any(_runs_code(table) for table in settings)
-        and not (backend == "pdm.backend" and (pyproject.directory / "pdm_build.py").exists())
+        and not _copies_files(pyproject)
+        # Settings of the backends that are not in pyproject.toml.
+        and not any((pyproject.directory / name).exists() for name in ("pdm_build.py", "hatch.toml"))
+    )
+
+
+def _copies_files(pyproject: Pyproject) -> bool:
+    """Tell whether a backend other than hatchling and pdm (see `_COPIES`) copies files beside the package."""
+    scripts = pyproject.table("tool", "poetry", "scripts").values()
+    return bool(
+        pyproject.table("tool", "flit").get("external-data")
+        or pyproject.table("tool", "uv", "build-backend").get("data")
+        or any(isinstance(script, dict) for script in scripts)
     )
 
 
 def _runs_code(settings: object) -> bool:
-    """Tell whether settings of a backend name code to run, or an installation file by file; `hooks` may be nested."""
+    """Tell whether settings name code to run, files to copy, or an installation file by file; `hooks` may be nested."""
     if not isinstance(settings, dict):
         return True
-    return bool(_CODE & set(settings)) or any(
+    return bool((_CODE | _COPIES) & set(settings)) or any(
         _runs_code(table) for table in settings.values() if isinstance(table, dict)
     )
 
@@ -238,9 +249,17 @@ def _metadata_files(place: Path, pyproject: Pyproject) -> list[Path]:
     licence = project.get("license")
     names = [named, licence.get("file") if isinstance(licence, dict) else None]
     patterns = project.get("license-files", ["LICEN[CS]E*", "COPYING*", "NOTICE*", "AUTHORS*"])
-    globbed = [path for pattern in patterns if isinstance(pattern, str) for path in place.glob(pattern)]
-    files = [pyproject.path, *(place / name for name in names if isinstance(name, str)), *globbed]
+    files = [pyproject.path, *(place / name for name in names if isinstance(name, str)), *_globbed(place, patterns)]
     return sorted({path for path in files if path.is_file()})
+
+
+def _globbed(place: Path, patterns: object) -> Iterator[Path]:
+    """Give what patterns match; hatchling's older form is a table of `paths` and `globs`."""
+    for value in patterns.values() if isinstance(patterns, dict) else (patterns,):
+        for pattern in value if isinstance(value, list) else ():
+            # Backends refuse absolute and empty patterns in their own words.
+            if isinstance(pattern, str) and pattern and not pattern.startswith("/"):
+                yield from place.glob(pattern)
 
 
 def _layout(place: Path) -> list[str]:

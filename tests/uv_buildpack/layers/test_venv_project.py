@@ -108,6 +108,29 @@ NOT_STATIC = {
     "pdm with setuptools": (
         STATIC.replace(BACKEND, 'build-backend = "pdm.backend"') + "[tool.pdm.build]\nrun-setuptools = true\n"
     ),
+    "a backend in the tree": STATIC.replace(BACKEND, f'{BACKEND}\nbackend-path = ["."]'),
+    # An editable installation has copies of these files; the last backend puts only programs there.
+    "hatch files from elsewhere": (
+        STATIC.replace(BACKEND, 'build-backend = "hatchling.build"')
+        + '[tool.hatch.build.targets.wheel.force-include]\n"src/shop/data" = "shop_data"\n'
+    ),
+    "hatch data": (
+        STATIC.replace(BACKEND, 'build-backend = "hatchling.build"')
+        + '[tool.hatch.build.targets.wheel.shared-data]\n"src/shop/data" = "share"\n'
+    ),
+    "uv data": STATIC + '[tool.uv.build-backend.data]\ndata = "src/shop/data"\n',
+    "flit data": (
+        STATIC.replace(BACKEND, 'build-backend = "flit_core.buildapi"')
+        + '[tool.flit.external-data]\ndirectory = "src/shop/data"\n'
+    ),
+    "pdm data": (
+        STATIC.replace(BACKEND, 'build-backend = "pdm.backend"')
+        + '[tool.pdm.build.wheel-data]\nscripts = ["src/shop/data/*"]\n'
+    ),
+    "poetry program": (
+        STATIC.replace(BACKEND, 'build-backend = "poetry.core.masonry.api"')
+        + '[tool.poetry.scripts]\nshop = { reference = "src/shop/data/shop", type = "file" }\n'
+    ),
     "poetry script": (
         STATIC.replace(BACKEND, 'build-backend = "poetry.core.masonry.api"') + '[tool.poetry]\nbuild = "build.py"\n'
     ),
@@ -126,6 +149,19 @@ def test_a_hook_that_pdm_finds_by_its_name_counts(tmp_path: Path) -> None:
     assert not changes(tmp_path, {"src/shop/__init__.py": "x = 2\n"})
     plant(tmp_path, {"pdm_build.py": ""})
     assert changes(tmp_path, {"src/shop/__init__.py": "x = 3\n"})
+
+
+def test_settings_of_hatchling_in_a_file_of_their_own_count(tmp_path: Path) -> None:
+    text = STATIC.replace(BACKEND, 'build-backend = "hatchling.build"')
+    plant(tmp_path, {**FILES, "pyproject.toml": text, "hatch.toml": ""})
+    assert changes(tmp_path, {"src/shop/__init__.py": "x = 2\n"})
+
+
+@pytest.mark.parametrize("patterns", ["['/etc/passwd', '', 3]", "{ paths = ['LICENCE'], globs = ['*.txt'] }", "3"])
+def test_odd_patterns_of_licence_files_are_for_the_backend_to_refuse(tmp_path: Path, patterns: str) -> None:
+    text = STATIC.replace('["legal/*"]', patterns)
+    plant(tmp_path, {**FILES, "pyproject.toml": text})
+    assert not changes(tmp_path, {"src/shop/__init__.py": "x = 2\n"})
 
 
 @pytest.mark.parametrize("files", [{".git/HEAD": "4567\n"}, {".git/refs/tags/v1": "0123\n"}])
