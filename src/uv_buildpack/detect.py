@@ -32,12 +32,19 @@ def detect(context: DetectContext) -> BuildPlan | NotDetected:
     if not pyproject.is_file():
         return NotDetected(f"No pyproject.toml{where}: not a uv project.")
     if not _has_lock(directory, app_dir):
-        if _UV_TABLE.search(pyproject.read_bytes()):
+        if _configures_uv(pyproject):
             return NotDetected(
                 f"pyproject.toml{where} configures uv, but uv.lock is missing: run `uv lock` and commit it."
             )
         return NotDetected(f"No uv.lock{where}: not a uv project.")
     return BuildPlan(provides=PROVIDED, requires=tuple(Require(name) for name in PROVIDED))
+
+
+def _configures_uv(pyproject: Path) -> bool:
+    try:
+        return _UV_TABLE.search(pyproject.read_bytes()) is not None
+    except OSError:
+        return False
 
 
 def _has_lock(directory: Path, app_dir: Path) -> bool:

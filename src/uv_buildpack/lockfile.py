@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from cnb import toml
@@ -93,10 +95,12 @@ class Lock:
 
 
 def read_lock(path: Path, shown: str) -> Lock:
-    """Read a lock. Raises `LockfileInvalid` (naming the value), `LockfileTooNew`, `OSError`."""
-    content = path.read_bytes()
+    """Read a lock. Raises `LockfileInvalid` (naming the value), `LockfileTooNew`."""
     try:
+        content = path.read_bytes()
         document = toml.loads(content.decode("utf-8"))
+    except OSError as error:
+        raise LockfileInvalid(shown, f"It cannot be read: {error.strerror}.") from None
     except (UnicodeDecodeError, toml.TOMLError) as error:
         raise LockfileInvalid(shown, str(error)) from None
     version = document.get("version")
@@ -133,7 +137,7 @@ def _package(entry: Mapping[str, Any]) -> LockedPackage:
     kind, source = _source(entry["source"])
     return LockedPackage(
         name=canonicalize_name(entry["name"]),
-        version=entry.get("version"),
+        version=_text(entry.get("version")),
         source_kind=kind,
         source=source,
         dependencies=_dependencies(entry.get("dependencies", [])),
@@ -142,8 +146,18 @@ def _package(entry: Mapping[str, Any]) -> LockedPackage:
         wheels=tuple(_artifact(wheel) for wheel in entry.get("wheels", [])),
         sdist=_artifact(entry["sdist"]) if "sdist" in entry else None,
         forks=tuple(entry.get("resolution-markers", ())),
-        metadata=entry.get("metadata"),
+        metadata=_metadata(entry["metadata"]) if "metadata" in entry else None,
     )
+
+
+def _metadata(table: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Check what a package declared: `requires-dist`, `requires-dev` by group, `provides-extras`."""
+    for requirement in chain(table.get("requires-dist", ()), *table.get("requires-dev", {}).values()):
+        canonicalize_name(requirement["name"])
+        SpecifierSet(requirement.get("specifier", ""))
+    for extra in table.get("provides-extras", ()):
+        canonicalize_name(extra)
+    return table
 
 
 def _source(table: Mapping[str, Any]) -> tuple[str, str]:
@@ -166,7 +180,7 @@ def _dependencies(entries: Iterable[Mapping[str, Any]]) -> tuple[Dependency, ...
             version=entry.get("version"),
             source=_source(entry["source"])[1] if isinstance(entry.get("source"), dict) else None,
             extras=tuple(entry.get("extra", entry.get("extras", ()))),
-            marker=entry.get("marker"),
+            marker=_text(entry.get("marker")),
         )
         for entry in entries
     )
@@ -174,4 +188,12 @@ def _dependencies(entries: Iterable[Mapping[str, Any]]) -> tuple[Dependency, ...
 
 def _artifact(entry: Mapping[str, Any]) -> Artifact:
     place = entry.get("filename") or entry.get("url") or entry.get("path") or ""
-    return Artifact(filename=place.split("#")[0].rsplit("/", 1)[-1], hash=entry.get("hash", ""), size=entry.get("size"))
+    filename = place.split("#")[0].rsplit("/", 1)[-1]
+    return Artifact(filename=filename, hash=_text(entry.get("hash")) or "", size=entry.get("size"))
+
+
+def _text(value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    message = f"{value!r} is not a string"
+    raise TypeError(message)

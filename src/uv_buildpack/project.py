@@ -144,10 +144,12 @@ def read_project(app_dir: Path, project_dir: str) -> Project:
 
 
 def read_pyproject(app_dir: Path, path: Path) -> Pyproject:
-    """Read a `pyproject.toml`. Raises `PyprojectInvalid`, `OSError`."""
+    """Read a `pyproject.toml`. Raises `PyprojectInvalid`."""
     shown = path.relative_to(app_dir).as_posix() if path.is_relative_to(app_dir) else str(path)
     try:
         document = toml.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise PyprojectInvalid(shown, f"It cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError as error:
         raise PyprojectInvalid(shown, f"It is not UTF-8 (byte {error.start}).") from None
     except toml.TOMLError as error:
@@ -155,7 +157,13 @@ def read_pyproject(app_dir: Path, path: Path) -> Pyproject:
     pyproject = Pyproject(path=path, shown=shown, document=document)
     for keys in (("project",), ("tool", "uv"), ("tool", "uv-buildpack"), ("tool", "uv", "workspace")):
         pyproject.table(*keys)
-    _check_arrays(pyproject, {"project.dependencies": pyproject.project.get("dependencies", [])})
+    _check_arrays(
+        pyproject,
+        {
+            "project.dependencies": pyproject.project.get("dependencies", []),
+            "tool.uv.dev-dependencies": pyproject.uv.get("dev-dependencies", []),
+        },
+    )
     for keys in (("project", "optional-dependencies"), ("dependency-groups",)):
         _check_arrays(pyproject, {f"{'.'.join(keys)}.{name}": value for name, value in pyproject.table(*keys).items()})
     return pyproject
@@ -195,4 +203,6 @@ def _globbed(directory: Path, patterns: object) -> Iterator[Path]:
         while clean.parts and clean.parts[0] in {"..", "."}:
             base = base.parent if clean.parts[0] == ".." else base
             clean = Path(*clean.parts[1:])
-        yield from (path for path in (base.glob(str(clean)) if clean.parts else [base]) if path.is_dir())
+        # An absolute one is outside the app, or names a place that only its author has; uv says so.
+        if not clean.is_absolute():
+            yield from (path for path in (base.glob(str(clean)) if clean.parts else [base]) if path.is_dir())

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _OTHER_IMPLEMENTATIONS = frozenset({"pypy", "pp", "graalpy", "gp", "pyodide", "pyston", "jython", "ironpython"})
 _NAMED = re.compile(r"(?P<name>[a-z]+)(?P<rest>.*)\Z", re.DOTALL)
-_NUMBER = re.compile(r"\d+(?:\.\d+){0,2}(?:(?:a|b|rc)\d+)?\Z")
+_NUMBER = re.compile(r"\d+(?:\.\d+){0,2}(?:(?:a|b|rc)\d+)?\Z", re.ASCII)
 _VARIANT = re.compile(r"(?<=\d)(?P<short>td?|d)\Z|(?P<long>(?:\+(?:freethreaded|gil|debug))+)\Z")
 _ARCHES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}
 _COMPLETE = 3  # major, minor, patch

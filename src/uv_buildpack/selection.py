@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from packaging.markers import Marker
+from packaging.markers import InvalidMarker, Marker, UndefinedComparison
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
-from uv_buildpack.errors import Collector, UnknownExtra, UnknownGroup, UnknownPackage
+from uv_buildpack.errors import Collector, LockfileInvalid, LockfileOutdated, UnknownExtra, UnknownGroup, UnknownPackage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -60,12 +60,15 @@ class Platform:
 def choose(lock: Lock, name: str | None, wanted: Choice) -> Choice:
     """Complete and check a choice. `name` is the project's; a virtual root without choice means all members.
 
-    Raises `Problems`: unknown package, extra or group.
+    Raises `Problems`: unknown package, extra or group, a project that is not in the lock.
     """
     packages = wanted.packages or ((name,) if name else lock.members)
     collector = Collector()
     for package in packages:
         with collector.collecting():
+            if package not in lock.members and not wanted.packages:
+                # Nobody chose it: the project has another name than when it was locked.
+                raise LockfileOutdated([f"the project is {package}, uv.lock has {', '.join(lock.members) or 'none'}"])
             if package not in lock.members:
                 raise UnknownPackage(package, lock.members)
     selected = [package for name in packages for package in lock.named(name)]
@@ -208,7 +211,10 @@ def _holds(marker: str, environment: dict[str, str], active: frozenset[str]) -> 
         operator, name = match.group(1), match.group(3)
         return "os_name == 'posix'" if (name in active) == (operator == "==") else "os_name != 'posix'"
 
-    return Marker(_CONFLICT.sub(decide, marker)).evaluate(environment)
+    try:
+        return Marker(_CONFLICT.sub(decide, marker)).evaluate(environment)
+    except (InvalidMarker, UndefinedComparison) as error:
+        raise LockfileInvalid("uv.lock", f"The marker {marker!r} cannot be read: {error}") from None
 
 
 def _environment(platform: Platform) -> dict[str, str]:

@@ -201,3 +201,27 @@ def test_a_lock_that_is_not_utf8_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "uv.lock").write_bytes(b"\xff\xfe")
     with pytest.raises(LockfileInvalid):
         read_lock(tmp_path / "uv.lock", "uv.lock")
+
+
+DAMAGED = {
+    "a hash": FIRST.replace('"sha256:bb"', "3"),
+    "a marker": FIRST.replace("\"sys_platform == 'linux'\"", "3"),
+    "a version": FIRST.replace('"0.28.1"', "3"),
+    "metadata": FIRST + "metadata = 3\n",
+    "a list of requirements": FIRST + "[package.metadata]\nrequires-dist = 3\n",
+    "a requirement": FIRST + '[package.metadata]\nrequires-dist = ["six"]\n',
+    "a specifier": FIRST + '[package.metadata]\nrequires-dist = [{ name = "six", specifier = "newest" }]\n',
+    "groups": FIRST + "[package.metadata]\nrequires-dev = []\n",
+    "extras": FIRST + "[package.metadata]\nprovides-extras = [3]\n",
+}
+
+
+@pytest.mark.parametrize("text", DAMAGED.values(), ids=DAMAGED.keys())
+def test_a_value_of_the_wrong_type_is_said_when_the_lock_is_read(tmp_path: Path, text: str) -> None:
+    with pytest.raises(LockfileInvalid):
+        read_lock(plant(tmp_path, {"uv.lock": text}) / "uv.lock", "uv.lock")
+
+
+def test_a_lock_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(LockfileInvalid, match=r"uv\.lock is not"):
+        read_lock(tmp_path, "uv.lock")

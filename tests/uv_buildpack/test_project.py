@@ -194,3 +194,22 @@ def test_the_nearest_python_version_file_counts(tmp_path: Path) -> None:
 def test_a_python_version_file_above_the_app_does_not_count(tmp_path: Path) -> None:
     plant(tmp_path, {".python-version": "3.12\n"})
     assert python_version_file(read_project(plant(tmp_path / "app", PROJECT), ".")) is None
+
+
+def test_an_absolute_pattern_has_no_members(tmp_path: Path) -> None:
+    text = '[tool.uv.workspace]\nmembers = ["/etc/*", "tool"]\n'
+    plant(tmp_path, {**WORKSPACE, "pyproject.toml": text})
+    assert workspace_members(read_pyproject(tmp_path, tmp_path / "pyproject.toml")) == [tmp_path / "tool"]
+
+
+def test_development_dependencies_that_are_no_array_are_named(tmp_path: Path) -> None:
+    plant(tmp_path, {"pyproject.toml": "[tool.uv]\ndev-dependencies = 3\n"})
+    with pytest.raises(PyprojectInvalid) as raised:
+        read_pyproject(tmp_path, tmp_path / "pyproject.toml")
+    assert raised.value.facts == ("tool.uv.dev-dependencies is not an array",)
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(PyprojectInvalid) as raised:
+        read_pyproject(tmp_path, tmp_path / "pyproject.toml")
+    assert raised.value.facts == ("It cannot be read: No such file or directory.",)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.uv_buildpack.trees import plant
 
-from uv_buildpack.errors import Problems, UnknownExtra, UnknownGroup, UnknownPackage
+from uv_buildpack.errors import LockfileInvalid, LockfileOutdated, Problems, UnknownExtra, UnknownGroup, UnknownPackage
 from uv_buildpack.lockfile import Artifact, Lock, LockedPackage, read_lock
 from uv_buildpack.selection import Choice, Platform, choose, compatible_wheels, identity, select
 
@@ -127,6 +127,20 @@ def test_all_extras_become_their_names(extras: Lock) -> None:
 def test_no_group_is_selected_unless_chosen(extras: Lock) -> None:
     assert "e 1" not in versions(extras)
     assert "e 1" in versions(extras, Choice(packages=(), extras=(), groups=("dev", "nothing")))
+
+
+def test_a_renamed_project_is_a_stale_lock_and_no_wrong_choice(extras: Lock) -> None:
+    with pytest.raises(Problems) as raised:
+        choose(extras, "shop", Choice(packages=(), extras=(), groups=()))
+    (problem,) = raised.value.problems
+    assert isinstance(problem, LockfileOutdated)
+    assert problem.facts == ("the project is shop, uv.lock has app",)
+
+
+def test_a_marker_that_means_nothing_is_said(tmp_path: Path) -> None:
+    lock = simple(tmp_path, 'dependencies = [{ name = "a", marker = "moon == \'full\'" }]\n', package("a", "1"))
+    with pytest.raises(LockfileInvalid, match="not a valid lockfile"):
+        versions(lock)
 
 
 def test_all_that_is_unknown_is_said_at_once(extras: Lock) -> None:
