@@ -19,7 +19,7 @@ def rewrite_texts(source: Installation, root: Path) -> None:
     for path in sorted(library.glob("_sysconfigdata_*.py")):
         variables = relocation.read_variables(path)
         relocation.write_variables(path, {name: neutral(value, source) for name, value in variables.items()})
-    for path in sorted([*library.glob("build-details.json"), *library.glob("_sysconfig_vars_*.json")]):
+    for path in sorted([*library.glob("build-details*.json"), *library.glob("_sysconfig_vars_*.json")]):
         relocation.rewrite_json(path, lambda text: str(neutral(text, source)))
     for path in [*sorted(library.glob("config-*/*")), *sorted(root.glob("lib/pkgconfig/*.pc"))]:
         path.write_text(str(neutral(path.read_text(encoding="utf-8"), source)), encoding="utf-8")

@@ -135,7 +135,7 @@ def _move(directory: Path) -> None:
         relocation.write_variables(path, relocation.move_variables(relocation.read_variables(path), prefix))
     for path in directory.glob("lib/python*/_sysconfig_vars_*.json"):
         relocation.rewrite_variables_json(path, prefix)
-    for path in directory.glob("lib/python*/build-details.json"):
+    for path in directory.glob("lib/python*/build-details*.json"):
         relocation.rewrite_json(path, lambda text: relocation.move_prefix(text, prefix))
     for pattern in ("lib/pkgconfig/*.pc", "lib/python*/config-*/Makefile", "bin/python*-config"):
         for path in directory.glob(pattern):
