@@ -127,7 +127,7 @@ def _changes(
     """Give why a layer cannot be reused without a directory; nothing when it can."""
     restored = context.restored.get(name)
     if restored is None:
-        return ("not in the previous image",)
+        return ("not known from a previous image",)
     if restored.directory is not None:
         return ("its directory is there, which no platform restores: what is in it is unknown",)
     lines = differences(restored.metadata)

@@ -47,7 +47,9 @@ def following(context: BuildContext, **more: RestoredLayer) -> BuildContext:
 
 def test_without_a_previous_image_everything_is_made(tmp_path: Path) -> None:
     assert reasons(context_for(tmp_path, WORKSPACE)) == Reasons(
-        python=("not in the previous image",), venv=("not in the previous image",), local=("not in the previous image",)
+        python=("not known from a previous image",),
+        venv=("not known from a previous image",),
+        local=("not known from a previous image",),
     )
 
 
