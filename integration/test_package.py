@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import shutil
-import statistics
 import subprocess
-import sys
 import tarfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,21 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 MEGABYTE = 1_000_000
-RUNS = 20
 
 
 def cnb_file(buildpack: Path) -> Path:
     """The buildpackage file that was written together with a directory."""
     return buildpack.parents[2] / f"uv-buildpack-linux-{buildpack.name}.cnb"
-
-
-def median_milliseconds(argv: list[str], environment: dict[str, str], cwd: Path) -> float:
-    times = []
-    for _ in range(RUNS):
-        started = time.perf_counter()
-        subprocess.run(argv, cwd=cwd, env=environment, capture_output=True, check=False)
-        times.append((time.perf_counter() - started) * 1000)
-    return statistics.median(times)
 
 
 def detect_environment(buildpack: Path, scratch: Path) -> dict[str, str]:
@@ -87,7 +74,7 @@ def test_the_carried_interpreter_imports_everything_it_carries(buildpack: Path) 
     program = (
         f"import sys; sys.path.insert(0, {str(buildpack / 'runtime/lib/uv_buildpack.zip')!r})\n"
         "import asyncio, bz2, ctypes, decimal, email, hashlib, json, lzma, ssl, sysconfig, unicodedata, uuid, zlib\n"
-        "import elftools.elf.elffile, httpx, packaging.version, structlog, tomli, tomli_w\n"
+        "import httpx, packaging.version, structlog, tomli, tomli_w\n"
         "import uv_buildpack.__main__, uv_buildpack.build, uv_buildpack.detect\n"
         "try:\n    from compression import zstd\nexcept ImportError:\n    from backports import zstd\n"
         "print(zstd.decompress(zstd.compress(b'ok')).decode())\n"
@@ -105,26 +92,6 @@ def test_the_carried_uv_accepts_the_carried_interpreter(buildpack: Path, tmp_pat
     python = str(tmp_path / "venv/bin/python")
     done = subprocess.run([python, "-c", "import sys; print(sys.prefix)"], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == str(tmp_path / "venv")
-
-
-@pytest.mark.parametrize("project", [True, False])
-def test_detection_takes_at_most_80_milliseconds(
-    buildpack: Path, tmp_path: Path, measured: Callable[[str], None], *, project: bool
-) -> None:
-    if project:
-        (tmp_path / "pyproject.toml").write_text('[project]\nname = "x"\nversion = "0"\n')
-        (tmp_path / "uv.lock").write_text("version = 1\n")
-    environment = detect_environment(buildpack, tmp_path)
-    argv = [str(buildpack / "bin/detect")]
-    done = subprocess.run(argv, cwd=tmp_path, env=environment, capture_output=True, check=False)
-    assert done.returncode == (0 if project else 100), done.stderr
-    detect = median_milliseconds(argv, environment, tmp_path)
-    nothing = median_milliseconds([sys.executable, "-c", "pass"], environment, tmp_path)
-    kind = "with" if project else "without"
-    ratio = f"{detect / nothing:.1f} times `python3 -c pass`"
-    measured(f"bin/detect in a directory {kind} a uv project: {detect:.1f} ms (median of {RUNS}), {ratio}")
-    # Where other work slows everything down, the ratio still tells: 80 ms are 6 times an idle machine's `pass`.
-    assert detect <= max(80, 6 * nothing)
 
 
 def test_a_copy_under_another_path_works_read_only(buildpack: Path, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ THIRD_PARTY = {
     "cnb": {"tomli", "tomli_w"},
     "cnb_platform": set[str](),
     # compression is in the standard library of Python 3.14; backports.zstd stands in before.
-    "uv_buildpack": {"backports", "compression", "elftools", "httpx", "packaging", "structlog"},
+    "uv_buildpack": {"backports", "compression", "httpx", "packaging", "structlog"},
 }
 OURS = {"cnb": {"cnb"}, "cnb_platform": {"cnb", "cnb_platform"}, "uv_buildpack": {"cnb", "uv_buildpack"}}
 

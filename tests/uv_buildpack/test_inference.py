@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -302,12 +301,3 @@ def test_a_script_called_web_is_the_web_process(tmp_path: Path) -> None:
     pyproject = {"project": {"name": "shop", "scripts": {"web": "shop:main"}}}
     inference = inferred(tmp_path, {"main.py": FASTAPI}, packaged=True, pyproject=pyproject)
     assert [process.command for process in inference.processes] == ["web"]
-
-
-def test_a_large_project_is_read_in_bounded_time(tmp_path: Path) -> None:
-    body = "import fastapi\n" + "def f(x: int) -> int:\n    return x + 1\n\n" * 200
-    files = {f"shop/p{n // 50}/m{n}.py": body for n in range(300)}
-    assert inferred(tmp_path, files).processes == ()
-    started = time.process_time()
-    inferred(tmp_path, {})
-    assert time.process_time() - started < 1  # 0.15 s on an idle machine; a busy CI machine is another matter
