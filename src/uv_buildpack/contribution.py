@@ -86,9 +86,11 @@ class Work:
 def contribute(work: Work) -> _Layers:
     """Make what has to be made. Raises `Problem`, `OSError`."""
     layers: _Layers = []
+    compiling = None
     with ThreadPoolExecutor(max_workers=1) as background:
-        with log.timed("Python"):
-            compiling = _put_python(work, background)
+        if work.reasons.python or work.borrows_python:
+            with log.timed("Interpreter"):
+                compiling = _put_python(work, background)
         with log.timed("uv"):
             uv, layer = _uv(work)
             layers.append(layer)
@@ -101,17 +103,16 @@ def contribute(work: Work) -> _Layers:
         if work.keys.local is not None:
             with log.timed("Local packages"):
                 layers.append(_venv_project(work, uv))
-        if compiling is not None:
-            compiling.result()
-    layers.append(_python(work))
+        with log.timed("Python"):
+            if compiling is not None:
+                compiling.result()
+            layers.append(_python(work))
     layers += work.store.layers()
     return sorted(layers, key=lambda layer: layer.name)
 
 
 def _put_python(work: Work, background: ThreadPoolExecutor) -> Future[None] | None:
-    """Put the interpreter on the disk if this build needs it; its standard library is compiled meanwhile."""
-    if not work.reasons.python and not work.borrows_python:
-        return None
+    """Put the interpreter on the disk; its standard library is compiled while packages are installed."""
     directory = empty_layer(work.context, python_layer.NAME)
     if work.store.take(python_layer.NAME, directory, asdict(work.keys.python)):
         return None
