@@ -72,6 +72,7 @@ def make_warm(recipe: Recipe, snapshot: Snapshot, packed: Mapping[str, Snapshot]
     Raises `Problem`, `OSError`.
     """
     old: dict[str, str] = json.loads(snapshot.key["packages"])
+    log.step("starting from the snapshot of the environment")
     snapshots.unpack(snapshot, recipe.layer)
     changed = {name for name in {*old, *recipe.packages} if old.get(name) != recipe.packages.get(name)}
     stale = {name for name in changed if _same_version(old, recipe.packages, name)}

@@ -57,7 +57,7 @@ def keys_of(context: BuildContext, analysis: Analysis) -> Keys:
         target=target,
         path=str(context.layers_dir / venv.NAME),
         build_environment=backends if decisions.sdists else "",
-        heavy=str(analysis.configuration.heavy_packages),
+        heavy_packages=str(analysis.configuration.heavy_packages),
         packages=venv.packages_text(decisions.packages),
     )
     groups = _remembered_groups(context)

@@ -28,7 +28,13 @@ DECISIONS = Decisions(
     local=(),
 )
 KEY = VenvKey(
-    scheme="1", python="3.13.4", target="linux", path="/venv", build_environment="", heavy="auto", packages="{}"
+    scheme="1",
+    python="3.13.4",
+    target="linux",
+    path="/venv",
+    build_environment="",
+    heavy_packages="auto",
+    packages="{}",
 )
 
 

@@ -37,7 +37,7 @@ class VenvKey:
     path: str
     build_environment: str
     """Digest of the variables that reach build backends; empty when nothing is built from source."""
-    heavy: str
+    heavy_packages: str
     """Which packages have layers of their own."""
     packages: str
     """JSON: name → identity (`selection.identity`)."""
@@ -83,13 +83,15 @@ def differences(old: Mapping[str, object], new: VenvKey) -> list[str]:
         elif field == "build_environment":
             lines.append("variables for build backends changed")
         else:
-            lines.append(f"{field}: {before or 'unknown'} → {value}")
+            lines.append(f"{field.replace('_', ' ')}: {before or 'unknown'} → {value}")
     return lines
 
 
 def compatible(old: Mapping[str, str], new: VenvKey) -> bool:
     """Tell whether an environment with the key `old` can become one with `new`: all but the packages is equal."""
-    return all(old.get(field) == value for field, value in asdict(new).items() if field not in {"packages", "heavy"})
+    return all(
+        old.get(field) == value for field, value in asdict(new).items() if field not in {"packages", "heavy_packages"}
+    )
 
 
 def write_link(layer: Path, project_layer: Path) -> None:
