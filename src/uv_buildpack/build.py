@@ -65,7 +65,8 @@ def _announce(analysis: Analysis) -> None:
     ]
     log.step(f"packages for {', '.join(chosen)}: {len(decided.packages)} from the lock, {len(decided.local)} local")
     if decided.sdists:
-        log.warning(f"No wheel fits, so these are built from source: {', '.join(decided.sdists)}.")
+        names = ", ".join(decided.sdists)
+        log.warning(f"Built from source (no wheel fits, or a git repository, or a setting): {names}.")
     eol.warn(decided.python.version, datetime.now(UTC).date())
     if (project.directory / ".venv" / "pyvenv.cfg").is_file():
         log.warning(

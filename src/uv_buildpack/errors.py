@@ -395,6 +395,16 @@ class GitMissing(UvFailed):
     mend = ("Use a build image with git, or depend on a released version.",)
 
 
+class GitFailed(UvFailed):
+    """A git repository could not be fetched."""
+
+    happened = "{what}: the git repository of a dependency could not be fetched."
+    mend = (
+        "Check that the build reaches the repository, and that the commit in uv.lock is still there.",
+        "A private one needs credentials: GIT_* variables reach git (GIT_CONFIG_COUNT, GIT_CONFIG_KEY_0, ...).",
+    )
+
+
 class DiskFull(UvFailed):
     """There is no space left."""
 

@@ -15,6 +15,7 @@ from uv_buildpack.errors import (
     AuthenticationFailed,
     BuildFailed,
     DiskFull,
+    GitFailed,
     GitMissing,
     HashMismatch,
     NetworkUnreachable,
@@ -187,6 +188,7 @@ _FAILURES: tuple[tuple[str, type[UvFailed]], ...] = (
     (r"invalid peer certificate|certificate verify failed|UnknownIssuer", TLSVerificationFailed),
     (r"401 Unauthorized|403 Forbidden|could not be queried due to a lack of valid auth", AuthenticationFailed),
     (r"Git executable not found|`?git`? operation failed because .*not found", GitMissing),
+    (r"Git operation failed", GitFailed),
     (
         (
             r"error sending request for url|failed to lookup address|Connection refused|tcp connect error"

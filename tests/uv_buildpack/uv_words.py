@@ -11,6 +11,7 @@ from uv_buildpack.errors import (
     AuthenticationFailed,
     BuildFailed,
     DiskFull,
+    GitFailed,
     GitMissing,
     HashMismatch,
     NetworkUnreachable,
@@ -84,6 +85,18 @@ _SAMPLES: tuple[tuple[type[UvFailed], str], ...] = (
         error: Failed to download and build `x @ git+https://git.example/x`
           cause: Git operation failed
           cause: Git executable not found. Ensure that Git is installed and available.
+        """,
+    ),
+    (
+        GitFailed,
+        """
+        error: Failed to download and build `x @ git+https://git.example/x@0123456`
+          cause: Git operation failed
+          cause: failed to clone into: /layers/uv-cache/git-v2/db/da3f674e5ca4338b
+          cause: failed to fetch commit `0123456`
+          cause: process didn't exit successfully: `/usr/bin/git fetch --force` (exit status: 128)
+                 --- stderr
+                 fatal: could not read Username for 'https://git.example': terminal prompts disabled
         """,
     ),
     (
