@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
-import sys
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -133,16 +132,20 @@ def test_a_killed_build_leaves_nothing_that_the_next_one_takes_for_good(
     plain.edit("pyproject.toml", "alpha==1.0", "alpha==1.1")
     plain.lock()
     root = bench.platform.root  # type: ignore[attr-defined]
-    command = [sys.executable, str(REPOSITORY / "scripts/cnb-platform"), "build", str(plain.directory)]
+    command = [str(REPOSITORY / "scripts/cnb-platform"), "build", str(plain.directory)]
     command += ["--buildpack", str(bench.buildpack), "--image", str(root / "images" / image)]
     command += ["--cache", str(root / "caches" / image)]
     command += [word for name, value in bench.variables.items() for word in ("--env", f"{name}={value}")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    ) as process:
         assert process.stdout is not None
-        # In the middle of the work on the environment.
-        assert any("$ uv sync" in line for line in process.stdout)
-        process.send_signal(signal.SIGKILL)
-    time.sleep(1)  # what it started notices that nobody reads
+        seen = ""
+        while "$ uv sync" not in seen:  # then it is in the middle of its work
+            line = process.stdout.readline()
+            assert line, seen
+            seen += line
+        os.killpg(process.pid, signal.SIGKILL)
     second = bench.build(plain, image)
     clean = bench.build(plain, f"{image}-clean")
     assert bench.run(image, "python", "-c", "import alpha; print(alpha.version)") == "1.1\n"

@@ -21,7 +21,9 @@ echo "bytecode=$PYTHONDONTWRITEBYTECODE"
 python -c 'import alpha; print("plain", alpha.version)'
 export UV_CACHE_DIR="$CNB_LAYERS_DIR/cache"
 uv run --no-sync --offline python -c 'import alpha, sys; print("run", alpha.version, sys.prefix)'
-if [ -n "${ADD_PACKAGE:-}" ]; then uv pip install --quiet --index "$ADD_PACKAGE" gamma; fi
+if [ -n "${ADD_PACKAGE:-}" ]; then
+    uv pip install --quiet --python "$VIRTUAL_ENV" --index "$ADD_PACKAGE" gamma
+fi
 """
 DETECT = """#!/bin/sh
 cat >"$CNB_BUILD_PLAN_PATH" <<END
@@ -38,7 +40,7 @@ END
 def later(public: Path) -> Path:
     """The other buildpack."""
     directory = public / "later-buildpack"
-    (directory / "bin").mkdir(parents=True)
+    (directory / "bin").mkdir(parents=True, exist_ok=True)
     for name, text in {"detect": DETECT, "build": BUILD}.items():
         (directory / "bin" / name).write_text(text)
         (directory / "bin" / name).chmod(0o755)

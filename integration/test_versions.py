@@ -11,6 +11,7 @@ from integration.workbench import BASE, Workbench, commands, errors, layer_state
 if TYPE_CHECKING:
     from integration.package_index import PackageIndex
 
+ANOTHER_UV = "0.12.24"
 VERSION = "import json, platform, alpha; print(json.dumps(platform.python_version()))"
 
 
@@ -59,12 +60,13 @@ def test_another_implementation_is_an_error(bench: Workbench, small: App, image:
     assert "pypy" in error
 
 
-def test_another_uv_comes_from_the_index_for_the_build_only(bench: Workbench, small: App, image: str) -> None:
-    required = "[tool.uv]\nrequired-version = '==0.9.30'\n"
-    small.write({"pyproject.toml": (small.directory / "pyproject.toml").read_text() + required})
-    result = bench.build(small, image, previous=BASE)
-    assert any("pip install" in command and "uv==0.9.30" in command for command in commands(result.log))
+def test_another_uv_comes_from_the_index_for_the_build_only(bench: Workbench, app: App, image: str) -> None:
+    app.write({"pyproject.toml": project("older", ("six",)), "main.py": ""})
+    app.lock()
+    app.write({"pyproject.toml": project("older", ("six",), more=f"[tool.uv]\nrequired-version = '=={ANOTHER_UV}'")})
+    result = bench.build(app, image, previous=BASE)
+    assert any("pip install" in command and f"uv=={ANOTHER_UV}" in command for command in commands(result.log))
     assert "uv" not in layer_states(result)
-    again = bench.build(small, image, env={"HTTPS_PROXY": "http://127.0.0.1:9"})
+    again = bench.build(app, image, env={"HTTPS_PROXY": "http://127.0.0.1:9"})
     assert commands(again.log) == []
     assert again.digest == result.digest

@@ -66,7 +66,7 @@ class Workbench:
         with pytest.raises(BuildFailed) as failed:
             self.build(app, image, **given)
         log = failed.value.log
-        assert "Traceback" not in log, log
+        assert "\nTraceback" not in log, log
         return log
 
     def run(self, image: str, *argv: str, env: Mapping[str, str] | None = None) -> str:
