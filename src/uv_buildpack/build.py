@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from cnb.layer import Layer, ReusedLayer
 from cnb.result import BuildResult
 from uv_buildpack import configuration as settings
-from uv_buildpack import eol, log, processes
+from uv_buildpack import eol, log, processes, vcs_version
 from uv_buildpack.analysis import Analysis, analyse
 from uv_buildpack.contribution import Work, contribute
 from uv_buildpack.layers import venv
@@ -41,6 +41,8 @@ def build(context: BuildContext) -> BuildResult:
         keys = keys_of(context, analysis)
         reasons = reasons_for(context, analysis, keys)
         _announce(analysis)
+        for line in vcs_version.unknown_versions(analysis.pyprojects, context.app_dir, context.environment):
+            log.warning(line)
     with _scratch(context) as scratch:
         store = open_store(context, analysis.configuration.snapshots)
         layers = contribute(

@@ -74,6 +74,8 @@ def test_what_is_fixed_cannot_be_changed(name: str) -> None:
         "SETUPTOOLS_SCM_PRETEND_VERSION",
         "SETUPTOOLS_SCM_PRETEND_VERSION_FOR_SHOP",
         "SHOP_PRETEND_VERSION",
+        "UV_DYNAMIC_VERSIONING_BYPASS",
+        "PDM_BUILD_SCM_VERSION",
         "UV_NO_BINARY_PACKAGE",
         "UV_DEFAULT_INDEX",
         "UV_INDEX",
