@@ -67,7 +67,7 @@ def _wheel(distribution: Distribution) -> bytes:
     if distribution.scripts:
         entries = "".join(f"{name} = {entry}\n" for name, entry in distribution.scripts.items())
         contents[f"{info}/entry_points.txt"] = f"[console_scripts]\n{entries}".encode()
-    record = "".join(_record_line(name, content) for name, content in contents.items())
+    record = "".join(_record_line(name, content) for name, content in contents.items() if not name.endswith("/"))
     contents[f"{info}/RECORD"] = f"{record}{info}/RECORD,,\n".encode()
     return _zipped(contents)
 

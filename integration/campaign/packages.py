@@ -114,12 +114,13 @@ def _tagged(minors: Sequence[str]) -> Iterator[Distribution]:
 
 
 def _odd() -> Iterator[Distribution]:
-    """A file that does not compile, a `.pth`, names that are not ASCII, data files, scripts, a program in a package."""
+    """A file that does not compile, a `.pth`, names that are not ASCII, data files, scripts, an empty directory."""
     for version in ("1.0", "1.1"):
         yield _make("odd", version, ["odd"], {
             "odd/python2.py": b"print 'no'\n",
             "odd/müsli.py": b"NAME = 1\n",
             "odd/run.sh": b"#!/bin/sh\n",
+            "odd/empty/": b"",
             "odd.pth": f"import sys; sys.odd = {version!r}\n".encode(),
             f"odd-{version}.data/data/share/odd/{version}.txt": b"data\n",
             f"odd-{version}.data/scripts/odd-script": b"#!python\nprint('odd')\n",

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from uv_buildpack import bytecode, heavy, log, modules
@@ -15,7 +17,6 @@ from uv_buildpack.layers import snapshots, venv
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from uv_buildpack.heavy import Group, HeavySetting
     from uv_buildpack.layers.snapshots import Snapshot
@@ -59,6 +60,7 @@ def make_cold(recipe: Recipe) -> Made:
     _sync(recipe)
     venv.write_link(recipe.layer, recipe.project_layer)
     venv.compile_packages(recipe.python, modules.modules(recipe.site_packages))
+    _remove_empty_directories(recipe.layer)
     _warn_of_differences(recipe)
     groups = heavy.group(heavy.survey(recipe.site_packages, recipe.heavy, ()), recipe.heavy)
     heavy.move_out(recipe.site_packages, groups, recipe.layers_dir)
@@ -111,7 +113,8 @@ def _change(
     heavy.put_back(site_packages, shared)
     wanted = modules.modules(site_packages)
     _compile_changes(recipe, anew.union(changed).intersection(recipe.packages), wanted)
-    _tidy(site_packages, wanted)
+    _remove_orphans(site_packages, wanted)
+    _remove_empty_directories(recipe.layer)
     _warn_of_differences(recipe)
     remembered = [package for group in kept for package in group.packages]
     surveyed = heavy.survey(site_packages, recipe.heavy, {package.name for package in remembered})
@@ -155,15 +158,23 @@ def _compile_changes(recipe: Recipe, fresh: Collection[str], wanted: Collection[
     venv.compile_packages(recipe.python, changed.intersection(wanted) | missing)
 
 
-def _tidy(site_packages: Path, wanted: Collection[Path]) -> None:
-    """Remove what a clean build would not have: bytecode of modules that are gone, and empty directories."""
+def _remove_orphans(site_packages: Path, wanted: Collection[Path]) -> None:
+    """Remove bytecode of modules that are gone."""
     for path in sorted(site_packages.rglob("__pycache__"), reverse=True):
         for compiled in path.iterdir():
             if path.parent / f"{compiled.name.partition('.')[0]}.py" not in wanted:
                 compiled.unlink()
-    for path in sorted((path for path in site_packages.rglob("*") if path.is_dir()), reverse=True):
-        if not path.is_symlink() and not any(path.iterdir()):
-            path.rmdir()
+
+
+def _remove_empty_directories(layer: Path) -> None:
+    """Remove directories with nothing in them, everywhere in the environment.
+
+    uv leaves some behind where data files were, and makes those that a wheel has as entries of their own (pip does
+    not). After a sync nobody can tell the two apart, so neither stays, in a clean build either.
+    """
+    for parent, directories, files in os.walk(layer, topdown=False):
+        if not files and not any(os.path.lexists(Path(parent, name)) for name in directories):
+            Path(parent).rmdir()
 
 
 def _uninstall(site_packages: Path, name: str) -> None:
