@@ -78,9 +78,10 @@ class Record:
         return any(posixpath.dirname(path) == LIB and ".so" in path for path in self.others)
 
     def _is_namespace(self, place: str, names: set[str], inner: Collection[str]) -> bool:
+        modules = names - {"py.typed"}
         if "__init__.py" not in names:
-            return place in inner and any(name.endswith(".py") for name in names)
-        return names == {"__init__.py"} and (self.files[f"{place}/__init__.py"] or 0) < _SHORT
+            return place in inner and (not modules or any(name.endswith(".py") for name in modules))
+        return modules == {"__init__.py"} and (self.files[f"{place}/__init__.py"] or 0) < _SHORT
 
 
 def _highest(places: Collection[str]) -> list[str]:

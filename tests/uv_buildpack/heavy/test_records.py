@@ -27,6 +27,7 @@ SHORT = '__path__ = __import__("pkgutil").extend_path(__path__, __name__)'
             ["google/cloud/version.py", "google/cloud/client/__init__.py", "google/cloud/client/a.py"],
             ["google/cloud/client"],
         ),
+        (["opentelemetry/py.typed", "opentelemetry/sdk/a.so"], ["opentelemetry/sdk"]),
         (["six.py", "__pycache__/six.cpython-313.pyc"], []),
         (["only/__init__.py"], []),
         (["spam/a.so", "tests/test_spam.py", "docs/conf.py", "lib/x"], ["spam"]),
