@@ -1,8 +1,8 @@
 """The baseline: what buildpacks for Python usually do, with the same SDK, interpreters and uv as the real one.
 
 `python` and `venv` are `launch`, `build` and `cache`: the platform restores both on each build. Then comes
-`uv sync --locked --compile-bytecode`, which compiles every module again, as with Heroku's buildpack: `SOURCE_DATE_EPOCH`
-makes bytecode that stays valid in the image, and uv then takes none of it for up to date.
+`uv sync --locked --compile-bytecode`, which compiles every module again, as with Heroku's buildpack:
+`SOURCE_DATE_EPOCH` makes bytecode that stays valid in the image, and uv then takes none of it for up to date.
 """
 
 import json
@@ -16,7 +16,8 @@ from urllib.parse import unquote, urlsplit
 
 sys.path.insert(0, str(Path(__file__).with_name("runtime") / "lib" / "uv_buildpack.zip"))
 
-from cnb.context import BuildContext, DetectContext
+from cnb.context import BuildContext
+from cnb.detection import DetectContext
 from cnb.launch import Process
 from cnb.layer import Layer, LayerTypes, Variable
 from cnb.plan import BuildPlan
@@ -94,8 +95,8 @@ def _python(context: BuildContext, chosen: dict[str, str], identity: dict[str, s
         if not link.exists():
             link.symlink_to(python.name)
     # The archives of others come compiled.
-    argv = [python, "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash", directory / "lib"]
-    subprocess.run(argv, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    argv = [str(python), "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash"]
+    subprocess.run([*argv, str(directory / "lib")], check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def _uv(context: BuildContext) -> Path:
@@ -121,7 +122,7 @@ def _venv(context: BuildContext, uv: Path, identity: dict[str, str]) -> None:
         "UV_PYTHON": str(context.layers_dir / "python" / "bin" / "python3"),
         "UV_PYTHON_DOWNLOADS": "never",
     }  # fmt: skip
-    argv = [uv, "sync", "--locked", "--no-default-groups", "--compile-bytecode"]
+    argv = [str(uv), "sync", "--locked", "--no-default-groups", "--compile-bytecode"]
     try:
         subprocess.run(argv, check=True, cwd=context.app_dir, env=environment)
     finally:

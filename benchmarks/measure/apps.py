@@ -7,11 +7,11 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
 _SMALL = ("fastapi", "uvicorn")
 DEPENDENCIES: Mapping[str, Sequence[str]] = {
@@ -23,7 +23,11 @@ DEPENDENCIES: Mapping[str, Sequence[str]] = {
 CHANGING, VERSIONS = "idna", ("3.10", "3.11")
 COMING, DEVELOPMENT = "six", "iniconfig"
 _PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
-_IMPORTS = {"small": "", "F": "import numpy\nimport pandas\n", "large": "import scipy\nimport torch\nimport transformers\n"}
+_IMPORTS = {
+    "small": "",
+    "F": "import numpy\nimport pandas\n",
+    "large": "import scipy\nimport torch\nimport transformers\n",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,9 @@ def fetch_wheels(tools: Tools, names: Sequence[str], directory: Path) -> None:
         listed = directory / f"{name}.in"
         listed.write_text("\n".join(wanted) + "\n", encoding="utf-8")
         pinned = directory / f"{name}.txt"
-        tools.run(directory, "pip", "compile", "--quiet", "--no-header", "--no-annotate", listed, "--output-file", pinned)
+        tools.run(
+            directory, "pip", "compile", "--quiet", "--no-header", "--no-annotate", listed, "--output-file", pinned
+        )
         with pinned.open("a", encoding="utf-8") as opened:
             opened.write(f"{CHANGING}=={VERSIONS[1]}\n")
         for line in pinned.read_text(encoding="utf-8").splitlines():
@@ -115,7 +121,8 @@ def create(name: str, directory: Path, tools: Tools, *, packaged: bool) -> App:
 
 def _write_source(name: str, directory: Path, *, packaged: bool) -> None:
     package = directory / "src" / "measured"
-    body = f"from fastapi import FastAPI\n{_IMPORTS[name]}\nimport {{settings}}\n\napp = FastAPI(title=str({{settings}}.NUMBER))\n"
+    imports = f"from fastapi import FastAPI\n{_IMPORTS[name]}\n"
+    body = imports + "import {settings}\n\napp = FastAPI(title=str({settings}.NUMBER))\n"
     (directory / ".python-version").write_text(f"{_PYTHON}\n", encoding="utf-8")
     if packaged:
         package.mkdir(parents=True)
@@ -128,7 +135,9 @@ def _write_source(name: str, directory: Path, *, packaged: bool) -> None:
         (directory / "main.py").write_text(body.format(settings="settings"), encoding="utf-8")
 
 
-def _pyproject(dependencies: Sequence[str], development: Sequence[str], version: str, index: str, *, packaged: bool) -> str:
+def _pyproject(
+    dependencies: Sequence[str], development: Sequence[str], version: str, index: str, *, packaged: bool
+) -> str:
     lines = [
         "[project]",
         'name = "measured"',

@@ -8,18 +8,18 @@ import statistics
 import subprocess
 import time
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from cnb_platform.console import Log
 from cnb_platform.embedded import build_image
-from cnb_platform.platform_lifecycle import Lifecycle
 from cnb_platform.platforms import Options
 from cnb_platform.request import Request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
+    from cnb_platform.platform_lifecycle import Lifecycle
     from cnb_platform.result import BuildResult
 
 _BLOCK = 512  # bytes: the unit of ru_oublock
@@ -142,7 +142,7 @@ def median(samples: Sequence[Sample]) -> dict[str, float]:
 
 def start_up(venv: Path, app_dir: Path, repeat: int) -> float:
     """Give the median of the seconds that a new process takes to import the application; nothing may write bytecode."""
-    argv = [venv / "bin" / "python", "-c", "import main"]
+    argv = [str(venv / "bin" / "python"), "-c", "import main"]
     environment = {"PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1"}
     times = []
     for _ in range(repeat + 1):

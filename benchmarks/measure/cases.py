@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from measure.builds import Contender, EmbeddedBuilder, Sample, start_up
 
@@ -11,8 +11,7 @@ if TYPE_CHECKING:
 
     from measure.apps import App
 
-Take = "Callable[[Contender, int], Sample]"
-Results = "dict[str, dict[str, list[Sample]]]"
+Take: TypeAlias = "Callable[[Contender, int], Sample]"
 CASES = (
     "cold", "hot", "source edit", "one dependency changed", "one dependency added", "one dependency removed",
     "a dev dependency changed", "Python patch changed", "new tag", "source edit, packaged",
@@ -69,10 +68,10 @@ def _turns(
     for number in range(repeat):
         for contender in contenders:
             yield case, contender.name, take(contender, number)
-        for contender in contenders if back else ():
-            sample = back(contender, number)
-            undone = "one dependency removed" if case == "one dependency added" else case
-            yield undone, contender.name, sample
+        undone = "one dependency removed" if case == "one dependency added" else case
+        if back is not None:
+            for contender in contenders:
+                yield undone, contender.name, back(contender, number)
 
 
 def _new_tags(app: App, contenders: Sequence[Contender], repeat: int) -> Iterator[tuple[str, str, Sample]]:

@@ -65,7 +65,9 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--apps", nargs="*", default=["small", "F"], choices=["small", "F"])
-    parser.add_argument("--large", action="store_true", help="torch with its CUDA packages as well: about 5 GB, an hour")
+    parser.add_argument(
+        "--large", action="store_true", help="torch with its CUDA packages as well: about 5 GB, an hour"
+    )
     parser.add_argument("--cases", nargs="*", default=CASES, choices=CASES, metavar="CASE")
     parser.add_argument("--repeat", type=int, default=5, help="builds of each case (default: 5)")
     parser.add_argument("--buildpack", type=Path, help="a packaged buildpack (default: package this checkout)")

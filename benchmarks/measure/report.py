@@ -8,17 +8,19 @@ import platform
 import subprocess
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from measure.builds import Sample, median
+from measure.builds import median
 from measure.cases import CASES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from measure.builds import Sample
+
 OURS, BASELINE, FLOOR = "uv-buildpack", "baseline", "floor"
 _MEGA = 1e6
-Samples = "Mapping[str, Mapping[str, Mapping[str, Sequence[Sample]]]]"
+Samples: TypeAlias = "Mapping[str, Mapping[str, Mapping[str, Sequence[Sample]]]]"
 
 
 def document(results: Samples, starts: Mapping[str, Mapping[str, float]], about: Mapping[str, Any]) -> dict[str, Any]:
@@ -39,7 +41,7 @@ def document(results: Samples, starts: Mapping[str, Mapping[str, float]], about:
 def about_machine(platform_name: str, repeat: int) -> dict[str, Any]:
     """Say what was measured on, without what is nobody's business (names, paths)."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    head = ["git", "-C", Path(__file__).parent, "rev-parse", "--short", "HEAD"]
+    head = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
     return {
         "date": dt.datetime.now(dt.UTC).date().isoformat(),
         "commit": subprocess.run(head, capture_output=True, text=True, check=False).stdout.strip(),
@@ -69,8 +71,7 @@ def table(document: Mapping[str, Any]) -> str:
 
 
 _HEADINGS = (
-    "| case | whole run (s) | baseline (s) | times faster | restore, build, export (s) | baseline | "
-    "written (MB) | baseline | to push (MB) | baseline |",
+    "| case | whole (s) | baseline | ratio | phases | baseline | written (MB) | baseline | pushed | baseline |",
     "| --- | ---: | ---: | ---: | --- | --- | ---: | ---: | ---: | ---: |",
 )
 

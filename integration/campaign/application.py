@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import tomli_w
-
 from integration.campaign.distributions import BACKEND, Distribution
 
 if TYPE_CHECKING:

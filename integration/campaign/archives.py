@@ -37,4 +37,7 @@ def _entries(blob: Path) -> Iterator[tuple[str, str]]:
         for member in archive:
             content = archive.extractfile(member) if member.isreg() else None
             digest = hashlib.sha256(content.read()).hexdigest()[:12] if content else ""
-            yield member.name, f"{member.mode:o} {member.type.decode()} {member.size} {member.linkname} {digest}".strip()
+            yield (
+                member.name,
+                f"{member.mode:o} {member.type.decode()} {member.size} {member.linkname} {digest}".strip(),
+            )

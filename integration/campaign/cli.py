@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from integration.campaign.play import Campaign, Failed, opened
+
 from trial.prerequisites import find_interpreters, package
 
 REPOSITORY = Path(__file__).resolve().parents[2]

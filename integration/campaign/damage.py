@@ -14,9 +14,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cnb_platform.metadata import CACHE_METADATA
 from integration.campaign import edits
 from integration.campaign.edits import NotNow
+
+from cnb_platform.metadata import CACHE_METADATA
 
 if TYPE_CHECKING:
     from random import Random
@@ -30,7 +31,9 @@ _LONGEST = 2.5  # seconds: about what a build of everything takes
 
 def kill(world: World, random: Random) -> str:
     """Edit something, start a build, and kill it and all its processes at a moment that no seed decides."""
-    edit = random.choice((edits.add_dependency, edits.remove_dependency, edits.local_source, edits.change_locked_version))
+    edit = random.choice(
+        (edits.add_dependency, edits.remove_dependency, edits.local_source, edits.change_locked_version)
+    )
     try:
         what = edit(world, random)
     except NotNow:
@@ -56,7 +59,7 @@ def _killed(world: World, moment: float) -> bool:
 
 
 def _end_session(session: int) -> None:
-    """Kill everything that a build started, and wait until all of it is gone: its phases are in process groups of their own."""
+    """Kill all that a build started, and wait until it is gone. Its phases are in process groups of their own."""
     while running := [pid for pid in _processes() if _is_alive_in(pid, session)]:
         for pid in running:
             with contextlib.suppress(ProcessLookupError):
@@ -86,7 +89,7 @@ def flip(world: World, random: Random) -> str:
     if not files:
         raise NotNow
     path = files[int(which * len(files))]
-    if path.suffix == ".tar" and forged < 0.6:  # noqa: PLR2004 (more often than not)
+    if path.suffix == ".tar" and forged < 0.6:
         return _flip_unnoticed(committed, path, where, bit)
     _flip(path, int(where * path.stat().st_size), bit)
     return f"flip a byte of {path.name[:19]}"

@@ -7,7 +7,6 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 import tomli_w
-
 from integration.campaign.application import LOCALS, ROOT, Application, Local, rewrite_wheel
 
 if TYPE_CHECKING:

@@ -66,7 +66,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command == "GET":
             self.wfile.write(content or b"")
 
-    do_HEAD = do_GET
+    do_HEAD = do_GET  # noqa: N815 (the name is http.server's)
 
     def log_message(self, *_: object) -> None:
         """Say nothing: each build asks for each package."""

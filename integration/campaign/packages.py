@@ -31,7 +31,7 @@ def _module(name: str, version: str, more: str = "") -> bytes:
     return f'"""A module."""\n\nVALUE = "{_value(name, version)}"\n{more}'.encode()
 
 
-def _make(
+def _make(  # noqa: PLR0913 (fields of a value)
     name: str,
     version: str,
     modules: Sequence[str],

@@ -32,7 +32,7 @@ class Failed(Exception):
 def opened(buildpack: Path, cache: Path) -> Iterator[World]:
     """Make the world of a campaign in a temporary directory that every user can reach."""
     supply = interpreters.supply(cache / "interpreters")
-    with tempfile.TemporaryDirectory(prefix="campaign-", dir="/var/tmp", ignore_cleanup_errors=True) as name:  # noqa: S108 (pytest's own directories are closed to the build user)
+    with tempfile.TemporaryDirectory(prefix="campaign-", dir="/var/tmp", ignore_cleanup_errors=True) as name:
         root = Path(name)
         root.chmod(0o755)
         shutil.copytree(buildpack, root / "buildpack", symlinks=True)
@@ -77,11 +77,15 @@ class Campaign:
             self._note(described, began, "FAILED")
             replay = f"scripts/campaign --seed {self.seed} --steps {self.number}"
             lines = "\n".join(self.history)
-            raise Failed(f"step {self.number} of seed {self.seed} ({replay}):\n{broken}\n--- steps ---\n{lines}") from None
+            raise Failed(
+                f"step {self.number} of seed {self.seed} ({replay}):\n{broken}\n--- steps ---\n{lines}"
+            ) from None
         finally:
             self.world.settle()
         states = " ".join(
-            f"{name.partition(':')[2]}={row.state.split()[-1][:5]}" for name, row in outcome.layers.items() if ":" in name
+            f"{name.partition(':')[2]}={row.state.split()[-1][:5]}"
+            for name, row in outcome.layers.items()
+            if ":" in name
         )
         self._note(described, began, states if outcome.code == 0 else f"both fail with {outcome.code}")
 

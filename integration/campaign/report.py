@@ -6,8 +6,8 @@ Arguments: modules to import. It runs in the interpreter of the image.
 import importlib
 import importlib.metadata
 import json
-import os
 import sys
+from collections.abc import Iterator
 from importlib.util import source_hash
 from pathlib import Path
 
@@ -33,25 +33,26 @@ def main() -> None:
     sys.stdout.write(json.dumps(report) + "\n")
 
 
-def _unexpected():  # noqa: ANN202
+def _unexpected() -> Iterator[str]:
     for name, module in list(sys.modules.items()):
         spec = getattr(module, "__spec__", None)
-        if spec is None or not (spec.origin or "").endswith(".py") or Path(spec.origin).is_relative_to(Path.cwd()):
+        origin = Path(spec.origin) if spec and spec.origin else Path()
+        if spec is None or origin.suffix != ".py" or origin.is_relative_to(Path.cwd()):
             continue
-        fault = _fault(spec)
+        fault = _fault(spec.cached, origin)
         if fault:
             yield f"{name}: {fault}"
 
 
-def _fault(spec):  # noqa: ANN001, ANN202
+def _fault(cached: str | None, origin: Path) -> str:
     """Tell what is wrong with the bytecode of a module."""
-    if not spec.cached or not os.path.exists(spec.cached):  # noqa: PTH110
+    if cached is None or not Path(cached).exists():
         return "no bytecode"
-    content = Path(spec.cached).read_bytes()
+    content = Path(cached).read_bytes()
     flags = int.from_bytes(content[_MAGIC:8], "little")
     if flags not in {1, _CHECKED}:
         return f"bytecode with flags {flags}"
-    expected = source_hash(Path(spec.origin).read_bytes())
+    expected = source_hash(origin.read_bytes())
     return "" if content[8:_HEADER] == expected else "bytecode of another source"
 
 

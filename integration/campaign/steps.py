@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from integration.campaign import edits
 from integration.campaign.damage import flip, kill
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from integration.campaign.world import World
 
-Step = "Callable[[World, Random], str]"
+Step: TypeAlias = "Callable[[World, Random], str]"
 _IMAGES, _CACHES = 4, 3
 
 
@@ -92,7 +92,7 @@ def _drop_both(world: World, random: Random) -> str:
 def _new_tag(world: World, random: Random) -> str:
     """A tag for this commit: the platform knows no previous image, or is told one."""
     image = f"image-{random.randrange(_IMAGES)}"
-    told = random.random() < 0.5  # noqa: PLR2004 (as often as not)
+    told = random.random() < 0.5
     old = world.circumstances.image
     if image != old:
         shutil.rmtree(world.image(image), ignore_errors=True)

@@ -9,8 +9,11 @@ import shutil
 import stat
 import subprocess
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from integration.campaign import archives
+from integration.campaign.application import LOCALS, ROOT, Application
+from integration.campaign.settings import Choices, Circumstances
 
 from cnb_platform.console import Log
 from cnb_platform.embedded import build_image
@@ -18,16 +21,15 @@ from cnb_platform.errors import PlatformError
 from cnb_platform.oci import blob_path
 from cnb_platform.request import Request
 from cnb_platform.tar import Owner
-from integration.campaign import archives
-from integration.campaign.application import LOCALS, ROOT, Application
-from integration.campaign.settings import Choices, Circumstances
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
-    from cnb_platform.result import BuildResult, LayerRow
     from integration.campaign.distributions import Distribution
     from integration.campaign.interpreters import Supply
+
+    from cnb_platform.result import BuildResult, LayerRow
 
 BUILDPACK = "uv-buildpack/python"
 
@@ -210,7 +212,8 @@ class World:
             elif mine[name].diff_id != theirs[name].diff_id:
                 lines.append(f"layer {name} ({mine[name].state}) differs:")
                 one, other = (
-                    blob_path(self.image(where), rows[name].digest) for where, rows in ((image, mine), ("clean", theirs))
+                    blob_path(self.image(where), rows[name].digest)
+                    for where, rows in ((image, mine), ("clean", theirs))
                 )
                 lines += [f"  {line}" for line in archives.differences(one, other)]
         return "\n".join(lines)
@@ -227,7 +230,9 @@ class World:
             if report["distributions"].get(name) != version
         ]
         wrong += [f"{name} is installed" for name in report["distributions"] if name not in selected]
-        wrong += [f"{name}: {report['values'][name]}, not {v}" for name, v in values.items() if report["values"][name] != v]
+        wrong += [
+            f"{name}: {report['values'][name]}, not {v}" for name, v in values.items() if report["values"][name] != v
+        ]
         wrong += report["unexpected"]
         if wrong:
             raise Broken("\n".join(["the application of a clean build reports:", *wrong]))
@@ -247,7 +252,7 @@ class World:
     def _report(self, modules: list[str]) -> dict[str, dict[str, str]]:
         layers = self.layers_dir() / BUILDPACK.replace("/", "_")
         environment = {"PATH": f"{layers}/venv-project/bin:{layers}/venv/bin", "PYTHONDONTWRITEBYTECODE": "1"}
-        argv = [layers / "venv/bin/python", "main.py", *modules]
+        argv = [str(layers / "venv/bin/python"), "main.py", *modules]
         done = subprocess.run(argv, cwd=self.app_dir(), env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
             raise Broken(f"the application of a clean build fails:\n{done.stderr}")
