@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, cast
 
+from uv_buildpack import zstandard
 from uv_buildpack.errors import ArchiveInvalid
 
 if TYPE_CHECKING:
@@ -117,12 +118,5 @@ def _decompressed(raw: IO[bytes]) -> Iterator[IO[bytes]]:
         with gzip.open(raw) as stream:
             yield cast("IO[bytes]", stream)
         return
-    try:
-        from compression import zstd  # noqa: PLC0415 (CPython 3.14 and newer)
-    except ModuleNotFoundError:
-        from backports import zstd  # noqa: PLC0415 (carried where the runtime is older)
-    try:
-        with zstd.ZstdFile(raw) as stream:
-            yield cast("IO[bytes]", stream)
-    except zstd.ZstdError as error:
-        raise ValueError(str(error)) from error
+    with zstandard.opened(raw) as stream:
+        yield stream

@@ -12,16 +12,15 @@ import json
 import os
 import shutil
 import tarfile
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from cnb.layer import LayerTypes
-from uv_buildpack import log
+from uv_buildpack import log, zstandard
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Mapping
 
 NAME = "snapshots"
 TYPES = LayerTypes(cache=True)
@@ -67,7 +66,7 @@ def unpack(snapshot: Snapshot, target: Path) -> None:
     """Unpack a snapshot, whose digest `find` has checked, into the empty directory `target`. Raises `OSError`."""
     with snapshot.path.open("rb") as file:
         _read_header(file)
-        with _zstd(file) as stream, tarfile.open(fileobj=stream, mode="r|") as tar:
+        with zstandard.opened(file) as stream, tarfile.open(fileobj=stream, mode="r|") as tar:
             # Our own file, of known digest: absolute links (to the interpreter) are part of it.
             tar.extractall(target, filter="fully_trusted")  # noqa: S202 (see above)
 
@@ -200,17 +199,7 @@ def _write(path: Path, header: Mapping[str, object], payload: IO[bytes]) -> None
 def _pack(tree: Path, payload: Path) -> None:
     with (
         payload.open("wb") as raw,
-        _zstd(raw, write=True) as stream,
+        zstandard.opened(raw, level=_LEVEL) as stream,
         tarfile.open(fileobj=stream, mode="w|", format=tarfile.PAX_FORMAT) as tar,
     ):
         tar.add(tree, arcname=".")
-
-
-@contextmanager
-def _zstd(raw: IO[bytes], *, write: bool = False) -> Iterator[IO[bytes]]:
-    try:
-        from compression import zstd  # noqa: PLC0415 (CPython 3.14 and newer; a hot build needs neither)
-    except ModuleNotFoundError:
-        from backports import zstd  # noqa: PLC0415 (carried where the runtime is older)
-    with zstd.ZstdFile(raw, "wb", level=_LEVEL) if write else zstd.ZstdFile(raw, "rb") as stream:
-        yield cast("IO[bytes]", stream)
