@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-_TYPED = ("src", "tests", "integration", "scripts")
-_SHELL = ("bin", "scripts", ".ci")
+_TYPED = ("src", "tests", "integration", "scripts", "benchmarks")
+_SHELL = ("bin", "scripts", "benchmarks", ".ci")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,8 @@ def all_steps(repository: Path) -> list[Step]:
 def _python_files(repository: Path) -> list[str]:
     """What mypy has to look at: directories, and scripts that have no suffix to be found by."""
     directories = [name for name in _TYPED if any((repository / name).rglob("*.py"))]
-    scripts = [path for path in _files(repository, ("scripts",)) if not path.suffix and b"python3" in _first_line(path)]
+    candidates = [path for path in _files(repository, ("scripts", "benchmarks")) if not path.suffix]
+    scripts = [path for path in candidates if b"python3" in _first_line(path)]
     return [*directories, *(str(path.relative_to(repository)) for path in scripts)]
 
 
