@@ -55,7 +55,8 @@ def make_platform(name: str, root: Path, shared: list[Path], environment: Mappin
             volumes=volumes,
             caller=environment,
         )
-    return Embedded(root=root, caller=_CALLER)
+    # Other builds on this machine may have the customary directories, and paths are in the bytes that cases compare.
+    return Embedded(root=root, caller=_CALLER, layers_dir=root / "layers", app_dir=root / "workspace")
 
 
 def available_interpreters(environment: Mapping[str, str], cache: Path) -> Interpreters:

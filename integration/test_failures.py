@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +14,7 @@ from integration.machine import EMBEDDED
 from integration.package_index import sdist, wheel
 from integration.workbench import BASE, Workbench, commands, diff_ids, errors, layer_states
 
+from cnb_platform.platform_embedded import Embedded
 from trial.prerequisites import REPOSITORY
 
 if TYPE_CHECKING:
@@ -131,10 +133,12 @@ def test_a_killed_build_leaves_nothing_that_the_next_one_takes_for_good(
     first = bench.build(plain, image)
     plain.edit("pyproject.toml", "alpha==1.0", "alpha==1.1")
     plain.lock()
-    root = bench.platform.root  # type: ignore[attr-defined]
+    assert isinstance(bench.platform, Embedded)
+    root = bench.platform.root
     command = [str(REPOSITORY / "scripts/cnb-platform"), "build", str(plain.directory)]
     command += ["--buildpack", str(bench.buildpack), "--image", str(root / "images" / image)]
-    command += ["--cache", str(root / "caches" / image)]
+    command += ["--cache", str(root / "caches" / image), "--layers", str(root / "layers")]
+    command += ["--app-dir", str(root / "workspace")]
     command += [word for name, value in bench.variables.items() for word in ("--env", f"{name}={value}")]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
@@ -145,7 +149,10 @@ def test_a_killed_build_leaves_nothing_that_the_next_one_takes_for_good(
             line = process.stdout.readline()
             assert line, seen
             seen += line
-        os.killpg(process.pid, signal.SIGKILL)
+        # The platform and, in process groups of their own, what it has started.
+        started = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text(encoding="ascii").split()
+        for group in (process.pid, *(int(child) for child in started)):
+            os.killpg(group, signal.SIGKILL)
     second = bench.build(plain, image)
     clean = bench.build(plain, f"{image}-clean")
     assert bench.run(image, "python", "-c", "import alpha; print(alpha.version)") == "1.1\n"

@@ -62,6 +62,7 @@ def _popen(  # noqa: PLR0913, PLR0917 - the three streams are what differs
         group=account.gid if account else None,
         extra_groups=[] if account else None,
         process_group=process_group,
+        close_fds=False,  # the lock on the directories is held as long as a program works in them
     )
 
 

@@ -86,9 +86,11 @@ def claim(pair: Pair, *, keep: bool) -> Iterator[Pair]:
 def _locked(directory: Path) -> Iterator[None]:
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
         raise NotFree(str(error)) from error
+    # Phases inherit it: one that outlives a killed platform goes on writing, and keeps the lock meanwhile.
+    os.set_inheritable(descriptor, True)  # noqa: FBT003 - its parameter has no name
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -22,6 +22,7 @@ class Embedded:
     """`root` holds images and caches; `caller` is the environment that builds are started from.
 
     With `container` (a build image in Docker) and `run_image` (a layout), images are loaded into Docker and run there.
+    `layers_dir` and `app_dir` are for builds beside others: two cannot have the customary directories at once.
     """
 
     root: Path
@@ -31,6 +32,8 @@ class Embedded:
     run_image: Path | None = None
     platform_api: str = "0.15"
     umask: int = 0o022
+    layers_dir: Path | None = None
+    app_dir: Path | None = None
 
     @property
     def name(self) -> str:
@@ -58,6 +61,8 @@ class Embedded:
             platform_api=self.platform_api,
             clear_cache=options.clear_cache,
             umask=self.umask,
+            layers_dir=self.layers_dir,
+            app_dir=self.app_dir,
         )
         log = Log()
         try:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
+from cnb_platform import directories
 from cnb_platform.directories import MARKER, NotFree, Pair, claim, copy_app, copy_readable, reachable, remove_tree
 from cnb_platform.tar import Owner
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -33,6 +36,31 @@ def test_directories_are_empty_while_they_are_claimed_and_gone_afterwards(pair: 
 def test_a_directory_in_use_is_not_free(pair: Pair) -> None:
     with claim(pair, keep=False), pytest.raises(NotFree, match="is in use"), claim(pair, keep=False):
         pytest.fail("claimed twice")
+
+
+def test_directories_are_in_use_while_a_program_works_in_them_whose_platform_was_killed(pair: Pair) -> None:
+    program = (
+        "import sys; from pathlib import Path\n"
+        "from cnb_platform.command import Command, follow; from cnb_platform.directories import Pair, claim\n"
+        "with claim(Pair(Path(sys.argv[1]), Path(sys.argv[2])), keep=False):\n"
+        "    follow(Command(argv=('sh', '-c', 'echo $$; exec sleep 60'), cwd='/', environment=None),"
+        " lambda said: print(said.decode(), flush=True))\n"
+    )
+    argv = [sys.executable, "-c", program, str(pair.layers), str(pair.app)]
+    environment = {**os.environ, "PYTHONPATH": str(Path(directories.__file__).parents[1])}
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, env=environment) as platform:
+        assert platform.stdout is not None
+        program_id = int(platform.stdout.readline())
+        platform.kill()
+        platform.wait()
+        with pytest.raises(NotFree, match="is in use"), claim(pair, keep=False):
+            pytest.fail("claimed while a program works there")
+        os.kill(program_id, signal.SIGKILL)
+    lock = os.open(pair.layers, os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)  # until it is gone
+    os.close(lock)
+    with claim(pair, keep=False):
+        assert not list(pair.app.iterdir())
 
 
 def test_somebody_else_s_files_are_not_touched(pair: Pair) -> None:
