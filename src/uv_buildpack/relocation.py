@@ -83,6 +83,9 @@ _BUILD_TOOLS_OF: Final = {
     "LDCXXSHARED": "CXX",
 }
 _SYSROOT: Final = re.compile(r"\s*-isysroot\s+\S+")
+# Debug information names the directory of the build, which uv chooses at random: extension modules would differ from
+# build to build. Who wants it sets CFLAGS=-g.
+_DEBUG_INFORMATION: Final = re.compile(r"(?<!\S)-g(?:gdb)?\d?(?:\s+|$)")
 
 
 def move_variables(variables: Mapping[str, object], prefix: str) -> dict[str, object]:
@@ -96,7 +99,7 @@ def move_variables(variables: Mapping[str, object], prefix: str) -> dict[str, ob
 def _moved_variable(name: str, value: object, prefix: str) -> object:
     if not isinstance(value, str):
         return value
-    text = _SYSROOT.sub("", move_prefix(value, prefix))
+    text = _DEBUG_INFORMATION.sub("", _SYSROOT.sub("", move_prefix(value, prefix)))
     if name not in _BUILD_TOOLS_OF:
         return text
     tool, spelled = _BUILD_TOOLS[_BUILD_TOOLS_OF[name]]

@@ -115,6 +115,21 @@ def test_the_compiler_is_whatever_the_image_has() -> None:
     }
 
 
+def test_extensions_are_compiled_without_the_directory_of_their_build() -> None:
+    variables = {
+        "CFLAGS": "-DNDEBUG -g -fwrapv -O3",
+        "OPT": "-O3 -g",
+        "LDFLAGS": "-L/a -ggdb3",
+        "MACHDEP": "linux-g -gcc",
+    }
+    assert move_variables(variables, "/layers/python") == {
+        "CFLAGS": "-DNDEBUG -fwrapv -O3",
+        "OPT": "-O3 ",
+        "LDFLAGS": "-L/a ",
+        "MACHDEP": "linux-g -gcc",
+    }
+
+
 def test_variables_are_written_as_they_were_read(tmp_path: Path) -> None:
     path = tmp_path / "_sysconfigdata__linux_x86_64-linux-gnu.py"
     variables: dict[str, object] = {"b": "it's", "a": 1, "c": ""}

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from uv_buildpack.catalogue import CPythonBuild
 
 NAME = "python"
-SCHEME = "2"
+SCHEME = "3"
 """Raised when what this module makes of equal inputs changes."""
 
 DEFAULT_MIRROR = "https://github.com/astral-sh/python-build-standalone/releases/download"
