@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -75,7 +76,9 @@ def write_result(context: BuildContext, result: BuildResult) -> None:
         raise ResultError("\n".join(problems))
     # The directory's own mode is in every layer's tar; the lifecycle makes it with its umask.
     if context.layers_dir.stat().st_mode & 0o7777 != _MODE:
-        context.layers_dir.chmod(_MODE)
+        # One that is somebody else's (a mounted volume) keeps the mode that its owner gave it.
+        with suppress(PermissionError):
+            context.layers_dir.chmod(_MODE)
     _remove_undeclared(context, result)
     for layer in result.layers:
         _write_layer(context.layers_dir, layer)

@@ -36,7 +36,7 @@ def _detect(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
 def _build(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     _defer("asyncio")
     from cnb.run import run_build  # noqa: PLC0415
-    from uv_buildpack import log  # noqa: PLC0415
+    from uv_buildpack import disk, log  # noqa: PLC0415
     from uv_buildpack.build import build  # noqa: PLC0415
     from uv_buildpack.errors import Problem, Problems  # noqa: PLC0415
 
@@ -45,7 +45,8 @@ def _build(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     )
     log.keep_secret(_secrets(environment))
     try:
-        return run_build(build, arguments, environment, Path.cwd())
+        with disk.full_is_said("the build"):
+            return run_build(build, arguments, environment, Path.cwd())
     except Problems as several:
         problems = several.problems
     except Problem as one:

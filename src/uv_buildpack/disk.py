@@ -19,5 +19,5 @@ def full_is_said(doing: str) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            raise DiskFull(doing.capitalize(), [str(error)]) from error
+            raise DiskFull(doing[:1].upper() + doing[1:], [str(error)]) from error
         raise

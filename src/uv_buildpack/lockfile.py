@@ -14,7 +14,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from cnb import toml
-from uv_buildpack.errors import LockfileInvalid, LockfileTooNew
+from uv_buildpack.errors import FileUnreadable, LockfileInvalid, LockfileTooNew
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -95,12 +95,12 @@ class Lock:
 
 
 def read_lock(path: Path, shown: str) -> Lock:
-    """Read a lock. Raises `LockfileInvalid` (naming the value), `LockfileTooNew`."""
+    """Read a lock. Raises `LockfileInvalid` (naming the value), `LockfileTooNew`, `FileUnreadable`."""
     try:
         content = path.read_bytes()
         document = toml.loads(content.decode("utf-8"))
     except OSError as error:
-        raise LockfileInvalid(shown, f"It cannot be read: {error.strerror}.") from None
+        raise FileUnreadable(shown, str(error.strerror)) from None
     except (UnicodeDecodeError, toml.TOMLError) as error:
         raise LockfileInvalid(shown, str(error)) from None
     version = document.get("version")

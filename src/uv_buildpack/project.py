@@ -13,6 +13,7 @@ from packaging.utils import canonicalize_name
 
 from cnb import toml
 from uv_buildpack.errors import (
+    FileUnreadable,
     LockfileMissing,
     ProjectDirectoryOutside,
     PyprojectInvalid,
@@ -144,12 +145,12 @@ def read_project(app_dir: Path, project_dir: str) -> Project:
 
 
 def read_pyproject(app_dir: Path, path: Path) -> Pyproject:
-    """Read a `pyproject.toml`. Raises `PyprojectInvalid`."""
+    """Read a `pyproject.toml`. Raises `PyprojectInvalid`, `FileUnreadable`."""
     shown = path.relative_to(app_dir).as_posix() if path.is_relative_to(app_dir) else str(path)
     try:
         document = toml.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise PyprojectInvalid(shown, f"It cannot be read: {error.strerror}.") from None
+        raise FileUnreadable(shown, str(error.strerror)) from None
     except UnicodeDecodeError as error:
         raise PyprojectInvalid(shown, f"It is not UTF-8 (byte {error.start}).") from None
     except toml.TOMLError as error:

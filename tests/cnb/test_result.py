@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +17,6 @@ from cnb.result import BuildResult, ResultError, empty_layer, forget_layer, writ
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 LAUNCH = LayerTypes(launch=True)
 
@@ -120,6 +120,26 @@ def test_modes_do_not_follow_the_umask(tmp_path: Path) -> None:
         directory / "exec.d" / "program": 0o755,
     }
     assert (context.layers_dir / "hello.toml").stat().st_mode & 0o7777 == 0o644
+
+
+class SomebodyElses(type(Path())):  # type: ignore[misc]  # before 3.12 Path itself has no subclasses
+    """A directory whose mode only its owner may change."""
+
+    def chmod(self, mode: int, *, follow_symlinks: bool = True) -> None:
+        """Refuse it for the directory itself, and for nothing below."""
+        if self.name == "layers":
+            raise PermissionError
+        super().chmod(mode, follow_symlinks=follow_symlinks)
+
+
+def test_a_layers_directory_that_is_somebody_elses_keeps_its_mode(tmp_path: Path) -> None:
+    context = context_in(tmp_path)
+    context.layers_dir.chmod(0o777)
+    context = replace(context, layers_dir=SomebodyElses(context.layers_dir))
+    empty_layer(context, "hello")
+    write_result(context, BuildResult(layers=(Layer(name="hello", types=LAUNCH),)))
+    assert (context.layers_dir / "hello.toml").is_file()
+    assert context.layers_dir.stat().st_mode & 0o777 == 0o777
 
 
 def test_launch_build_and_store_are_written(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.uv_buildpack.trees import plant
 
-from uv_buildpack.errors import LockfileInvalid, LockfileTooNew
+from uv_buildpack.errors import FileUnreadable, LockfileInvalid, LockfileTooNew
 from uv_buildpack.lockfile import Artifact, Dependency, Lock, LockedPackage, read_lock
 
 if TYPE_CHECKING:
@@ -223,5 +223,5 @@ def test_a_value_of_the_wrong_type_is_said_when_the_lock_is_read(tmp_path: Path,
 
 
 def test_a_lock_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    with pytest.raises(LockfileInvalid, match=r"uv\.lock is not"):
+    with pytest.raises(FileUnreadable, match=r"uv\.lock cannot be read"):
         read_lock(tmp_path, "uv.lock")

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.uv_buildpack.trees import LOCK, PROJECT, PYPROJECT, plant
 
-from uv_buildpack.errors import LockfileMissing, ProjectDirectoryOutside, PyprojectInvalid, PyprojectMissing
+from uv_buildpack.errors import (
+    FileUnreadable,
+    LockfileMissing,
+    ProjectDirectoryOutside,
+    PyprojectInvalid,
+    PyprojectMissing,
+)
 from uv_buildpack.project import (
     locate,
     python_version_file,
@@ -210,6 +216,6 @@ def test_development_dependencies_that_are_no_array_are_named(tmp_path: Path) ->
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    with pytest.raises(PyprojectInvalid) as raised:
+    with pytest.raises(FileUnreadable) as raised:
         read_pyproject(tmp_path, tmp_path / "pyproject.toml")
-    assert raised.value.facts == ("It cannot be read: No such file or directory.",)
+    assert raised.value.facts == ("No such file or directory",)
