@@ -8,7 +8,6 @@ import tarfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-
 from trial.prerequisites import Interpreters, package
 
 if TYPE_CHECKING:
