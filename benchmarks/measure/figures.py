@@ -52,7 +52,7 @@ def draw(title: str, cases: Mapping[str, Any], target: Path) -> None:
     axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
     axes.set_title(title, fontsize=10)
-    axes.legend(loc="lower right", fontsize=8)
+    figure.legend(loc="outside lower center", ncols=3, fontsize=8)
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(target, metadata={"Date": None})
 
