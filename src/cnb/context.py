@@ -139,6 +139,8 @@ def _restored(layers_dir: Path) -> dict[str, RestoredLayer]:
             metadata = toml.load(path).get("metadata", {})
         except toml.TOMLError:
             continue
+        if not isinstance(metadata, dict):
+            continue
         directory = layers_dir / path.stem
         restored[path.stem] = RestoredLayer(
             path.stem, metadata, directory if directory.is_dir() else None, _sboms(layers_dir, path.stem)

@@ -88,12 +88,17 @@ def write(decisions: Decisions) -> str:
 def read(metadata: Mapping[str, object]) -> Decisions:
     """Read decisions from layer metadata. Raises `KeyError`, `TypeError`, `ValueError`: another version wrote them."""
     document = json.loads(str(metadata["decisions"]))
+    packages = json.loads(str(metadata["packages"]))
+    tables = all(isinstance(table, dict) for table in (document, document["choice"], packages))
+    if not tables or not all(isinstance(identity, str) for identity in packages.values()):
+        message = "not what `write` writes"
+        raise TypeError(message)
     choice = {key: tuple(value) if isinstance(value, list) else value for key, value in document["choice"].items()}
     return Decisions(
         python=CPythonBuild(**document["python"]),
         python_reason=document["python_reason"],
         choice=selection.Choice(**choice),
-        packages=json.loads(str(metadata["packages"])),
+        packages=packages,
         sdists=tuple(document["sdists"]),
         local=tuple(venv_project.LocalPackage(**entry) for entry in document["local"]),
     )

@@ -60,7 +60,7 @@ def keys_of(context: BuildContext, analysis: Analysis) -> Keys:
         heavy_packages=str(analysis.configuration.heavy_packages),
         packages=venv.packages_text(decisions.packages),
     )
-    groups = _remembered_groups(context)
+    groups = _remembered_groups(context) or ()
     if not decisions.local:
         return Keys(python=python, venv=environment, groups=groups, local=None)
     root = analysis.project.root.directory
@@ -89,6 +89,7 @@ def reasons_for(context: BuildContext, analysis: Analysis, keys: Keys) -> Reason
             context, python_layer.NAME, partial(python_layer.differences, new=keys.python), on_disk=asked.python
         ),
         venv=_changes(context, venv.NAME, partial(venv.differences, new=keys.venv), on_disk=asked.venv)
+        or _unknown_groups(context)
         or _missing_packages(context, analysis, keys),
         local=local,
     )
@@ -101,10 +102,21 @@ def reasons_for_packages(
     return _changes(context, group.layer, partial(packages.differences, new=key), on_disk=on_disk)
 
 
-def _remembered_groups(context: BuildContext) -> tuple[Group, ...]:
+def _remembered_groups(context: BuildContext) -> tuple[Group, ...] | None:
+    """Give the heavy groups of the previous image's environment; `None` if they cannot be read."""
     restored = context.restored.get(venv.NAME)
-    text = restored.metadata.get("groups") if restored else None
-    return heavy.from_text(text) if isinstance(text, str) else ()
+    if restored is None:
+        return ()
+    text = restored.metadata.get("groups")
+    try:
+        return heavy.from_text(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+
+
+def _unknown_groups(context: BuildContext) -> tuple[str, ...]:
+    """Give why an environment is not reused of which nobody knows where its links lead."""
+    return ("it is not known which packages have layers of their own",) if _remembered_groups(context) is None else ()
 
 
 def _missing_packages(context: BuildContext, analysis: Analysis, keys: Keys) -> tuple[str, ...]:

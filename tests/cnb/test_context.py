@@ -163,6 +163,13 @@ def test_restored_layers_have_metadata_contents_and_sboms(tmp_path: Path) -> Non
     assert restored["launch-only"].sboms == {SBOMFormat.CYCLONEDX: b"{}"}
 
 
+@pytest.mark.parametrize("text", ["metadata = 3\n", "[[metadata]]\n", "[metadata\n"])
+def test_a_layer_whose_metadata_cannot_be_read_is_not_restored(tmp_path: Path, text: str) -> None:
+    (tmp_path / "layers").mkdir()
+    (tmp_path / "layers" / "venv.toml").write_text(text)
+    assert context_in(tmp_path).restored == {}
+
+
 def test_files_of_the_whole_build_are_no_layers(tmp_path: Path) -> None:
     (tmp_path / "layers").mkdir()
     for name in ("launch", "build", "store"):

@@ -12,6 +12,7 @@ from tests.uv_buildpack.trees import PROJECT, plant
 
 from cnb.layer import RestoredLayer, SBOMFormat
 from cnb.plan import PlanEntry
+from uv_buildpack import decisions
 from uv_buildpack.analysis import analyse
 from uv_buildpack.reuse import Keys, Reasons, keys_of, reasons_for, sbom_digest
 
@@ -42,6 +43,7 @@ def following(context: BuildContext, **more: RestoredLayer) -> BuildContext:
         for field, name in LAYERS.items()
         if getattr(made, field) is not None
     }
+    restored["venv"] = replace(restored["venv"], metadata={**restored["venv"].metadata, "groups": "[]"})
     return replace(context, restored={**restored, **more})
 
 
@@ -160,3 +162,34 @@ def test_metadata_of_another_version_is_a_reason_and_no_crash(tmp_path: Path, na
     field = next(field for field, layer in LAYERS.items() if layer == name)
     assert getattr(found, field) != ()
     assert all(getattr(found, other.name) == () for other in fields(Reasons) if other.name != field)
+
+
+@pytest.mark.parametrize("groups", [None, 4.0, "[", "[{}]", '[{"layer": "packages-numpy", "packages": [3]}]'])
+def test_an_environment_whose_links_are_unknown_is_made_anew(tmp_path: Path, groups: object) -> None:
+    context = following(context_for(tmp_path, WORKSPACE))
+    restored = context.restored["venv"]
+    metadata = {name: value for name, value in restored.metadata.items() if name != "groups"}
+    changed = replace(restored, metadata=metadata if groups is None else {**metadata, "groups": groups})
+    context = replace(context, restored={**context.restored, "venv": changed})
+    assert reasons(context).venv == ("it is not known which packages have layers of their own",)
+
+
+@pytest.mark.parametrize("field", ["decisions", "packages"])
+@pytest.mark.parametrize("value", [3.0, "3", "[]", "{}", "{", '{"choice": 3, "python": null, "local": [1]}'])
+def test_decisions_that_cannot_be_read_are_made_anew(tmp_path: Path, field: str, value: object) -> None:
+    context = following(context_for(tmp_path, WORKSPACE))
+    before = analyse(context)
+    noted = {"decisions": decisions.write(before.decisions), "inputs": before.inputs}
+    restored = context.restored["venv"]
+    context = replace(
+        context,
+        restored={
+            **context.restored,
+            "venv": replace(restored, metadata={**restored.metadata, **noted}),
+        },
+    )
+    assert analyse(context).recalled
+    damaged = replace(restored, metadata={**restored.metadata, **noted, field: value})
+    after = analyse(replace(context, restored={**context.restored, "venv": damaged}))
+    assert not after.recalled or (field, value) == ("packages", "{}")
+    assert after.decisions.python == before.decisions.python

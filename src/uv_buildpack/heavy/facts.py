@@ -144,7 +144,7 @@ def from_text(text: str) -> tuple[Group, ...]:
             Group(layer=str(each["layer"]), packages=tuple(_package(package) for package in each["packages"]))
             for each in json.loads(text)
         )
-    except (TypeError, KeyError) as error:
+    except (AttributeError, TypeError, KeyError) as error:
         message = f"not the text of heavy packages: {error}"
         raise ValueError(message) from error
 

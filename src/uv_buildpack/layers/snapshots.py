@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 NAME = "snapshots"
 TYPES = LayerTypes(cache=True)
-SCHEME = "1"
+SCHEME = "2"
 
 ALWAYS_BELOW = 10 * 1000 * 1000
 """Bytes, compressed: what is smaller is always kept. A hot build pays 17 ms for each megabyte (docs/rebuilds.md)."""
@@ -91,7 +91,7 @@ def keep(directory: Path, kind: str, tree: Path, key: Mapping[str, str], *, limi
         with payload.open("rb") as packed:
             digest = _digest(packed)
             packed.seek(0)
-            _write(path, {"scheme": SCHEME, "kind": kind, "key": dict(key), "digest": digest}, packed)
+            _write(path, _sealed({"scheme": SCHEME, "kind": kind, "key": dict(key), "digest": digest}), packed)
     finally:
         payload.unlink(missing_ok=True)
     log.step(f"keeping a snapshot of {kind}: {path.stat().st_size / 1e6:.1f} MB")
@@ -108,7 +108,7 @@ def forget_others(directory: Path, kinds: Collection[str]) -> None:
     """Remove everything that is not a snapshot of these kinds or the marker."""
     known = {_path(directory, kind).name for kind in kinds} | {_MARKER}
     for path in directory.iterdir():
-        if path.name not in known:
+        if path.name not in known or not path.is_file():
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
@@ -143,8 +143,11 @@ def recall(directory: Path) -> Memory:
     """Read what the cache remembers; nothing if there is no cache or its marker is damaged."""
     try:
         document = json.loads((directory / _MARKER).read_text(encoding="utf-8"))
-        return Memory(keys=dict(document["keys"]), wanted=dict(document["wanted"]))
-    except (OSError, ValueError, KeyError, TypeError):
+        return Memory(
+            keys={name: str(digest) for name, digest in document["keys"].items()},
+            wanted={name: int(patience) for name, patience in document["wanted"].items()},
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return Memory(keys={}, wanted={})
 
 
@@ -172,8 +175,16 @@ def _read_header(file: IO[bytes]) -> dict[str, Any]:
     return cast("dict[str, Any]", header)
 
 
+def _sealed(header: Mapping[str, object]) -> dict[str, object]:
+    """Add the digest of the header itself: a key that was damaged would tell lies about what is packed."""
+    return {**header, "seal": hashlib.sha256(json.dumps(header, sort_keys=True).encode()).hexdigest()}
+
+
 def _checked_header(file: IO[bytes]) -> dict[str, Any]:
     header = _read_header(file)
+    if header != _sealed({name: value for name, value in header.items() if name != "seal"}):
+        message = "its header was changed"
+        raise ValueError(message)
     if _digest(file) != header["digest"]:
         message = "its digest is wrong"
         raise ValueError(message)

@@ -125,3 +125,27 @@ def test_what_nobody_knows_is_removed(store: Path, tree: Path) -> None:
     (store / "directory").mkdir()
     snapshots.forget_others(store, {"venv"})
     assert [path.name for path in store.iterdir()] == ["venv.snapshot"]
+
+
+def test_a_key_that_was_changed_is_noticed(store: Path, tree: Path) -> None:
+    snapshots.keep(store, "venv", tree, KEY)
+    path = store / "venv.snapshot"
+    path.write_bytes(path.read_bytes().replace(b"3.13.4", b"3.13.5", 1))
+    with capture_logs() as events:
+        assert snapshots.find(store, "venv") is None
+    assert "its header was changed" in events[0]["event"]
+
+
+@pytest.mark.parametrize(
+    "text", ["3", "[]", '{"keys": [], "wanted": {}}', '{"keys": {}, "wanted": {"venv": "x"}}', "{"]
+)
+def test_a_marker_of_another_shape_is_no_marker(store: Path, text: str) -> None:
+    (store / "marker.json").write_text(text, encoding="utf-8")
+    assert snapshots.recall(store) == Memory(keys={}, wanted={})
+
+
+def test_directories_are_not_kept(store: Path) -> None:
+    (store / "marker.json").mkdir()
+    (store / "venv.snapshot").mkdir()
+    snapshots.forget_others(store, {"venv"})
+    assert list(store.iterdir()) == []
