@@ -6,7 +6,6 @@ do. It runs in the interpreter of a build, never in that of the campaign.
 
 import base64
 import hashlib
-import tarfile
 import tomllib
 import zipfile
 from collections.abc import Mapping
@@ -26,14 +25,6 @@ def build_editable(wheel_directory: str, _settings: object = None, _metadata_dir
     _sources()
     name = _project()["name"].replace("-", "_")
     return _wheel(wheel_directory, {f"__editable__.{name}.pth": f"{Path('src').absolute()}\n".encode()})
-
-
-def build_sdist(sdist_directory: str, _settings: object = None) -> str:
-    """Make a source distribution (PEP 517)."""
-    target = f"{_base()}.tar.gz"
-    with tarfile.open(Path(sdist_directory, target), "w:gz") as archive:
-        archive.add(".", _base())
-    return target
 
 
 def _document() -> dict[str, Any]:

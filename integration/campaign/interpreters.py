@@ -28,10 +28,9 @@ _MINORS = range(20, 10, -1)
 
 # Run by an interpreter that was unpacked: prints what it has loaded then, libraries too.
 _NEEDED = """
-import argparse, base64, collections, contextlib, csv, ctypes, dataclasses, email.message, email.parser, email.policy, \
-    fnmatch, functools, glob, gzip, hashlib, importlib.metadata, importlib.resources, importlib.util, io, json, \
-    locale, logging, marshal, os, pathlib, platform, re, runpy, shutil, site, ssl, stat, struct, subprocess, sys, \
-    sysconfig, tarfile, tempfile, textwrap, tomllib, traceback, typing, warnings, zipfile, zipimport
+import base64, contextlib, ctypes, email.message, email.parser, hashlib, importlib.metadata, importlib.util, json, \
+    logging, marshal, os, pathlib, platform, runpy, site, ssl, struct, subprocess, sys, sysconfig, tomllib, traceback, \
+    zipfile, zlib
 import encodings.cp437, encodings.idna, encodings.latin_1, encodings.ascii
 sysconfig.get_config_var("prefix")
 loaded = {getattr(module, "__file__", None) for module in sys.modules.values()} - {None}
@@ -60,7 +59,9 @@ class Supply:
 def supply(cache: Path) -> Supply:
     """Make the archives, or take those that an earlier run made of the same interpreters."""
     pythons = _pythons()
-    directory = cache / hashlib.sha256(json.dumps([str(path) for path in pythons.values()]).encode()).hexdigest()[:12]
+    # This file decides what is in them.
+    made_from = [*map(str, pythons.values()), Path(__file__).read_text(encoding="utf-8")]
+    directory = cache / hashlib.sha256(json.dumps(made_from).encode()).hexdigest()[:12]
     minors = tuple(pythons)
     if not (directory / "patched.json").is_file():
         shutil.rmtree(directory, ignore_errors=True)
@@ -141,7 +142,7 @@ def _always(root: Path, minor: str) -> Iterator[Path]:
     library = root / "lib" / f"python{minor}"
     for pattern in ("_sysconfigdata*.py", "LICENSE*", "os.py", "encodings/utf_8*.py", "lib-dynload/_blake2*"):
         yield from library.glob(pattern)
-    for package in ("collections", "ctypes", "email", "importlib", "json", "re", "tomllib", "zipfile"):
+    for package in ("collections", "ctypes", "importlib/metadata", "json", "re", "tomllib", "zipfile"):
         yield from (library / package).rglob("*.py")
     yield root / "bin" / f"python{minor}"
 
