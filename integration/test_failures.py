@@ -130,7 +130,7 @@ def test_a_failed_build_leaves_the_previous_image_and_spoils_nothing(
 def test_a_killed_build_leaves_nothing_that_the_next_one_takes_for_good(
     bench: Workbench, plain: App, image: str
 ) -> None:
-    first = bench.build(plain, image)
+    first = bench.build(plain, image, previous=BASE)
     plain.edit("pyproject.toml", "alpha==1.0", "alpha==1.1")
     plain.lock()
     assert isinstance(bench.platform, Embedded)
@@ -154,7 +154,7 @@ def test_a_killed_build_leaves_nothing_that_the_next_one_takes_for_good(
         for group in (process.pid, *(int(child) for child in started)):
             os.killpg(group, signal.SIGKILL)
     second = bench.build(plain, image)
-    clean = bench.build(plain, f"{image}-clean")
+    clean = bench.build(plain, f"{image}-clean", previous=BASE)
     assert bench.run(image, "python", "-c", "import alpha; print(alpha.version)") == "1.1\n"
     assert diff_ids(second) == diff_ids(clean)
     assert diff_ids(second) != diff_ids(first)

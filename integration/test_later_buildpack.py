@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from integration.package_index import PackageIndex
 
+GROUP = '[dependency-groups]\nmore = ["gamma"]\n'
 BUILD = """#!/bin/sh
 set -eu
 echo "python=$(command -v python) uv=$(command -v uv)"
@@ -21,9 +22,7 @@ echo "bytecode=$PYTHONDONTWRITEBYTECODE"
 python -c 'import alpha; print("plain", alpha.version)'
 export UV_CACHE_DIR="$CNB_LAYERS_DIR/cache"
 uv run --no-sync --offline python -c 'import alpha, sys; print("run", alpha.version, sys.prefix)'
-if [ -n "${ADD_PACKAGE:-}" ]; then
-    uv pip install --quiet --python "$VIRTUAL_ENV" --index "$ADD_PACKAGE" gamma
-fi
+if [ -n "${ADD_GROUP:-}" ]; then uv sync --quiet --frozen --no-default-groups --group "$ADD_GROUP"; fi
 """
 DETECT = """#!/bin/sh
 cat >"$CNB_BUILD_PLAN_PATH" <<END
@@ -53,7 +52,7 @@ def later(public: Path) -> Path:
 @pytest.fixture
 def used(app: App, index: PackageIndex) -> App:
     """An app with one dependency."""
-    app.write({"pyproject.toml": project("used", ("alpha==1.1",), index=index.address), "main.py": ""})
+    app.write({"pyproject.toml": project("used", ("alpha==1.1",), index=index.address, more=GROUP), "main.py": ""})
     app.lock()
     return app
 
@@ -74,10 +73,10 @@ def test_it_finds_the_environment_and_its_tools(bench: Workbench, used: App, ima
 
 
 def test_what_was_on_disk_for_others_is_not_trusted_by_the_next_build(
-    bench: Workbench, used: App, image: str, later: Path, index: PackageIndex
+    bench: Workbench, used: App, image: str, later: Path
 ) -> None:
     found = "import importlib.util as u; print([n for n in ('alpha', 'gamma') if u.find_spec(n)])"
-    bench.build(used, image, later=[later], previous=BASE, env={"ADD_PACKAGE": index.address})
+    bench.build(used, image, later=[later], previous=BASE, env={"ADD_GROUP": "more"})
     assert bench.run(image, "python", "-c", found) == "['alpha', 'gamma']\n"
     second = bench.build(used, image, later=[later])
     assert layer_states(second)["venv"] == "added"

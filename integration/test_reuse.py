@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 from integration.application import App, project
-from integration.workbench import BASE, Workbench, commands, diff_ids, layer_states
+from integration.workbench import BASE, Workbench, commands, diff_ids, layer_states, warnings
 
 if TYPE_CHECKING:
     from integration.package_index import PackageIndex
 
+FOUND = """
+import importlib.util, json
+print(json.dumps([name for name in ("alpha", "beta", "gamma", "tester") if importlib.util.find_spec(name)]))
+"""
 GROUPS = '[dependency-groups]\ndev = ["tester"]\nextra = ["gamma"]\n'
 
 
@@ -26,6 +32,18 @@ def shop(app: App, index: PackageIndex) -> App:
     )
     app.lock()
     return app
+
+
+def test_layers_are_for_launch_only_and_their_metadata_are_texts(bench: Workbench, shop: App, image: str) -> None:
+    result = bench.build(shop, image, previous=BASE)
+    (described,) = json.loads(result.labels["io.buildpacks.lifecycle.metadata"])["buildpacks"]
+    layers = described["layers"]
+    assert set(layers) == {"python", "venv", "venv-project"}
+    for layer in layers.values():
+        assert (layer.get("launch"), layer.get("build", False), layer.get("cache", False)) == (True, False, False)
+        assert {type(value) for value in layer["data"].values()} == {str}
+    assert layers["venv"]["data"]["packages"] != layers["venv-project"]["data"]["packages"]
+    assert re.search(r"^  uv +build ", result.log, re.MULTILINE)
 
 
 @pytest.mark.in_containers
@@ -62,3 +80,38 @@ def test_an_edit_of_the_lock_is_told_by_package(bench: Workbench, shop: App, ima
     assert layer_states(second)["python"] == "reused"
     assert layer_states(second)["venv"] == "added"
     assert bench.python(image, "import json, beta; print(json.dumps(beta.version))") == "1.1"
+
+
+def test_a_package_that_is_gone_from_the_lock_is_gone_from_the_image(bench: Workbench, shop: App, image: str) -> None:
+    bench.build(shop, image, previous=BASE)
+    shop.edit("pyproject.toml", "beta==1.0", "gamma")
+    shop.lock()
+    result = bench.build(shop, image)
+    for line in ("beta 1.0 removed", "alpha 1.1 removed", "gamma 1.0 added"):
+        assert line in result.log
+    assert bench.python(image, FOUND) == ["gamma"]
+
+
+def test_an_edit_of_what_the_package_is_called_by_makes_its_layer_anew(bench: Workbench, shop: App, image: str) -> None:
+    bench.build(shop, image, previous=BASE)
+    pyproject = (shop.directory / "pyproject.toml").read_text(encoding="utf-8")
+    shop.write({"pyproject.toml": pyproject + "[project.scripts]\nshop-greet = 'shop:greet'\n"})
+    shop.lock()
+    result = bench.build(shop, image)
+    assert layer_states(result) == {"python": "reused", "venv": "reused", "venv-project": "added"}
+    assert "venv-project/bin/shop-greet" in bench.run(image, "sh", "-c", "command -v shop-greet")
+
+
+def test_without_the_previous_image_the_cache_alone_gives_the_same_image(
+    bench: Workbench, shop: App, image: str
+) -> None:
+    first = bench.build(shop, image)
+    for _ in range(2):  # with what the last one left
+        again = bench.build(shop, f"{image}-tag", cache=image)
+        assert diff_ids(again) == diff_ids(first)
+
+
+def test_an_unknown_variable_is_reported_with_the_nearest_name(bench: Workbench, shop: App, image: str) -> None:
+    result = bench.build(shop, image, previous=BASE, env={"BP_UV_GROUP": "extra"})
+    assert any("BP_UV_GROUP is not a variable" in line for line in warnings(result.log))
+    assert "BP_UV_GROUPS?" in result.log

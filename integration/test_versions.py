@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import platform
 from typing import TYPE_CHECKING
 
 import pytest
 from integration.application import App, project
+from integration.website import Website, serving
 from integration.workbench import BASE, Workbench, commands, errors, layer_states
 
 if TYPE_CHECKING:
@@ -70,3 +74,21 @@ def test_another_uv_comes_from_the_index_for_the_build_only(bench: Workbench, ap
     again = bench.build(app, image, env={"HTTPS_PROXY": "http://127.0.0.1:9"})
     assert commands(again.log) == []
     assert again.digest == result.digest
+
+
+def test_an_archive_that_is_not_the_one_in_the_catalogue_is_refused(bench: Workbench, small: App, image: str) -> None:
+    """A mirror on loopback, whatever the builds of this machine come from otherwise."""
+    content = b"not the archive that the catalogue means"
+    build = {
+        "version": "3.13.99", "date": "20990101", "arch": platform.machine(), "libc": "gnu", "variant": "default",
+        "path": "20990101/cpython-3.13.99.tar.gz", "sha256": hashlib.sha256(b"the archive").hexdigest(),
+    }  # fmt: skip
+    with serving(Website()) as mirror:
+        mirror.documents["/catalogue.json"] = json.dumps({"builds": [build]}).encode()
+        mirror.documents["/20990101/cpython-3.13.99.tar.gz"] = content
+        places = {"BP_PYTHON_MIRROR": mirror.address, "BP_PYTHON_CATALOGUE": f"{mirror.address}/catalogue.json"}
+        log = bench.failing(small, image, env=places)
+        assert mirror.requests.count("/20990101/cpython-3.13.99.tar.gz") == 1
+    assert len(errors(log)) == 1
+    assert build["sha256"] in log
+    assert hashlib.sha256(content).hexdigest() in log
