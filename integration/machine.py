@@ -32,7 +32,9 @@ _CALLER = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
 def platform_names(environment: Mapping[str, str]) -> list[str]:
     """The platforms that are there."""
-    return [_NAMES[found.platform] for found in availabilities(environment) if not found.reason]
+    return [
+        _NAMES[found.platform] for found in availabilities(environment) if found.platform in _NAMES and not found.reason
+    ]
 
 
 def make_platform(name: str, root: Path, shared: list[Path], environment: Mapping[str, str]) -> Platform:

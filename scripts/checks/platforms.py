@@ -25,15 +25,17 @@ class Availability:
 
 
 def availabilities(environment: Mapping[str, str]) -> list[Availability]:
-    """All platforms of the test suite, the one that is always there first."""
+    """All platforms of the test suite, the one that is always there first, and what else some cases need."""
     docker = docker_reason()
     lifecycle = "" if environment.get("CNB_LIFECYCLE_DIR") else "CNB_LIFECYCLE_DIR names no directory of the phases"
     pack = docker if shutil.which("pack") else "there is no pack on PATH"
+    compiler = "" if shutil.which("cc") else "there is no cc on PATH"
     return [
         Availability("embedded", ""),
         Availability("embedded, in Docker containers", containers_reason()),
         Availability("lifecycle", lifecycle),
         Availability("pack", pack),
+        Availability("packages with C code", compiler),
     ]
 
 
