@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from uv_buildpack import selection
 from uv_buildpack.catalogue import CPythonBuild
+from uv_buildpack.errors import NoCompatibleDistribution
 from uv_buildpack.layers import venv_project
 
 if TYPE_CHECKING:
@@ -50,12 +51,16 @@ def decide(
     """Choose the interpreter among the candidates and walk the lock for it.
 
     Without an exact request wheels decide: the newest minor for which no package has to be built from source that has
-    a wheel for another one. `source_only` tells whether a package is built though it has a wheel.
+    a wheel for another one. `source_only` tells whether a package is built though it has a wheel. Raises
+    `NoCompatibleDistribution`.
     """
     walks = [_walk(lock, choice, build) for build in candidates.builds]
     index, reason = _best(walks, candidates.request)
     platform, selected = walks[index]
     third_party = [package for package in selected if not package.local]
+    lines = selection.uninstallable(lock, third_party, platform)
+    if lines:
+        raise NoCompatibleDistribution("Reading uv.lock", lines)
     return Decisions(
         python=candidates.builds[index],
         python_reason=reason,

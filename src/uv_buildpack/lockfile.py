@@ -9,6 +9,7 @@ import hashlib
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
@@ -88,6 +89,8 @@ class Lock:
     """Groups of a workspace root that is no project itself."""
     conflicts: bool
     digest: str
+    supported: tuple[str, ...] = ()
+    """Markers of the environments that it was made for (`tool.uv.environments`); none is all."""
 
     def named(self, name: str) -> tuple[LockedPackage, ...]:
         """Give the packages of a name: several where the lock has forks."""
@@ -124,6 +127,7 @@ def _lock(document: Mapping[str, Any], digest: str) -> Lock:
         root_groups=_dependency_table(manifest.get("dependency-groups", {})),
         conflicts=bool(document.get("conflicts")),
         digest=digest,
+        supported=tuple(document.get("supported-markers", ())),
     )
 
 
@@ -187,9 +191,10 @@ def _dependencies(entries: Iterable[Mapping[str, Any]]) -> tuple[Dependency, ...
 
 
 def _artifact(entry: Mapping[str, Any]) -> Artifact:
-    place = entry.get("filename") or entry.get("url") or entry.get("path") or ""
-    filename = place.split("#")[0].rsplit("/", 1)[-1]
-    return Artifact(filename=filename, hash=_text(entry.get("hash")) or "", size=entry.get("size"))
+    # Of an address: torch-2.9.1%2Bcpu-cp313-….whl.
+    address = unquote(urlsplit(_text(entry.get("url")) or "").path)
+    place = entry.get("filename") or address or entry.get("path") or ""
+    return Artifact(filename=place.rsplit("/", 1)[-1], hash=_text(entry.get("hash")) or "", size=entry.get("size"))
 
 
 def _text(value: object) -> str | None:

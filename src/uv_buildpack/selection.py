@@ -107,6 +107,21 @@ def compatible_wheels(package: LockedPackage, platform: Platform) -> tuple[Artif
     return tuple(wheel for wheel in package.wheels if _compatible(wheel.filename, platform))
 
 
+def uninstallable(lock: Lock, packages: Iterable[LockedPackage], platform: Platform) -> list[str]:
+    """Say what of a lock cannot be installed on the platform, whoever tries: one line for each package."""
+    environment = _environment(platform)
+    if lock.supported and not any(_holds(marker, environment, frozenset()) for marker in lock.supported):
+        return [f"uv.lock is only for {' or '.join(lock.supported)} (environments in [tool.uv])"]
+    if platform.freethreaded:
+        return []  # the tags of its wheels are not settled yet
+    where = f"Python {platform.python} on Linux ({platform.machine}, {platform.libc})"
+    return [
+        f"{package.name} {package.version} has no wheel for {where}, and no source distribution"
+        for package in packages
+        if package.wheels and package.sdist is None and not compatible_wheels(package, platform)
+    ]
+
+
 def identity(package: LockedPackage, platform: Platform) -> str:
     """Give a text that changes when what is installed of a package changes: version, source and hashes.
 

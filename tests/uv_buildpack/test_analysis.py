@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,8 @@ from tests.uv_buildpack.trees import LOCK, PROJECT, PYPROJECT, plant
 from cnb.layer import RestoredLayer
 from cnb.plan import PlanEntry
 from uv_buildpack import decisions
-from uv_buildpack.analysis import Analysis, analyse, build_environment, target_text
-from uv_buildpack.errors import Problem, Problems
+from uv_buildpack.analysis import Analysis, analyse, build_environment, libc, target_text
+from uv_buildpack.errors import NoCompatibleDistribution, Problem, Problems
 from uv_buildpack.layers import venv
 from uv_buildpack.layers.venv_project import LocalPackage
 
@@ -92,6 +93,25 @@ def test_an_exact_request_beats_wheels(tmp_path: Path) -> None:
     decided = analysed(tmp_path, needing("compiled"), {"BP_PYTHON_VERSION": "3.13"}).decisions
     assert decided.python.version == "3.13.9"
     assert decided.sdists == ("compiled",)
+
+
+def test_what_nobody_can_install_is_said_before_any_download(tmp_path: Path) -> None:
+    files = needing("compiled")
+    files["uv.lock"] = re.sub(r"(?m)^sdist.*\n", "", files["uv.lock"])
+    assert analysed(tmp_path, files).decisions.python.version == "3.12.12"
+    with pytest.raises(NoCompatibleDistribution) as raised:
+        analysed(tmp_path, files, {"BP_PYTHON_VERSION": "3.13"})
+    assert raised.value.facts == (
+        f"compiled 2.0 has no wheel for Python 3.13.9 on Linux (x86_64, {libc()}), and no source distribution",
+    )
+
+
+def test_a_lock_for_other_systems_is_said_before_any_download(tmp_path: Path) -> None:
+    files = needing("pure")
+    files["uv.lock"] = files["uv.lock"].replace("\n[[", "\nsupported-markers = [\"sys_platform == 'darwin'\"]\n[[", 1)
+    with pytest.raises(NoCompatibleDistribution) as raised:
+        analysed(tmp_path, files)
+    assert "sys_platform == 'darwin'" in raised.value.facts[0]
 
 
 def test_a_package_without_any_wheel_decides_nothing(tmp_path: Path) -> None:

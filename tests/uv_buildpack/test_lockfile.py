@@ -225,3 +225,19 @@ def test_a_value_of_the_wrong_type_is_said_when_the_lock_is_read(tmp_path: Path,
 def test_a_lock_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileUnreadable, match=r"uv\.lock cannot be read"):
         read_lock(tmp_path, "uv.lock")
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        'url = "https://index.example/whl/torch-2.9.1%2Bcpu-cp313-cp313-linux_x86_64.whl"',
+        'url = "https://index.example/whl/torch-2.9.1+cpu-cp313-cp313-linux_x86_64.whl?token=x#egg=torch"',
+        'path = "wheels/torch-2.9.1+cpu-cp313-cp313-linux_x86_64.whl"',
+        'filename = "torch-2.9.1+cpu-cp313-cp313-linux_x86_64.whl"',
+    ],
+)
+def test_the_name_of_a_file_is_the_one_that_it_has_on_a_disk(tmp_path: Path, file: str) -> None:
+    text = FIRST.replace('url = "https://index.example/files/httpx-0.28.1-py3-none-any.whl"', file)
+    lock = read_lock(plant(tmp_path, {"uv.lock": text}) / "uv.lock", "uv.lock")
+    (found,) = lock.named("httpx")
+    assert found.wheels[0].filename == "torch-2.9.1+cpu-cp313-cp313-linux_x86_64.whl"

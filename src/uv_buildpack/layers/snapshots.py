@@ -57,7 +57,7 @@ def find(directory: Path, kind: str) -> Snapshot | None:
         with path.open("rb") as file:
             return Snapshot(path=path, key=_checked_header(file)["key"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        log.warning(f"The snapshot {path.name} is damaged ({error}): it is made anew.")
+        log.warning(f"The snapshot {path.name} cannot be used ({error}): it is made anew.")
         path.unlink()
         return None
 
