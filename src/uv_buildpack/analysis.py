@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from uv_buildpack import build_settings, catalogue, decisions, gate, processes, python_request, selection
-from uv_buildpack.configuration import PROJECT_DIR, Configuration, read_configuration
+from uv_buildpack.configuration import PROJECT_DIR, Configuration, gather
 from uv_buildpack.errors import (
     Collector,
     EnvironmentLinkOccupied,
@@ -104,7 +104,6 @@ def analyse(context: BuildContext) -> Analysis:
     collector = Collector()
     with collector.collecting():
         _check_surroundings(context)
-    configuration = Configuration()
     project: Project | None = None
     uv_request: UvRequest | None = None
     requests: tuple[PythonRequest, ...] = ()
@@ -112,8 +111,8 @@ def analyse(context: BuildContext) -> Analysis:
     with collector.collecting():
         project = read_project(context.app_dir, context.environment.get(PROJECT_DIR, "").strip() or ".")
         table = project.pyproject.table("tool", "uv-buildpack")
-    with collector.collecting():
-        configuration = read_configuration(context.environment, table, context.app_dir)
+    configuration, wrong = gather(context.environment, table, context.app_dir)
+    collector.problems.extend(wrong)
     with collector.collecting():
         _check_link(context, configuration)
     if project is None:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
 
-from uv_buildpack import log
-from uv_buildpack.errors import Collector, Problem, ProjectEnvironmentOutside, SettingInvalid, UnknownKey
+from uv_buildpack import addresses, log
+from uv_buildpack.errors import Collector, Problem, Problems, ProjectEnvironmentOutside, SettingInvalid, UnknownKey
 from uv_buildpack.heavy.setting import HeavySetting, parse_setting
 
 if TYPE_CHECKING:
@@ -63,6 +63,16 @@ class Setting:
 
 def read_configuration(environment: Mapping[str, str], table: Mapping[str, Any], app_dir: Path) -> Configuration:
     """Read and validate all settings. Raises `Problems` with everything that is wrong."""
+    configuration, problems = gather(environment, table, app_dir)
+    if problems:
+        raise Problems(problems)
+    return configuration
+
+
+def gather(
+    environment: Mapping[str, str], table: Mapping[str, Any], app_dir: Path
+) -> tuple[Configuration, list[Problem]]:
+    """Read all settings, and give those that are valid with everything that is wrong: the rest may be wrong too."""
     collector = Collector()
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
@@ -77,8 +87,7 @@ def read_configuration(environment: Mapping[str, str], table: Mapping[str, Any],
     with collector.collecting():
         _adopt_project_environment(environment, app_dir, values, origins)
     collector.problems.extend(_unknown_keys(table))
-    collector.raise_if_any()
-    return Configuration(**values, origins=origins)
+    return Configuration(**values, origins=origins), collector.problems
 
 
 def warn_of_ignored_variables(environment: Mapping[str, str]) -> None:
@@ -179,6 +188,14 @@ def _names(value: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name if name == "*" else canonicalize_name(name) for name in names))
 
 
+def _mirror(value: object) -> str:
+    text = _text(value)
+    if not addresses.is_allowed(text):
+        message = "an address that begins with https: or file:///, or with http: and is on this machine"
+        raise ValueError(message)
+    return text
+
+
 def _one_of(*allowed: str) -> Callable[[object], str]:
     def parse(value: object) -> str:
         if isinstance(value, str) and value.lower() in allowed:
@@ -217,8 +234,8 @@ SETTINGS = (
     Setting("heavy_packages", "BP_UV_HEAVY_PACKAGES", "heavy-packages", parse_setting),
     Setting("uv_version", "BP_UV_VERSION", None, _text),
     Setting("python_version", "BP_PYTHON_VERSION", None, _text),
-    Setting("python_mirror", "BP_PYTHON_MIRROR", None, _text),
-    Setting("python_mirror", "UV_PYTHON_INSTALL_MIRROR", None, _text),
+    Setting("python_mirror", "BP_PYTHON_MIRROR", None, _mirror),
+    Setting("python_mirror", "UV_PYTHON_INSTALL_MIRROR", None, _mirror),
     Setting("python_catalogue", "BP_PYTHON_CATALOGUE", None, _text),
     Setting("log_format", "BP_LOG_FORMAT", None, _one_of("text", "json")),
     Setting("log_level", "BP_LOG_LEVEL", None, _one_of("info", "debug")),

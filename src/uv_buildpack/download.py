@@ -9,14 +9,13 @@ import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import httpx
 
-from uv_buildpack import disk, log
+from uv_buildpack import addresses, disk, log
 from uv_buildpack.errors import (
     AddressUnsupported,
     CertificateRejected,
@@ -178,18 +177,8 @@ def _blocks_of_file(url: str) -> Iterator[bytes]:
 
 def _check(url: str, origin: str = "") -> None:
     """Refuse addresses over which a file could be exchanged on the way; a digest does not cover a catalogue."""
-    parts = urlsplit(url)
-    encrypted_before = urlsplit(origin).scheme == "https"
-    local = parts.scheme == "http" and _is_loopback(parts.hostname or "") and not encrypted_before
-    if not (parts.scheme == "https" or local or (parts.scheme == "file" and not parts.netloc)):
+    if not addresses.is_allowed(url, encrypted_before=urlsplit(origin).scheme == "https"):
         raise AddressUnsupported(log.masked(url), log.masked(origin))
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 from cnb.launch import PROCESS_TYPE, Process
 from uv_buildpack import log, start_command
-from uv_buildpack.errors import Collector, DefaultProcessUnknown, ProcessInvalid
+from uv_buildpack.errors import Collector, DefaultProcessUnknown, ProcessInvalid, ProcfileInvalid
 from uv_buildpack.inference import AppFacts, infer
 from uv_buildpack.procfile import read_procfile
 
@@ -165,11 +165,17 @@ def _read_procfile(path: Path, shown_path: str, default_process: str | None, dir
     procfile = read_procfile(path, shown_path)
     collector = Collector()
     defined: list[_Defined] = []
+    wrong: list[str] = []
     for name, entry in procfile.entries.items():
-        origin = f"{shown_path} line {entry.line}"
-        with collector.collecting():
-            command = _command(entry.command, origin)
-            defined.append(_Defined(type=name, command=command, evidence=(origin,), working_directory=directory))
+        try:
+            command = start_command.from_line(entry.command)
+        except ValueError as error:
+            wrong.append(f"line {entry.line}: {error}")
+            continue
+        evidence = (f"{shown_path} line {entry.line}",)
+        defined.append(_Defined(type=name, command=command, evidence=evidence, working_directory=directory))
+    if wrong:
+        collector.problems.append(ProcfileInvalid(shown_path, wrong))
     with collector.collecting():
         _check_default(default_process, procfile.entries)
     collector.raise_if_any()

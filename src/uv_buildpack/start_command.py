@@ -47,8 +47,7 @@ class StartCommand:
 def from_line(line: str) -> StartCommand:
     """Make the start command of a command line. Raises `ValueError`: empty, or a quotation without an end."""
     line = line.strip()
-    if not line:
-        raise ValueError("the command is empty")
+    _check_words((line,))
     line, warnings = _without_uv_run(line)
     found = commands(line)
     if found is None:
@@ -61,8 +60,7 @@ def from_line(line: str) -> StartCommand:
 
 def from_words(words: Sequence[str]) -> StartCommand:
     """Make the start command of an array: it is executed as it is. Raises `ValueError` if there is no program."""
-    if not words or not words[0]:
-        raise ValueError("the command is empty")
+    _check_words(words)
     drop, prefix = _uv_run(words)
     argv = (*prefix, *words[drop:])
     warnings = [_stripped(shlex.join(words), shlex.join(argv))] if drop else []
@@ -71,6 +69,13 @@ def from_words(words: Sequence[str]) -> StartCommand:
     if any(re.search(r"\$\{?[A-Za-z_]", word) for word in argv) and argv[0] not in {"sh", "/bin/sh", "bash"}:
         warnings.append(f"an array is executed without a shell, `$` means nothing in it: {shlex.join(argv)}")
     return StartCommand(argv, tuple(warnings))
+
+
+def _check_words(words: Sequence[str]) -> None:
+    if not words or not words[0]:
+        raise ValueError("the command is empty")
+    if any("\0" in word for word in words):
+        raise ValueError("the command has a NUL character, which no program can be given")
 
 
 def _is_direct(found: Sequence[Command]) -> bool:

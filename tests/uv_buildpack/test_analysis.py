@@ -230,6 +230,7 @@ def test_everything_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
         "UnknownKey",
         "UvVersionInvalid",
         "PythonImplementationUnsupported",
+        "UnknownExtra",
         "LockfileOutdated",
         "ProcfileInvalid",
     ]

@@ -13,6 +13,7 @@ from uv_buildpack.configuration import (
     SETTINGS,
     Configuration,
     announce,
+    gather,
     read_configuration,
     warn_of_ignored_variables,
 )
@@ -111,6 +112,21 @@ def test_uvs_own_variable_for_a_mirror_is_read() -> None:
     configuration = read({"UV_PYTHON_INSTALL_MIRROR": "https://mirror.example"})
     assert configuration.python_mirror == "https://mirror.example"
     assert configuration.origins == {"python_mirror": "UV_PYTHON_INSTALL_MIRROR"}
+
+
+@pytest.mark.parametrize(
+    "address", ["http://mirror.example", "ftp://mirror.example", "/mirror", "file://host/x", "http://[", "https:"]
+)
+@pytest.mark.parametrize("variable", ["BP_PYTHON_MIRROR", "UV_PYTHON_INSTALL_MIRROR"])
+def test_a_mirror_that_nothing_is_fetched_from_is_said_at_once(variable: str, address: str) -> None:
+    (problem,) = problems({variable: address})
+    assert variable in str(problem)
+
+
+def test_what_is_valid_is_given_with_what_is_not() -> None:
+    configuration, wrong = gather({"BP_UV_GROUPS": "docs", "BP_UV_NO_EDITABLE": "ja"}, {}, APP_DIR)
+    assert configuration.groups == ("docs",)
+    assert [type(problem) for problem in wrong] == [SettingInvalid]
 
 
 def test_the_buildpacks_variable_for_a_mirror_beats_uvs() -> None:

@@ -144,12 +144,17 @@ def test_a_process_starts_where_it_is_defined(tmp_path: Path) -> None:
 
 
 def test_every_bad_command_of_a_procfile_is_named_with_its_line(tmp_path: Path) -> None:
-    (tmp_path / "Procfile").write_text("web: a 'b\n\nworker: c \"d\n")
-    assert problems(tmp_path, {}, "gone") == [
-        "Procfile line 1: the command cannot be read: no closing quotation.",
-        "Procfile line 3: the command cannot be read: no closing quotation.",
-        "default-process is 'gone', and there is no such process type.",
-    ]
+    (tmp_path / "Procfile").write_text("web: a 'b\n\nworker: c \"d\nclock: e\0\n")
+    with pytest.raises(Problems) as raised:
+        planned(tmp_path, default="gone")
+    procfile, default = raised.value.problems
+    assert isinstance(procfile, ProcfileInvalid)
+    assert procfile.facts == (
+        "line 1: the command cannot be read: no closing quotation",
+        "line 3: the command cannot be read: no closing quotation",
+        "line 4: the command has a NUL character, which no program can be given",
+    )
+    assert isinstance(default, DefaultProcessUnknown)
 
 
 def test_a_procfile_without_a_usable_line_does_not_fall_back_to_inference(tmp_path: Path) -> None:
