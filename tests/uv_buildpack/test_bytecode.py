@@ -59,6 +59,14 @@ def test_equal_sets_are_written_the_same_after_their_strings_were_seen(tmp_path:
     assert pyc(small).read_bytes() == alone
 
 
+def test_a_file_is_written_the_same_after_one_that_does_not_compile(tmp_path: Path) -> None:
+    small, wrong = plant(tmp_path, small="X = '['\nY = ']'\n", wrong="print 'x'\n" + "#" * 1000)
+    compile_files(PYTHON, [small], "unchecked-hash")
+    alone = pyc(small).read_bytes()
+    assert compile_files(PYTHON, [small, wrong], "unchecked-hash", jobs=1)
+    assert pyc(small).read_bytes() == alone
+
+
 @pytest.mark.parametrize(("mode", "expected"), [("unchecked-hash", 0b01), ("checked-hash", 0b11)])
 def test_the_mode_is_that_of_pep_552(tmp_path: Path, mode: str, expected: int) -> None:
     (source,) = plant(tmp_path, module="X = 1\n")

@@ -61,13 +61,18 @@ def write(path: str, content: bytes) -> None:
     os.replace(partial, path)
 
 
-def attempt(path: str, checked: bool) -> None:  # noqa: FBT001 (as it comes in)
-    """Compile `path`; on standard output, say what is wrong with it."""
+def attempt(path: str, checked: bool) -> str:  # noqa: FBT001 (as it comes in)
+    """Compile `path`; give what is wrong with it, or nothing."""
     try:
         compile_file(path, checked)
     except Exception as error:  # noqa: BLE001 (whatever a source provokes is that source's)
-        reason = f"{type(error).__name__}: {error}"
-        os.write(1, (json.dumps([path, reason]) + "\n").encode("ascii"))
+        return f"{type(error).__name__}: {error}"
+    return ""
+
+
+def report(path: str, reason: str) -> None:
+    """Say on standard output what is wrong with a file."""
+    os.write(1, (json.dumps([path, reason]) + "\n").encode("ascii"))
 
 
 def attempt_apart(path: str, checked: bool) -> None:  # noqa: FBT001 (as it comes in)
@@ -77,7 +82,8 @@ def attempt_apart(path: str, checked: bool) -> None:  # noqa: FBT001 (as it come
     """
     child = os.fork()
     if child == 0:
-        attempt(path, checked)
+        if reason := attempt(path, checked):
+            report(path, reason)
         os._exit(0)
     os.waitpid(child, 0)
 
@@ -86,9 +92,15 @@ def main() -> None:
     """Compile what standard input names."""
     os.umask(0o022)
     order = json.load(sys.stdin)
-    compile_one = attempt if sys.version_info >= (3, 11) else attempt_apart
-    for path in order["files"]:
-        compile_one(path, order["checked"])
+    if sys.version_info < (3, 11):  # noqa: UP036 (older interpreters run this)
+        for path in order["files"]:
+            attempt_apart(path, order["checked"])
+        return
+    reasons = [(path, attempt(path, order["checked"])) for path in order["files"]]
+    # Not before all is compiled: the encoder interns "[" and "]", which marshal then writes in another way.
+    for path, reason in reasons:
+        if reason:
+            report(path, reason)
 
 
 main()

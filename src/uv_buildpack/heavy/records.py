@@ -96,7 +96,7 @@ def read_records(site_packages: Path) -> list[Record]:
 
 def _read(dist_info: Path) -> Record | None:
     try:
-        with (dist_info / "RECORD").open(encoding="utf-8", newline="") as file:
+        with (dist_info / "RECORD").open(encoding="utf-8", errors="surrogateescape", newline="") as file:
             rows = [row for row in csv.reader(file) if row]
     except FileNotFoundError:
         return None
