@@ -169,7 +169,7 @@ def _root_document(index: str) -> dict[str, Any]:
             "name": "app",
             "version": "0.1.0",
             "requires-python": ">=3.11",
-            "dependencies": ["plain", "member-static", "path-plain"],
+            "dependencies": ["plain", "weight", "pair-right", "space-heavy", "odd", "member-static", "path-plain"],
             "optional-dependencies": {"more": ["tool"], "space": ["space-one"]},
             "scripts": {"app-run": "app:main"},
         },

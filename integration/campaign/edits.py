@@ -129,6 +129,7 @@ def wheel_in_tree(world: World, random: Random) -> str:
 def add_dependency(world: World, random: Random) -> str:
     """`uv add` a package of the index, with or without a version."""
     application = world.application
+    world.install_project()
     name = random.choice(INDEX_NAMES)
     versions = sorted({d.version for d in world.distributions if d.name == name})
     version = random.choice(["", *versions])
@@ -139,6 +140,7 @@ def add_dependency(world: World, random: Random) -> str:
 
 def remove_dependency(world: World, random: Random) -> str:
     """`uv remove` a dependency."""
+    world.install_project()
     names = [name for name in world.application.dependencies() if name in INDEX_NAMES]
     if not names:
         raise NotNow

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from integration.campaign.packages import HEAVY_THRESHOLD
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choices:
@@ -15,7 +17,7 @@ class Choices:
     extras: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
     no_editable: bool = False
-    heavy: str = "auto"
+    heavy: str = HEAVY_THRESHOLD
     platform_api: str = "0.15"
     place: int = 0
     """Which of the layers and application directories."""

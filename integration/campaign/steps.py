@@ -33,7 +33,7 @@ def _extras(world: World, random: Random) -> str:
 
 
 def _packages(world: World, random: Random) -> str:
-    packages = random.choice(((), (), ("member-static",), ("member-stamped",), ("app", "member-stamped")))
+    packages = random.choice(((), ("member-static",), ("member-stamped",), ("app", "member-stamped")))
     world.choices = replace(world.choices, packages=packages, groups=(), extras=())
     return f"packages {packages}"
 
@@ -55,7 +55,7 @@ def _editable(world: World, _: Random) -> str:
 
 
 def _heavy(world: World, random: Random) -> str:
-    heavy = random.choice(("auto", "none", HEAVY_THRESHOLD, HEAVY_THRESHOLD, "weight,plain"))
+    heavy = random.choice((HEAVY_THRESHOLD, HEAVY_THRESHOLD, HEAVY_THRESHOLD, "auto", "none", "weight,plain"))
     world.choices = replace(world.choices, heavy=heavy)
     return f"heavy packages: {heavy}"
 
@@ -170,7 +170,7 @@ EDITS: dict[Step, int] = {
     _python: 2,
     _patched: 1,
     _editable: 3,
-    _heavy: 5,
+    _heavy: 4,
     _platform_api: 1,
     _place: 1,
 }

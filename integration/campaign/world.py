@@ -114,6 +114,11 @@ class World:
         """Build on what earlier builds left."""
         return _built(self.request())
 
+    def install_project(self) -> None:
+        """Choose the project again, where only members were installed: else most edits would change nothing."""
+        if "app" not in self.choices.packages:
+            self.choices = replace(self.choices, packages=())
+
     def settle(self) -> None:
         """Forget the previous image that the platform was told: from now on it is the image itself."""
         self.circumstances = replace(self.circumstances, previous="")
