@@ -151,12 +151,12 @@ def remove_dependency(world: World, random: Random) -> str:
 
 def change_locked_version(world: World, random: Random) -> str:
     """`uv lock --upgrade-package name==version`, or without a version."""
-    locked = sorted(name for name in world.application.locked() if name in INDEX_NAMES)
-    if not locked:
+    locked = world.application.locked()
+    names = sorted(name for name in locked if name in INDEX_NAMES)
+    if not names:
         raise NotNow
-    name = random.choice(locked)
-    versions = sorted({d.version for d in world.distributions if d.name == name})
-    version = random.choice(versions)
+    name = random.choice(names)
+    version = random.choice(sorted({d.version for d in world.distributions if d.name == name} - {locked[name]}))
     _lock(world.application, "--upgrade-package", f"{name}=={version}")
     return f"uv lock --upgrade-package {name}=={version}"
 
