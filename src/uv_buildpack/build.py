@@ -19,7 +19,7 @@ from uv_buildpack import configuration as settings
 from uv_buildpack import eol, log, processes, vcs_version
 from uv_buildpack.analysis import Analysis, analyse
 from uv_buildpack.contribution import Work, contribute
-from uv_buildpack.layers import venv
+from uv_buildpack.layers import shadows, venv
 from uv_buildpack.reuse import keys_of, reasons_for
 from uv_buildpack.store import open_store
 
@@ -48,6 +48,8 @@ def build(context: BuildContext) -> BuildResult:
         layers = contribute(
             Work(context=context, analysis=analysis, keys=keys, reasons=reasons, scratch=scratch, store=store)
         )
+    for layer in layers:
+        shadows.put(shadows.read(layer.metadata) or {}, context.app_dir, context.layers_dir / layer.name)
     _link_environment(context, analysis)
     log.heading("Processes")
     processes.announce(analysis.processes)

@@ -15,7 +15,7 @@ from cnb.layer import Layer, ReusedLayer
 from cnb.result import empty_layer
 from uv_buildpack import decisions, environment, gate, heavy, log, sbom, secrets
 from uv_buildpack.errors import UvFailed
-from uv_buildpack.layers import packages, venv, venv_project
+from uv_buildpack.layers import packages, shadows, venv, venv_project
 from uv_buildpack.layers import python as python_layer
 from uv_buildpack.layers import uv as uv_layer
 from uv_buildpack.lockfile import read_lock
@@ -249,7 +249,7 @@ def _venv_project(work: Work, uv: Uv) -> Layer | ReusedLayer:
         return _reused(work, name, asdict(work.keys.local) if work.keys.local else {})
     directory = empty_layer(work.context, name)
     with _environment_to_install_for(work, uv):
-        venv_project.contribute(
+        links = venv_project.contribute(
             directory,
             uv=uv,
             python=work.python,
@@ -264,7 +264,7 @@ def _venv_project(work: Work, uv: Uv) -> Layer | ReusedLayer:
     layer = Layer(
         name=name,
         types=venv_project.types(build=analysis.asked.venv),
-        metadata=asdict(work.keys.local),
+        metadata=asdict(work.keys.local) | {shadows.FIELD: shadows.text(links)},
         sboms=sboms,
     )
     return _made(work, layer, work.reasons.local)

@@ -7,25 +7,27 @@ them by one static `.pth` file.
 from __future__ import annotations
 
 import json
+import os
+import re
 import shutil
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnb.layer import LayerTypes
 from uv_buildpack import log, modules, tree
 from uv_buildpack.errors import LocalPackageMissing, PathDependencyOutside, Problem
-from uv_buildpack.layers import venv
+from uv_buildpack.layers import shadows, venv
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from uv_buildpack.lockfile import Lock, LockedPackage
     from uv_buildpack.project import Project, Pyproject
     from uv_buildpack.uv import Uv
 
 NAME = "venv-project"
-SCHEME = "1"
+SCHEME = "2"
 
 # Backends that only read the tree, and that put nothing but metadata into an editable installation.
 _STATIC_BACKENDS = frozenset(
@@ -34,8 +36,10 @@ _STATIC_BACKENDS = frozenset(
 _CODE = frozenset({"hooks", "dev-mode-exact", "run-setuptools", "custom-hook", "script", "generate-setup-file"})
 # Settings of the same backends that put copies of files into an editable installation as well (tried with each).
 _COPIES = frozenset({"force-include", "shared-data", "shared-scripts", "extra-metadata", "sbom-files", "wheel-data"})
-# What setuptools leaves beside the source; nothing at run time needs it.
+# What setuptools leaves beside the source; nothing at run time needs it. Another backend's `build` may be what an
+# editable installation loads (meson-python).
 _LITTER = (".egg-info", "build")
+_LITTERING = re.compile(r"setuptools\b.*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +124,8 @@ def differences(old: Mapping[str, object], new: LocalKey) -> list[str]:
             lines.extend(_package_differences(venv.read_packages(old.get(field)), venv.read_packages(value)))
         else:
             lines.append(f"{field} changed")
+    if shadows.read(old) is None:
+        lines.append("its links into the app directory cannot be read")
     return lines
 
 
@@ -141,8 +147,10 @@ def contribute(  # noqa: PLR0913 (each is one fact of the installation)
     scratch: Path,
     packages: Sequence[LocalPackage],
     pyprojects: Mapping[str, Pyproject],
-) -> None:
-    """Fill the empty layer. `scratch` is an existing directory on the same file system.
+) -> dict[str, str]:
+    """Fill the empty layer, and give the links that the app directory needs (`shadows`).
+
+    `scratch` is an existing directory on the same file system.
 
     Editable packages are installed in place when that writes nothing into the tree, which the next build would not
     have; everything else is built from a copy of the app directory. Raises `Problem`, `OSError`.
@@ -157,16 +165,23 @@ def contribute(  # noqa: PLR0913 (each is one fact of the installation)
         before = tree.listing(app_dir)
         arguments = [word for package in editable for word in ("-e", f"./{package.path}")]
         uv.install_local(root, venv_layer, directory, arguments)
-        copied += _undo(editable, project, before, reference)
+        copied += _undo(editable, project, before, reference, pyprojects)
     if copied:
         source = (reference or tree.copy(app_dir, scratch / "app")) / root.relative_to(app_dir)
         uv.install_local(source, venv_layer, directory, [f"./{package.path}" for package in copied])
     (directory / ".lock").unlink(missing_ok=True)
-    venv.compile_packages(python, modules.modules(venv.site_packages_below(directory, venv_layer)))
+    site_packages = venv.site_packages_below(directory, venv_layer)
+    venv.compile_packages(python, modules.modules(site_packages))
+    sources = {package.name: Path(os.path.normpath(root / package.path)) for package in copied}
+    return shadows.find(directory, site_packages, sources, app_dir)
 
 
 def _undo(
-    editable: Sequence[LocalPackage], project: Project, before: tree.Listing, reference: Path | None
+    editable: Sequence[LocalPackage],
+    project: Project,
+    before: tree.Listing,
+    reference: Path | None,
+    pyprojects: Mapping[str, Pyproject],
 ) -> list[LocalPackage]:
     """Take back what backends wrote into the tree, and give the packages that need it and so become copies."""
     root, app_dir = project.root.directory, project.app_dir
@@ -179,7 +194,7 @@ def _undo(
             shutil.copy2(original, path)
         elif path not in before:
             path.unlink(missing_ok=True)
-        if owner and owner not in copies and not _is_litter(path, root / owner.path):
+        if owner and owner not in copies and not _is_litter(path, root / owner.path, pyprojects.get(owner.name)):
             log.step(f"{owner.name} writes {path.name} into its own tree when it is built: installed as a copy")
             copies.append(owner)
     tree.remove_empty_directories(app_dir, {path.parent for path in written})
@@ -191,8 +206,11 @@ def _owner(editable: Sequence[LocalPackage], path: Path, root: Path) -> LocalPac
     return max(owners, key=lambda package: len(package.path), default=None)
 
 
-def _is_litter(path: Path, package: Path) -> bool:
-    return any(part.endswith(_LITTER[0]) or part == _LITTER[1] for part in path.relative_to(package).parts[:-1])
+def _is_litter(path: Path, package: Path, pyproject: Pyproject | None) -> bool:
+    backend = pyproject.table("build-system").get("build-backend", "setuptools") if pyproject else "setuptools"
+    return _LITTERING.fullmatch(str(backend)) is not None and any(
+        part.endswith(_LITTER[0]) or part == _LITTER[1] for part in path.relative_to(package).parts[:-1]
+    )
 
 
 def _is_static(pyproject: Pyproject | None) -> bool:

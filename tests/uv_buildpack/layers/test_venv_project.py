@@ -319,6 +319,14 @@ def test_a_package_that_writes_into_its_tree_becomes_a_copy(tmp_path: Path) -> N
     assert contents(tmp_path / "app") == {**DYNAMIC, "uv.lock": LOCK}
 
 
+@pytest.mark.parametrize(("backend", "calls"), [("mesonpy", 2), ("setuptools.build_meta", 1)])
+def test_a_directory_build_is_litter_of_setuptools_only(tmp_path: Path, backend: str, calls: int) -> None:
+    files = {**DYNAMIC, "pyproject.toml": STATIC.replace(BACKEND, f'build-backend = "{backend}"')}
+    answer = "mkdir -p build/cp313 && echo x > build/cp313/made.so"
+    assert len(install(tmp_path, files, [EDITABLE], answer).calls()) == calls
+    assert not (tmp_path / "app" / "build").exists()
+
+
 def test_a_file_that_a_backend_changes_is_restored(tmp_path: Path) -> None:
     calls = install(tmp_path, DYNAMIC, [EDITABLE], "echo changed > README.md").calls()
     assert len(calls) == 2
