@@ -106,7 +106,7 @@ def test_another_build_from_nothing_gives_the_same_layers(
     elsewhere = App(tmp_path / "a checkout of somebody else")
     shutil.copytree(varied.directory, elsewhere.directory)
     caller = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent/somebody", "HOSTNAME": "elsewhere"}
-    stranger = bench.changed(root=temporary / "root", caller=caller)
+    stranger = bench.changed(root=temporary / "root", caller=caller, umask=0o077)
     variables = {"TMPDIR": str(temporary), "USER": "else", "LOGNAME": "else", "LANG": "de_DE.UTF-8"}
     again = stranger.build(elsewhere, "varied-again", env=variables)
     assert diff_ids(again) == diff_ids(first)

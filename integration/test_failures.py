@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -153,6 +154,9 @@ def test_a_killed_build_leaves_nothing_that_the_next_one_takes_for_good(
         started = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text(encoding="ascii").split()
         for group in (process.pid, *(int(child) for child in started)):
             os.killpg(group, signal.SIGKILL)
+    lock = os.open(root / "layers", os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)  # until they are gone
+    os.close(lock)
     second = bench.build(plain, image)
     clean = bench.build(plain, f"{image}-clean", previous=BASE)
     assert bench.run(image, "python", "-c", "import alpha; print(alpha.version)") == "1.1\n"
