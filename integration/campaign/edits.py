@@ -233,7 +233,11 @@ def outdated_lock(world: World, random: Random) -> str:
     application = world.application
     path = application.directory / "pyproject.toml"
     before = path.read_text(encoding="utf-8")
-    names = [name for name in INDEX_NAMES if name not in application.dependencies()]
+    world.install_project()
+    # One that is locked for another reason may change nothing of what is installed: that is a warning.
+    names = [name for name in INDEX_NAMES if name not in application.locked()]
+    if not names:
+        raise NotNow
     name = random.choice(names)
     document = application.document()
     document["project"]["dependencies"].append(name)
