@@ -7,10 +7,18 @@ import secrets
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from integration.campaign.damage import kill
 from integration.campaign.play import Campaign, Failed, opened
+from integration.campaign.steps import draw
 
 from trial.prerequisites import find_interpreters, package
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from integration.campaign.steps import Step
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CACHE = REPOSITORY / ".cache" / "campaign"
@@ -28,6 +36,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, help="default: a random one")
     parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--kills", action="store_true", help="each step is an edit and a build that is killed")
     parser.add_argument("--buildpack", type=Path, help="a packaged buildpack (default: package this checkout)")
     parser.add_argument("--go-on", action="store_true", help="count failures instead of stopping at the first")
     parser.add_argument("--log", type=Path, help="directory for the logs of failures")
@@ -38,8 +47,12 @@ def main() -> int:
         if buildpack is None:
             buildpack = package(find_interpreters({}, REPOSITORY / ".cache", print), Path(scratch))
         with opened(buildpack, CACHE) as world:
-            campaign = Campaign(world, seed, say=_say)
+            campaign = Campaign(world, seed, say=_say, draw=_kills if arguments.kills else draw)
             return _play(campaign, arguments)
+
+
+def _kills(_: Random) -> tuple[Step, ...]:
+    return (kill,)
 
 
 def _play(campaign: Campaign, arguments: argparse.Namespace) -> int:

@@ -21,7 +21,9 @@ from integration.campaign.steps import draw
 from integration.campaign.world import Broken, World
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
+
+    from integration.campaign.steps import Step
 
 
 class Failed(Exception):
@@ -58,6 +60,7 @@ class Campaign:
     world: World
     seed: int
     say: Callable[[str], object] = print
+    draw: Callable[[Random], Sequence[Step]] = draw
     number: int = 0
     taken: Counter[str] = field(default_factory=Counter)
     started: float = field(default_factory=time.monotonic)
@@ -91,7 +94,7 @@ class Campaign:
 
     def _take(self, random: Random, described: list[str]) -> None:
         while not described:
-            for step in draw(random):
+            for step in self.draw(random):
                 saved = self.world.application.saved()
                 try:
                     described.append(step(self.world, random))
