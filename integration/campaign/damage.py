@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _SOURCES = Path(__file__).resolve().parents[2] / "src"
 _MOMENTS = secrets.SystemRandom()
-_LONGEST = 2.5  # seconds: about what a build of everything takes
+_EARLIEST, _LATEST = 0.1, 3.0  # seconds: a build of everything takes about as long
 
 
 def kill(world: World, random: Random) -> str:
@@ -38,7 +38,8 @@ def kill(world: World, random: Random) -> str:
         what = edit(world, random)
     except NotNow:
         what = "no edit"
-    moment = _MOMENTS.uniform(0.1, _LONGEST)
+    # Short builds are as likely to be hit as long ones.
+    moment = _EARLIEST * (_LATEST / _EARLIEST) ** _MOMENTS.random()
     ended = _killed(world, moment)
     return f"{what}; {'build ended before' if ended else 'kill -9'} after {moment:.2f} s"
 
