@@ -36,7 +36,7 @@ class Sample:
     written: int
     """Bytes that the platform and all that it started made the kernel write."""
     pushed: int
-    """Stored bytes of layers that no earlier image of this application had."""
+    """Stored bytes of layers that the image before did not have."""
 
 
 class Builder(Protocol):
@@ -51,6 +51,9 @@ class Builder(Protocol):
 
     def forget(self, image: str, cache: str) -> None:
         """Remove an image and a cache."""
+
+    def clear(self) -> None:
+        """Remove what the build before, of another contender, left to be removed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,11 @@ class EmbeddedBuilder:
         for path in (self.root / "images" / image, self.root / "caches" / cache):
             shutil.rmtree(path, ignore_errors=True)
 
+    def clear(self) -> None:
+        """Remove layers and application, which this platform leaves where it was told to put them."""
+        for path in (self.root / "layers", self.root / "workspace"):
+            shutil.rmtree(path, ignore_errors=True)
+
 
 @dataclass(frozen=True, slots=True)
 class LifecycleBuilder:
@@ -95,10 +103,13 @@ class LifecycleBuilder:
         for path in (self.platform.layout(image), self.platform.root / "caches" / cache):
             shutil.rmtree(path, ignore_errors=True)
 
+    def clear(self) -> None:
+        """There is nothing: the platform does that at the end of each build."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Contender:
-    """A buildpack, and what the registry has of its images."""
+    """A buildpack, and the layers of the last image that it made: those a registry has."""
 
     name: str
     buildpack: Path
@@ -108,12 +119,14 @@ class Contender:
 
     def build(self, app: Path, image: str, cache: str, env: Mapping[str, str] | None = None) -> Sample:
         """Build and measure. Raises PlatformError."""
+        self.builder.clear()
         written, began = _written(), time.perf_counter()
         settings = {**self.env, **(env or {})}
         result = self.builder.build(app, self.buildpack, f"{self.name}-{image}", f"{self.name}-{cache}", settings)
         whole = time.perf_counter() - began
         new = {row.digest: row.size for row in result.layers if row.digest not in self.registry}
-        self.registry |= set(new)
+        # Not all that were ever pushed: the cases go back and forth, which would make every second push free.
+        self.registry = {row.digest for row in result.layers}
         return Sample(
             whole=whole,
             restore=result.durations.get("restore", 0.0),

@@ -71,7 +71,7 @@ def table(document: Mapping[str, Any]) -> str:
 
 
 _HEADINGS = (
-    "| case | whole (s) | baseline | ratio | phases | baseline | written (MB) | baseline | pushed | baseline |",
+    "| case | whole (s) | baseline | ratio | phases | baseline | written (MB) | baseline | pushed (MB) | baseline |",
     "| --- | ---: | ---: | ---: | --- | --- | ---: | ---: | ---: | ---: |",
 )
 
