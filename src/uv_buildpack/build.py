@@ -6,17 +6,15 @@ only if all of it worked.
 
 from __future__ import annotations
 
-import os
 import shutil
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnb.layer import Layer, ReusedLayer
 from cnb.result import BuildResult
 from uv_buildpack import configuration as settings
-from uv_buildpack import eol, log, processes, vcs_version
+from uv_buildpack import eol, log, processes, tree, vcs_version
 from uv_buildpack.analysis import Analysis, analyse
 from uv_buildpack.contribution import Work, contribute
 from uv_buildpack.layers import shadows, venv
@@ -25,6 +23,7 @@ from uv_buildpack.store import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from cnb.context import BuildContext
 
@@ -98,8 +97,7 @@ def _show_layers(context: BuildContext, layers: Sequence[Layer | ReusedLayer]) -
 
 
 def _size(context: BuildContext, layer: Layer) -> str:
-    walked = os.walk(context.layers_dir / layer.name)
-    sizes = [(Path(parent) / name).lstat().st_size for parent, _, names in walked for name in names]
+    sizes = tree.sizes(context.layers_dir / layer.name)
     return f"{sum(sizes) / 1e6:.1f} MB in {len(sizes)} files"
 
 

@@ -19,7 +19,7 @@ from uv_buildpack.layers import packages, shadows, venv, venv_project
 from uv_buildpack.layers import python as python_layer
 from uv_buildpack.layers import uv as uv_layer
 from uv_buildpack.lockfile import read_lock
-from uv_buildpack.reuse import reasons_for_packages, sbom_digest
+from uv_buildpack.reuse import packages_key, reasons_for_packages, sbom_digest
 from uv_buildpack.uv import Uv, environment_for, with_python
 
 if TYPE_CHECKING:
@@ -167,8 +167,8 @@ def _venv(work: Work, uv: Uv) -> _Layers:
         key = _venv_metadata(work, groups)
         return [_reused(work, venv.NAME, key, noted), *(_packages(work, group) for group in groups)]
     with work.store.built_wheels(uv, work.analysis.decisions, work.keys.venv, work.uv_cache):
-        made = _environment(work, uv)
-    key = _venv_metadata(work, made.groups)
+        groups = _environment(work, uv)
+    key = _venv_metadata(work, groups)
     directory = work.directory(venv.NAME)
     work.store.keep(venv.NAME, directory, key)
     layer = Layer(
@@ -178,15 +178,15 @@ def _venv(work: Work, uv: Uv) -> _Layers:
         environment=venv.environment(directory, work.python),
         sboms=sbom.of_packages(venv.site_packages_of(directory), work.lock()),
     )
-    return [_made(work, layer, work.reasons.venv), *(_packages(work, group) for group in made.groups)]
+    return [_made(work, layer, work.reasons.venv), *(_packages(work, group) for group in groups)]
 
 
 def _venv_metadata(work: Work, groups: Sequence[Group]) -> dict[str, str]:
     return asdict(work.keys.venv) | {"groups": heavy.to_text(groups)}
 
 
-def _environment(work: Work, uv: Uv) -> environment.Made:
-    """Make the environment from its snapshot, if there is one that fits, else from nothing."""
+def _environment(work: Work, uv: Uv) -> tuple[Group, ...]:
+    """Make the environment from its snapshot, if there is one that fits, else from nothing; give its heavy groups."""
     recipe = environment.Recipe(
         uv=uv,
         python=work.python,
@@ -235,7 +235,7 @@ def _packages(work: Work, group: Group) -> Layer | ReusedLayer:
 
 
 def _packages_key(work: Work, group: Group) -> packages.PackagesKey:
-    return packages.key(group, work.keys.venv, work.analysis.decisions.packages, work.context.layers_dir)
+    return packages_key(work.context, work.keys, work.analysis.decisions.packages, group)
 
 
 def _reasons_of(work: Work, group: Group) -> tuple[str, ...]:

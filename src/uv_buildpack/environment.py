@@ -46,16 +46,8 @@ class Recipe:
         return venv.site_packages_of(self.layer)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
-    """An environment: its heavy groups, and the names of their layers that have to come from the previous image."""
-
-    groups: tuple[Group, ...]
-    absent: frozenset[str]
-
-
-def make_cold(recipe: Recipe) -> Made:
-    """Make the environment in the empty layer from nothing. Raises `Problem`, `OSError`."""
+def make_cold(recipe: Recipe) -> tuple[Group, ...]:
+    """Make the environment in the empty layer from nothing, and give its heavy groups. Raises `Problem`, `OSError`."""
     recipe.uv.make_venv(recipe.layer, recipe.project_dir, recipe.python)
     _sync(recipe)
     venv.write_link(recipe.layer, recipe.project_layer)
@@ -64,11 +56,13 @@ def make_cold(recipe: Recipe) -> Made:
     _warn_of_differences(recipe)
     groups = heavy.group(heavy.survey(recipe.site_packages, recipe.heavy, ()), recipe.heavy)
     heavy.move_out(recipe.site_packages, groups, recipe.layers_dir)
-    return Made(groups=groups, absent=frozenset())
+    return groups
 
 
-def make_warm(recipe: Recipe, snapshot: Snapshot, packed: Mapping[str, Snapshot]) -> Made | None:
+def make_warm(recipe: Recipe, snapshot: Snapshot, packed: Mapping[str, Snapshot]) -> tuple[Group, ...] | None:
     """Make the environment in the empty layer from a snapshot; `None` if that cannot be relied on.
+
+    Gives its heavy groups; those that are not on the disk have to come from the previous image.
 
     `packed` are snapshots of heavy layers, by name; one that is neither reusable nor packed is installed anew.
     Raises `Problem`, `OSError`.
@@ -92,7 +86,7 @@ def make_warm(recipe: Recipe, snapshot: Snapshot, packed: Mapping[str, Snapshot]
     damages += [f"{group.layer} groups differently" for group in kept if group not in groups]
     for line in damages:
         log.warning(f"The environment from the snapshot cannot be used: {line}.")
-    return None if damages else Made(groups=groups, absent=away)
+    return None if damages else groups
 
 
 def _change(

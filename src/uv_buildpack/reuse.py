@@ -123,13 +123,19 @@ def _missing_packages(context: BuildContext, analysis: Analysis, keys: Keys) -> 
     """An environment whose links lead nowhere is worth nothing: give the heavy layers that the image has not."""
     identities = analysis.decisions.packages
     lines = (
-        (group.layer, reasons_for_packages(context, _key(context, keys, identities, group), group, on_disk=False))
+        (
+            group.layer,
+            reasons_for_packages(context, packages_key(context, keys, identities, group), group, on_disk=False),
+        )
         for group in keys.groups
     )
     return tuple(f"{layer}: {reason}" for layer, reasons in lines for reason in reasons)
 
 
-def _key(context: BuildContext, keys: Keys, identities: Mapping[str, str], group: Group) -> packages.PackagesKey:
+def packages_key(
+    context: BuildContext, keys: Keys, identities: Mapping[str, str], group: Group
+) -> packages.PackagesKey:
+    """Give the key that the layer of a heavy group has in this build; `identities` are those of its packages."""
     return packages.key(group, keys.venv, identities, context.layers_dir)
 
 

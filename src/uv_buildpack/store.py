@@ -41,17 +41,21 @@ class Store:
     """What earlier builds left; this build's own is collected in `keys` and `wanted`."""
     keys: dict[str, str] = field(default_factory=dict)
     wanted: dict[str, int] = field(default_factory=dict)
+    found: dict[str, Snapshot | None] = field(default_factory=dict)
+    """What was looked for, as the build found it: whether a snapshot is whole costs reading it once."""
 
     def find(self, kind: str) -> Snapshot | None:
         """Give the snapshot of a kind, if there is one that is whole."""
-        return snapshots.find(self.directory, kind) if self.directory else None
+        if self.directory is not None and kind not in self.found:
+            self.found[kind] = snapshots.find(self.directory, kind)
+        return self.found.get(kind)
 
     def find_packages(self) -> dict[str, Snapshot]:
         """Give the snapshots of heavy layers, by the layer's name."""
         if self.directory is None:
             return {}
         kinds = [path.stem for path in self.directory.glob(f"{packages.PREFIX}*.snapshot")]
-        found = {kind: snapshots.find(self.directory, kind) for kind in sorted(kinds)}
+        found = {kind: self.find(kind) for kind in sorted(kinds)}
         return {kind: snapshot for kind, snapshot in found.items() if snapshot is not None}
 
     def take(self, kind: str, target: Path, key: Mapping[str, str]) -> bool:
@@ -79,7 +83,7 @@ class Store:
         wanted = self.policy == "always" or kind in self.wanted
         if not wanted and kind not in _KEPT_IF_SMALL:
             return
-        known = snapshots.find(self.directory, kind)
+        known = self.find(kind)
         if known is None or dict(known.key) != dict(key):
             snapshots.keep(self.directory, kind, tree, key, limit=None if wanted else snapshots.ALWAYS_BELOW)
 

@@ -1,26 +1,26 @@
 """The `snapshots` layer: a few large files, kept for the next build and never in the image.
 
 A cached layer is restored in full by every build, used or not, and the cost follows the number of files: so trees are
-kept as one compressed file each, and only where that saves more than it costs (`Policy`). Each file carries its own key
-and digest; one that is damaged, or that another version wrote, is named in the log and made anew.
+kept as one compressed file each, and only where that saves more than it costs (`patience`). Each file carries its own
+key and digest; one that is damaged, or that another version wrote, is named in the log and made anew.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tarfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from cnb.layer import LayerTypes
 from uv_buildpack import log, zstandard
+from uv_buildpack.tree import sizes
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+    from pathlib import Path
 
 NAME = "snapshots"
 TYPES = LayerTypes(cache=True)
@@ -76,7 +76,7 @@ def keep(directory: Path, kind: str, tree: Path, key: Mapping[str, str], *, limi
 
     Raises `OSError`. The file appears by a rename, so that a killed build leaves the old one or none.
     """
-    size = tree_size(tree)
+    size = sum(sizes(tree))
     if limit is not None and size > _TOO_LARGE_TO_TRY:
         return forget(directory, kind)
     free = shutil.disk_usage(directory).free
@@ -110,12 +110,6 @@ def forget_others(directory: Path, kinds: Collection[str]) -> None:
     for path in directory.iterdir():
         if path.name not in known or not path.is_file():
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
-
-
-def tree_size(tree: Path) -> int:
-    """Give the bytes of the regular files below `tree`."""
-    walked = os.walk(tree)
-    return sum((Path(parent) / name).lstat().st_size for parent, _, names in walked for name in names)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
