@@ -29,7 +29,7 @@ def enter() -> None:
 
     The environment is made first where it is missing or outdated.
     """
-    if Path(sys.prefix).resolve() == DIRECTORY:
+    if Path(sys.prefix).resolve() == DIRECTORY.resolve():
         sys.path.insert(0, str(REPOSITORY / "src"))
         return
     prepare()
