@@ -7,6 +7,7 @@ import os
 import platform
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -187,7 +188,8 @@ def check(app: App, root: Path) -> list[str]:
     assert declared == []
     (root / "scratch").mkdir()
     with capture_logs() as events:
-        gate.check_with_uv(real_uv(root / "cache"), found, root / "scratch", installed)
+        uv = real_uv(root / "cache")
+        gate.check_with_uv(partial(uv.check_lock, app.directory), uv, found, root / "scratch", installed)
     return [event["kind"] for event in events if event["kind"] != "command"]
 
 

@@ -60,8 +60,17 @@ class Work:
     @property
     def borrows_python(self) -> bool:
         """Whether the interpreter has to be there for this build, though its layer comes from the previous image."""
-        checks = self.checks_lock and not gate.own_interpreter_fits(self.analysis.project)
-        return not self.reasons.python and (self.installs or checks)
+        return not self.reasons.python and (self.installs or (self.checks_lock and not self.own_python_checks))
+
+    @property
+    def own_python_checks(self) -> bool:
+        """Whether uv may check the lock with the buildpack's own interpreter."""
+        return gate.own_interpreter_fits(self.analysis.project)
+
+    @property
+    def root(self) -> Path:
+        """The directory that has `uv.lock`."""
+        return self.analysis.project.root.directory
 
     @property
     def python(self) -> Path:
@@ -87,17 +96,21 @@ def contribute(work: Work) -> _Layers:
     """Make what has to be made. Raises `Problem`, `OSError`."""
     layers: _Layers = []
     compiling = None
-    with ThreadPoolExecutor(max_workers=1) as background:
-        if work.reasons.python or work.borrows_python:
-            with log.timed("Interpreter"):
-                compiling = _put_python(work, background)
+    # A download, a check that asks the index, and a compilation: none of them needs what another one makes.
+    with ThreadPoolExecutor(max_workers=2) as background:
         with log.timed("uv"):
             uv, layer = _uv(work)
             layers.append(layer)
+        checking = background.submit(uv.check_lock, work.root) if work.checks_lock and work.own_python_checks else None
+        if work.reasons.python or work.borrows_python:
+            with log.timed("Interpreter"):
+                compiling = _put_python(work, background)
+            uv = with_python(uv, work.python)
         if work.checks_lock:
             with log.timed("Lock"):
+                check = checking.result if checking else partial(uv.check_lock, work.root)
                 installed = partial(decisions.installed, decisions=work.analysis.decisions)
-                gate.check_with_uv(uv, work.analysis.project, work.scratch, installed)
+                gate.check_with_uv(check, uv, work.analysis.project, work.scratch, installed)
         with log.timed("Environment"):
             layers += _venv(work, uv)
         if work.keys.local is not None:
@@ -140,15 +153,17 @@ def _python(work: Work) -> Layer | ReusedLayer:
 
 
 def _uv(work: Work) -> tuple[Uv, Layer]:
-    """Make the `uv` layer, and a uv to run. A version that is not carried is installed only if something needs it."""
+    """Make the `uv` layer, and a uv to run, with the buildpack's own interpreter until there is another.
+
+    A version that is not carried is installed only if something needs it.
+    """
     context, request = work.context, work.analysis.uv_request
     bound = secrets.read(context.bindings, work.scratch)
-    on_disk = work.reasons.python or work.borrows_python
     uv = Uv(
         binary=uv_layer.find_carried(context.buildpack.directory, context.environment),
         environment=environment_for(context.environment, bound=bound, cache_dir=work.uv_cache),
     )
-    uv = with_python(uv, work.python if on_disk else Path(sys.executable))
+    uv = with_python(uv, Path(sys.executable))
     directory = empty_layer(context, uv_layer.NAME)
     if work.checks_lock or work.installs or work.analysis.asked.uv or uv_layer.carried_fits(request):
         root = work.analysis.project.root

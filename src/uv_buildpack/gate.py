@@ -62,14 +62,21 @@ def member_differences(lock: Lock, project: Project, names: Mapping[Path, str]) 
     ]
 
 
-def check_with_uv(uv: Uv, project: Project, scratch: Path, installed: Callable[[Lock], Mapping[str, str]]) -> None:
+def check_with_uv(
+    check: Callable[[], str | None],
+    uv: Uv,
+    project: Project,
+    scratch: Path,
+    installed: Callable[[Lock], Mapping[str, str]],
+) -> None:
     """Let uv check the lock. Raises `LockfileOutdated` with what differs, or what made the check itself fail.
 
-    A difference that cannot change what is installed (a local package's own version, respelled markers, an older
-    format) is a warning. `installed` gives name → version and source of what a lock installs in this build; `scratch`
-    is an existing directory.
+    `check` gives, or waits for, the answer of `Uv.check_lock`. A difference that cannot change what is installed (a
+    local package's own version, respelled markers, an older format) is a warning. `installed` gives name → version and
+    source of what a lock installs in this build; `scratch` is an existing directory.
     """
-    if uv.check_lock(project.root.directory) is None:
+    log.command(["uv", "lock", "--check"])
+    if check() is None:
         log.step("uv.lock fits pyproject.toml")
         return
     # uv does not say what differs, so a copy of the app is locked anew, and both locks are compared.

@@ -62,8 +62,11 @@ class Uv:
     environment: Mapping[str, str]
 
     def check_lock(self, directory: Path) -> str | None:
-        """Give `None` if the lock fits, else what uv said. Raises `Problem` when the check itself fails."""
-        done = self._quiet(["lock", "--check"], directory, without=_INDEX_VARIABLES)
+        """Give `None` if the lock fits, else what uv said. Raises `Problem` when the check itself fails.
+
+        It runs beside other work, so whoever waits for the answer logs the command.
+        """
+        done = self._run(["lock", "--check"], directory, without=_INDEX_VARIABLES)
         if done.returncode == 0:
             return None
         if _OUTDATED in done.stderr:
@@ -110,6 +113,9 @@ class Uv:
 
     def _quiet(self, argv: Sequence[str], directory: Path, without: re.Pattern[str]) -> command.Completed:
         log.command(["uv", *argv])
+        return self._run(argv, directory, without)
+
+    def _run(self, argv: Sequence[str], directory: Path, without: re.Pattern[str]) -> command.Completed:
         environment = {name: value for name, value in self.environment.items() if not without.fullmatch(name)}
         return command.run([self.binary, *argv], environment=environment, cwd=directory)
 

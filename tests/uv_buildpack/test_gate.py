@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -244,7 +245,8 @@ def check(directory: Path, answers: Mapping[str, str]) -> FakeUv:
     project = read_project(plant(directory / "app", PROJECT), ".")
     (directory / "scratch").mkdir()
     fake = fake_uv(directory, answers)
-    check_with_uv(fake.uv, project, directory / "scratch", installed)
+    answer = partial(fake.uv.check_lock, project.root.directory)
+    check_with_uv(answer, fake.uv, project, directory / "scratch", installed)
     return fake
 
 
