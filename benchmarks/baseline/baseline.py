@@ -94,8 +94,9 @@ def _python(context: BuildContext, chosen: dict[str, str], identity: dict[str, s
         link = directory / "bin" / name
         if not link.exists():
             link.symlink_to(python.name)
-    # The archives of others come compiled.
-    argv = [str(python), "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash"]
+    # The archives of others come compiled. -B: otherwise what this process itself imports is written with time stamps,
+    # which compileall takes for up to date, and which each later build finds stale and writes anew.
+    argv = [str(python), "-B", "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash"]
     subprocess.run([*argv, str(directory / "lib")], check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 

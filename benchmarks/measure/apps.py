@@ -91,7 +91,16 @@ def fetch_wheels(tools: Tools, names: Sequence[str], directory: Path) -> None:
         with pinned.open("a", encoding="utf-8") as opened:
             opened.write(f"{CHANGING}=={VERSIONS[1]}\n")
         for line in pinned.read_text(encoding="utf-8").splitlines():
-            argv = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
+            argv = [
+                sys.executable,
+                "-m",
+                "pip",
+                "download",
+                "--quiet",
+                "--no-cache-dir",
+                "--no-deps",
+                "--only-binary=:all:",
+            ]
             subprocess.run([*argv, "--dest", directory, line], check=True)
         done.touch()
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import resource
 import shutil
-import statistics
-import subprocess
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from cnb_platform.console import Log
@@ -16,7 +14,7 @@ from cnb_platform.platforms import Options
 from cnb_platform.request import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
     from cnb_platform.platform_lifecycle import Lifecycle
@@ -37,6 +35,10 @@ class Sample:
     """Bytes that the platform and all that it started made the kernel write."""
     pushed: int
     """Stored bytes of layers that the image before did not have."""
+    image: int
+    """Stored bytes of all layers but those of the run image."""
+    changed: tuple[str, ...]
+    """Names of the layers that the image before did not have."""
 
 
 class Builder(Protocol):
@@ -45,6 +47,9 @@ class Builder(Protocol):
     @property
     def name(self) -> str:
         """What the report calls it."""
+
+    def layout(self, image: str) -> Path:
+        """Where an image is."""
 
     def build(self, app: Path, buildpack: Path, image: str, cache: str, env: Mapping[str, str]) -> BuildResult:
         """Build; the previous image is the one of this name. Raises PlatformError."""
@@ -61,24 +66,30 @@ class EmbeddedBuilder:
     """The embedded platform, with layers and application in directories that stay."""
 
     root: Path
+    run_image: Path | None = None
     name: str = "embedded platform"
+
+    def layout(self, image: str) -> Path:
+        """Where an image is."""
+        return self.root / "images" / image
 
     def build(self, app: Path, buildpack: Path, image: str, cache: str, env: Mapping[str, str]) -> BuildResult:
         """Build. Raises PlatformError."""
         request = Request(
             app=app,
             buildpacks=(buildpack,),
-            image=self.root / "images" / image,
+            image=self.layout(image),
             cache=self.root / "caches" / cache,
             layers_dir=self.root / "layers",
             app_dir=self.root / "workspace",
+            run_image=self.run_image,
             env=env,
         )
         return build_image(request, {"PATH": "/usr/bin:/bin"}, Log())
 
     def forget(self, image: str, cache: str) -> None:
         """Remove an image and a cache."""
-        for path in (self.root / "images" / image, self.root / "caches" / cache):
+        for path in (self.layout(image), self.root / "caches" / cache):
             shutil.rmtree(path, ignore_errors=True)
 
     def clear(self) -> None:
@@ -94,13 +105,17 @@ class LifecycleBuilder:
     platform: Lifecycle
     name: str = "lifecycle"
 
+    def layout(self, image: str) -> Path:
+        """Where an image is."""
+        return self.platform.layout(image)
+
     def build(self, app: Path, buildpack: Path, image: str, cache: str, env: Mapping[str, str]) -> BuildResult:
         """Build. Raises BuildFailed."""
         return self.platform.build(app, (buildpack,), image, Options(env=env, cache=cache))
 
     def forget(self, image: str, cache: str) -> None:
         """Remove an image and a cache."""
-        for path in (self.platform.layout(image), self.platform.root / "caches" / cache):
+        for path in (self.layout(image), self.platform.root / "caches" / cache):
             shutil.rmtree(path, ignore_errors=True)
 
     def clear(self) -> None:
@@ -124,17 +139,25 @@ class Contender:
         settings = {**self.env, **(env or {})}
         result = self.builder.build(app, self.buildpack, f"{self.name}-{image}", f"{self.name}-{cache}", settings)
         whole = time.perf_counter() - began
-        new = {row.digest: row.size for row in result.layers if row.digest not in self.registry}
+        # Those of the run image are in every registry.
+        layers = {row.digest: row for row in result.layers if row.state != "base"}
+        new = [row for digest, row in layers.items() if digest not in self.registry]
         # Not all that were ever pushed: the cases go back and forth, which would make every second push free.
-        self.registry = {row.digest for row in result.layers}
+        self.registry = set(layers)
         return Sample(
             whole=whole,
             restore=result.durations.get("restore", 0.0),
             build=result.durations.get("build", 0.0),
             export=result.durations.get("export", 0.0),
             written=_written() - written,
-            pushed=sum(new.values()),
+            pushed=sum(row.size for row in new),
+            image=sum(row.size for row in layers.values()),
+            changed=tuple(row.name for row in new),
         )
+
+    def layout(self, image: str) -> Path:
+        """Where an image of this contender is."""
+        return self.builder.layout(f"{self.name}-{image}")
 
     def forget(self, image: str, cache: str) -> None:
         """Begin from nothing: no image, no cache, an empty registry."""
@@ -145,21 +168,3 @@ class Contender:
 def _written() -> int:
     """Bytes written by this process and by all children that have ended."""
     return sum(resource.getrusage(who).ru_oublock for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) * _BLOCK
-
-
-def median(samples: Sequence[Sample]) -> dict[str, float]:
-    """Give the median of each field."""
-    rows = [asdict(sample) for sample in samples]
-    return {key: statistics.median(row[key] for row in rows) for key in rows[0]}
-
-
-def start_up(venv: Path, app_dir: Path, repeat: int) -> float:
-    """Give the median of the seconds that a new process takes to import the application; nothing may write bytecode."""
-    argv = [str(venv / "bin" / "python"), "-c", "import main"]
-    environment = {"PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1"}
-    times = []
-    for _ in range(repeat + 1):
-        began = time.perf_counter()
-        subprocess.run(argv, cwd=app_dir, env=environment, check=True)
-        times.append(time.perf_counter() - began)
-    return statistics.median(times[1:])  # the first one reads from the disk

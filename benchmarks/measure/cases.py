@@ -1,118 +1,117 @@
-"""The cases, in the order in which one leaves what the next needs. The contenders take turns."""
+"""The builds of each case, in an order in which one leaves what the next needs. The contenders take turns."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from measure.builds import Contender, EmbeddedBuilder, Sample, start_up
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from measure.apps import App
+    from measure.builds import Contender, Sample
 
 Take: TypeAlias = "Callable[[Contender, int], Sample]"
-CASES = (
+Samples: TypeAlias = "dict[str, list[Sample]]"
+COLD, HOT, EDIT, CHANGED, ADDED, REMOVED, DEVELOPMENT, PATCH, TAG, PACKAGED = CASES = (
     "cold", "hot", "source edit", "one dependency changed", "one dependency added", "one dependency removed",
     "a dev dependency changed", "Python patch changed", "new tag", "source edit, packaged",
 )  # fmt: skip
+IMAGE = "app"
+"""The image, and the cache, of all cases but the last two."""
 
 
-def virtual_cases(
-    app: App, contenders: Sequence[Contender], patched: Mapping[str, str], repeat: int, wanted: Sequence[str]
-) -> Iterator[tuple[str, str, Sample]]:
-    """Run the cases of a project that is no package; gives case, contender and sample as they come."""
+def cold(app: App, contenders: Sequence[Contender], repeat: int) -> Samples:
+    """Build without image and cache; the last image and cache stay for what follows. Raises PlatformError."""
 
-    def in_state(state: str) -> Callable[[Contender, int], Sample]:
-        def build(contender: Contender, _: int) -> Sample:
-            app.set_state(state)
-            return contender.build(app.directory, "app", "app")
-
-        return build
-
-    def cold(contender: Contender, _: int) -> Sample:
+    def take(contender: Contender, _: int) -> Sample:
         app.set_state("base")
-        contender.forget("app", "app")
-        return contender.build(app.directory, "app", "app")
+        contender.forget(IMAGE, IMAGE)
+        return contender.build(app.directory, IMAGE, IMAGE)
+
+    return _turns(take, contenders, repeat)
+
+
+def changes(
+    app: App, contenders: Sequence[Contender], patched: Mapping[str, str], repeat: int, wanted: Sequence[str]
+) -> Iterator[tuple[str, Samples]]:
+    """Build after one change at a time, on image and cache of the build before. Gives each case when it is complete.
+
+    A version that changes, and a dev dependency, are measured forth and back: twice as many builds.
+    """
+
+    def in_state(state: str) -> Take:
+        def take(contender: Contender, _: int) -> Sample:
+            app.set_state(state)
+            return contender.build(app.directory, IMAGE, IMAGE)
+
+        return take
 
     def edited(contender: Contender, number: int) -> Sample:
         app.edit(number + 1)
-        return contender.build(app.directory, "app", "app")
+        return contender.build(app.directory, IMAGE, IMAGE)
 
     def other_python(contender: Contender, number: int) -> Sample:
         app.set_state("base")
-        return contender.build(app.directory, "app", "app", patched if number % 2 == 0 else {})
+        return contender.build(app.directory, IMAGE, IMAGE, patched if number % 2 == 0 else {})
 
-    yield from _turns("cold", cold, contenders, repeat if "cold" in wanted else 1)
-    base, changed, added, development = (in_state(name) for name in ("base", "changed", "added", "development"))
-    plan: list[tuple[str, Take, Take | None]] = [
-        ("hot", base, None),
-        ("source edit", edited, None),
-        ("one dependency changed", changed, base),
-        ("one dependency added", added, base),
-        ("a dev dependency changed", development, base),
-    ]
-    for case, take, back in plan:
-        if case in wanted:
-            yield from _turns(case, take, contenders, repeat, back)
-    if "Python patch changed" in wanted:
-        yield from _turns("Python patch changed", other_python, contenders, repeat)
-    if "new tag" in wanted:
-        yield from _new_tags(app, contenders, repeat)
-
-
-def _turns(
-    case: str, take: Take, contenders: Sequence[Contender], repeat: int, back: Take | None = None
-) -> Iterator[tuple[str, str, Sample]]:
-    """Measure `take` in turns; `back` undoes it, which is a case of its own for an added dependency."""
-    for number in range(repeat):
-        for contender in contenders:
-            yield case, contender.name, take(contender, number)
-        undone = "one dependency removed" if case == "one dependency added" else case
-        if back is not None:
-            for contender in contenders:
-                yield undone, contender.name, back(contender, number)
-
-
-def _new_tags(app: App, contenders: Sequence[Contender], repeat: int) -> Iterator[tuple[str, str, Sample]]:
-    """Every build has a tag that is new, and the cache of the ones before; from the third build on it counts."""
-    app.set_state("base")
-    for contender in contenders:
-        contender.forget("tag", "tag")
-    for number in range(repeat + 2):
-        for contender in contenders:
-            app.edit(1000 + number)
-            sample = contender.build(app.directory, f"tag-{number}", "tag")
-            if number > 1:
-                yield "new tag", contender.name, sample
-    for number in range(repeat + 2):
-        for contender in contenders:
-            contender.forget(f"tag-{number}", "tag")
-
-
-def packaged_cases(app: App, contenders: Sequence[Contender], repeat: int) -> Iterator[tuple[str, str, Sample]]:
-    """Edit the source of a project that is a package."""
-    for contender in contenders:
-        contender.forget("packaged", "packaged")
-        contender.build(app.directory, "packaged", "packaged")
-    for number in range(repeat):
-        for contender in contenders:
-            app.edit(number + 1)
-            yield "source edit, packaged", contender.name, contender.build(app.directory, "packaged", "packaged")
-    for contender in contenders:
-        contender.forget("packaged", "packaged")
-
-
-def start_ups(app: App, contenders: Sequence[Contender], repeat: int) -> dict[str, float]:
-    """Give the seconds to import the application from the layers of a build of everything."""
-    found = {}
-    app.set_state("base")
-    for contender in contenders:
-        if not isinstance(contender.builder, EmbeddedBuilder):
+    base = in_state("base")
+    plan: Sequence[tuple[str, Take, str, Take | None]] = (
+        (HOT, base, HOT, None),
+        (EDIT, edited, EDIT, None),
+        (CHANGED, in_state("changed"), CHANGED, base),
+        (ADDED, in_state("added"), REMOVED, base),
+        (DEVELOPMENT, in_state("development"), DEVELOPMENT, base),
+        (PATCH, other_python, PATCH, None),
+    )
+    for case, take, undone, back in plan:
+        if case not in wanted and undone not in wanted:
             continue
-        contender.forget("start", "start")
-        contender.build(app.directory, "start", "start")
-        venv = next((contender.builder.root / "layers").glob("*/venv"))
-        found[contender.name] = start_up(venv, contender.builder.root / "workspace", repeat)
-        contender.forget("start", "start")
+        found: dict[str, Samples] = {case: {}, undone: {}}
+        for number in range(repeat):
+            _add(found[case], _turns(take, contenders, 1, number))
+            if back is not None:
+                _add(found[undone], _turns(back, contenders, 1, number))
+        yield from found.items()
+
+
+def new_tags(app: App, contenders: Sequence[Contender], repeat: int) -> Samples:
+    """Build with a tag that is new and the cache of the builds before; from the third build on it counts."""
+    app.set_state("base")
+
+    def take(contender: Contender, number: int) -> Sample:
+        app.edit(1000 + number)
+        return contender.build(app.directory, f"tag-{number}", "tag")
+
+    _turns(take, contenders, 2)
+    found = _turns(take, contenders, repeat, 2)
+    for contender in contenders:
+        for number in range(repeat + 2):
+            contender.forget(f"tag-{number}", "tag")
     return found
+
+
+def packaged(app: App, contenders: Sequence[Contender], repeat: int) -> Samples:
+    """Edit the source of a project that is a package."""
+
+    def take(contender: Contender, number: int) -> Sample:
+        app.edit(number + 1)
+        return contender.build(app.directory, "packaged", "packaged")
+
+    _turns(take, contenders, 1, -1)
+    found = _turns(take, contenders, repeat)
+    for contender in contenders:
+        contender.forget("packaged", "packaged")
+    return found
+
+
+def _turns(take: Take, contenders: Sequence[Contender], repeat: int, first: int = 0) -> Samples:
+    found: Samples = {contender.name: [] for contender in contenders}
+    for number in range(first, first + repeat):
+        for contender in contenders:
+            found[contender.name].append(take(contender, number))
+    return found
+
+
+def _add(found: Samples, more: Samples) -> None:
+    for name, samples in more.items():
+        found.setdefault(name, []).extend(samples)

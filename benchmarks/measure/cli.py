@@ -10,87 +10,125 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from checks.platforms import containers_reason
 from cnb_platform.platform_lifecycle import Lifecycle
-from measure import apps
-from measure.builds import Builder, Contender, EmbeddedBuilder, LifecycleBuilder, Sample
-from measure.cases import CASES, packaged_cases, start_ups, virtual_cases
-from measure.report import BASELINE, FLOOR, OURS, about_machine, document, table
+from measure import apps, cases, goals, parts, results, start_up
+from measure.builds import Builder, Contender, EmbeddedBuilder, LifecycleBuilder
+from measure.report import APPS, BASELINE, FLOOR, MEASUREMENTS, OURS, START, table
 from trial.prerequisites import Interpreters, make_archive, package
+from trial.prerequisites import run as make_base_images
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 HERE = REPOSITORY / "benchmarks"
 CACHE = REPOSITORY / ".cache" / "benchmarks"
-PORT = 18923
 _DATES = ("20250101", "20250202")
 _DESCRIPTION = """\
 Measure this buildpack and the baseline side by side, in one run, and print one table.
 Both get the same interpreter, uv, platform and index; uv's cache is empty in each build. The machine should be idle.
+What a run measured replaces the same cases in the output; others stay, each with the machine it was measured on.
 """
 
 
 def main() -> int:
     """Run the benchmark and give the exit code."""
     arguments = _arguments()
-    names = [*arguments.apps, *(["large"] if arguments.large else [])]
     with tempfile.TemporaryDirectory(prefix="benchmark-", dir=arguments.work) as scratch:
         root = Path(scratch)
         root.chmod(0o755)
         patched, contenders = _contenders(root, arguments.buildpack)
         uv = contenders[0].buildpack / "uv" / "uv"
-        fetching = apps.Tools(uv, CACHE / "uv-cache", "")
-        apps.fetch_wheels(fetching, names, CACHE / "wheels")
+        apps.fetch_wheels(apps.Tools(uv, CACHE / "uv-cache", ""), arguments.apps, CACHE / "wheels")
         with _index(CACHE / "wheels") as index:
-            tools = apps.Tools(uv, root / "uv-cache", index)
-            about = about_machine(contenders[0].builder.name, arguments.repeat)
-            found: dict[str, dict[str, dict[str, list[Sample]]]] = {}
-            starts: dict[str, dict[str, float]] = {}
-            for name in names:
-                found[name] = {}
-                for case, who, sample in _samples(name, root, tools, contenders, patched, arguments):
-                    found[name].setdefault(case, {}).setdefault(who, []).append(sample)
-                    print(f"{name:6} {case:26} {who:12} {sample.whole:7.2f} s", file=sys.stderr, flush=True)
-                app = apps.create(name, root / f"{name}-start", tools, packaged=False)
-                starts[name] = start_ups(app, contenders[:2], arguments.repeat)
-                _write(document(found, starts, about), arguments.output)
-    print(table(document(found, starts, about)))
+            run = _Run(
+                root=root,
+                tools=apps.Tools(uv, root / "uv-cache", index),
+                contenders=contenders,
+                patched=patched,
+                repeat=arguments.repeat,
+                wanted=arguments.cases,
+            )
+            about = results.about_machine(contenders[0].builder.name)
+            for name in arguments.apps:
+                for measurement, samples, more in run.measure(name):
+                    results.record(arguments.output, name, measurement, about | more, samples)
+                    print(f"{name}: {measurement}", file=sys.stderr, flush=True)
+    found = results.read(arguments.output)
+    print(f"{table(found)}\n{goals.table(found)}")
     return 0
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--apps", nargs="*", default=["small", "F"], choices=["small", "F"])
     parser.add_argument(
-        "--large", action="store_true", help="torch with its CUDA packages as well: about 5 GB, an hour"
+        "--apps", nargs="+", default=["small", "F"], choices=APPS, help="default: small F; large takes hours"
     )
-    parser.add_argument("--cases", nargs="*", default=CASES, choices=CASES, metavar="CASE")
+    parser.add_argument(
+        "--cases",
+        nargs="+",
+        default=MEASUREMENTS,
+        choices=MEASUREMENTS,
+        metavar="CASE",
+        help=f"default: all: {', '.join(MEASUREMENTS)}",
+    )
     parser.add_argument("--repeat", type=int, default=5, help="builds of each case (default: 5)")
     parser.add_argument("--buildpack", type=Path, help="a packaged buildpack (default: package this checkout)")
-    parser.add_argument("--work", default="/var/tmp", help="where to work; as large as six times the image")  # noqa: S108 (open to the build user)
+    parser.add_argument("--work", default="/var/tmp", help="where to work; as large as eight times the image")  # noqa: S108 (open to the build user)
     parser.add_argument("--output", type=Path, default=CACHE / "results.json", help="where the figures go, as JSON")
     return parser.parse_args()
 
 
-def _samples(  # noqa: PLR0913, PLR0917 (what a run has)
-    name: str,
-    root: Path,
-    tools: apps.Tools,
-    contenders: list[Contender],
-    patched: dict[str, str],
-    arguments: argparse.Namespace,
-) -> Iterator[tuple[str, str, Sample]]:
-    app = apps.create(name, root / name, tools, packaged=False)
-    yield from virtual_cases(app, contenders, patched, arguments.repeat, arguments.cases)
-    for contender in contenders:
-        contender.forget("app", "app")
-    if CASES[-1] in arguments.cases:
-        packaged = apps.create(name, root / f"{name}-packaged", tools, packaged=True)
-        yield from packaged_cases(packaged, contenders, arguments.repeat)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    """What all applications of a run are built with."""
+
+    root: Path
+    tools: apps.Tools
+    contenders: list[Contender]
+    patched: dict[str, str]
+    repeat: int
+    wanted: list[str]
+
+    def measure(self, name: str) -> Iterator[tuple[str, Mapping[str, Sequence[Mapping[str, Any]]], dict[str, str]]]:
+        """Give each measurement when it is complete: its name, its samples, and what is to be said of it."""
+        app = apps.create(name, self.root / name, self.tools, packaged=False)
+        if set(self.wanted) - {parts.NAME, cases.TAG, cases.PACKAGED}:
+            for case, samples in self._on_one_image(app):
+                if case in self.wanted:
+                    yield case, _documents(samples), {}
+            if START in self.wanted:
+                self.contenders[0].builder.clear()
+                found = start_up.measure(self.contenders[:2], cases.IMAGE, self.repeat)
+                yield START, found, {"place": start_up.place()}
+            self._forget()
+        if parts.NAME in self.wanted:
+            interpreters = self.root / "interpreters"
+            bench = parts.Bench(app=app, interpreters=interpreters, uv=self.tools.uv, directory=self.root / "parts")
+            yield parts.NAME, {parts.NAME: parts.measure(bench, self.repeat)}, {}
+        if cases.TAG in self.wanted:
+            yield cases.TAG, _documents(cases.new_tags(app, self.contenders, self.repeat)), {}
+        if cases.PACKAGED in self.wanted:
+            packaged = apps.create(name, self.root / f"{name}-packaged", self.tools, packaged=True)
+            yield cases.PACKAGED, _documents(cases.packaged(packaged, self.contenders, self.repeat)), {}
+
+    def _on_one_image(self, app: apps.App) -> Iterator[tuple[str, cases.Samples]]:
+        yield cases.COLD, cases.cold(app, self.contenders, self.repeat if cases.COLD in self.wanted else 1)
+        yield from cases.changes(app, self.contenders, self.patched, self.repeat, self.wanted)
+
+    def _forget(self) -> None:
+        for contender in self.contenders:
+            contender.builder.clear()
+            contender.forget(cases.IMAGE, cases.IMAGE)
+
+
+def _documents(samples: cases.Samples) -> dict[str, list[dict[str, Any]]]:
+    return {who: [asdict(sample) for sample in rows] for who, rows in samples.items()}
 
 
 def _contenders(root: Path, buildpack: Path | None) -> tuple[dict[str, str], list[Contender]]:
@@ -113,10 +151,16 @@ def _contenders(root: Path, buildpack: Path | None) -> tuple[dict[str, str], lis
 
 
 def _builder(root: Path) -> Builder:
+    run_image = None
+    if not containers_reason():
+        make_base_images(REPOSITORY / "scripts/base-images")
+        run_image = REPOSITORY / ".cache/base-images/run"
     directory = os.environ.get("CNB_LIFECYCLE_DIR")
     if directory:
-        return LifecycleBuilder(Lifecycle(directory=Path(directory), root=root, caller={"PATH": "/usr/bin:/bin"}))
-    return EmbeddedBuilder(root)
+        caller = {"PATH": "/usr/bin:/bin"}
+        platform = Lifecycle(directory=Path(directory), root=root, caller=caller, run_image=run_image)
+        return LifecycleBuilder(platform)
+    return EmbeddedBuilder(root, run_image)
 
 
 def _interpreters() -> Path:
@@ -132,22 +176,17 @@ def _interpreters() -> Path:
     for build in builds:
         (directory / build["path"]).parent.mkdir()
         shutil.copy(directory / entry["path"], directory / build["path"])
-    _write({"builds": builds[:1]}, directory / "catalogue.json")
-    _write({"builds": builds}, directory / "patched.json")
+    for name, listed in (("catalogue.json", builds[:1]), ("patched.json", builds)):
+        (directory / name).write_text(json.dumps({"builds": listed}, indent=1), encoding="utf-8")
     return directory
 
 
 @contextlib.contextmanager
 def _index(wheels: Path) -> Iterator[str]:
-    argv = [sys.executable, str(HERE / "measure" / "index.py"), str(wheels), str(PORT)]
+    argv = [sys.executable, str(HERE / "measure" / "index.py"), str(wheels)]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as server:
         try:
             assert server.stdout is not None  # noqa: S101 (it is a pipe)
             yield f"http://127.0.0.1:{int(server.stdout.readline())}/simple"
         finally:
             server.terminate()
-
-
-def _write(value: object, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 import sys
+import zipfile
 from functools import cache
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -19,8 +20,19 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
+def _metadata(wheel: Path) -> bytes:
+    """Read what PEP 658 serves beside a wheel; without it, locking would download every wheel."""
+    with zipfile.ZipFile(wheel) as opened:
+        (name,) = (name for name in opened.namelist() if re.fullmatch(r"[^/]+\.dist-info/METADATA", name))
+        return opened.read(name)
+
+
 def _normalised(filename: str) -> str:
     return re.sub(r"[-_.]+", "-", filename.partition("-")[0]).lower()
+
+
+def _link(wheel: Path) -> str:
+    return f'<a href="/{wheel.name}#sha256={_digest(wheel)}" data-core-metadata="true">{wheel.name}</a>\n'
 
 
 class _Handler(SimpleHTTPRequestHandler):
@@ -28,14 +40,19 @@ class _Handler(SimpleHTTPRequestHandler):
     directory: str
 
     def do_GET(self) -> None:
-        if not self.path.startswith("/simple/"):
+        place = Path(self.directory)
+        if self.path.startswith("/simple/"):
+            name = self.path.removeprefix("/simple/").strip("/")
+            wheels = [path for path in sorted(place.glob("*.whl")) if _normalised(path.name) == name]
+            links = "".join(_link(path) for path in wheels)
+            self._send(f"<!DOCTYPE html><html><body>{links}</body></html>".encode(), found=bool(wheels))
+        elif self.path.endswith(".whl.metadata"):
+            self._send(_metadata(place / Path(self.path).name.removesuffix(".metadata")), found=True)
+        else:
             super().do_GET()
-            return
-        name = self.path.removeprefix("/simple/").strip("/")
-        wheels = [path for path in sorted(Path(self.directory).glob("*.whl")) if _normalised(path.name) == name]
-        links = "".join(f'<a href="/{path.name}#sha256={_digest(path)}">{path.name}</a>\n' for path in wheels)
-        content = f"<!DOCTYPE html><html><body>{links}</body></html>".encode()
-        self.send_response(200 if wheels else 404)
+
+    def _send(self, content: bytes, *, found: bool) -> None:
+        self.send_response(200 if found else 404)
         self.send_header("Content-Type", "text/html")
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
@@ -48,12 +65,11 @@ class _Handler(SimpleHTTPRequestHandler):
 def main() -> None:
     """Serve until the end."""
     directory = sys.argv[1]
-    port = int(sys.argv[2])
 
     def handler(*arguments: object) -> _Handler:
         return _Handler(*arguments, directory=directory)  # type: ignore[arg-type] # what socketserver gives
 
-    with ThreadingHTTPServer(("127.0.0.1", port), handler) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         print(server.server_port, flush=True)
         server.serve_forever()
 

@@ -1,95 +1,109 @@
-"""The table and the document of a run."""
+"""The table of the results, in Markdown."""
 
 from __future__ import annotations
 
-import datetime as dt
-import os
-import platform
-import subprocess
-from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+import statistics
+from typing import TYPE_CHECKING, Any
 
-from measure.builds import median
-from measure.cases import CASES
+from measure.cases import CASES, HOT
+from measure.parts import NAME as ALONE
+from measure.parts import PARTS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from measure.builds import Sample
+    from measure.results import Results
 
 OURS, BASELINE, FLOOR = "uv-buildpack", "baseline", "floor"
+START = "start-up"
+APPS = ("small", "F", "large")
+MEASUREMENTS = (*CASES, START, ALONE)
 _MEGA = 1e6
-Samples: TypeAlias = "Mapping[str, Mapping[str, Mapping[str, Sequence[Sample]]]]"
-
-
-def document(results: Samples, starts: Mapping[str, Mapping[str, float]], about: Mapping[str, Any]) -> dict[str, Any]:
-    """Give everything as JSON: application → case → contender → samples and medians."""
-    apps = {
-        app: {
-            case: {
-                name: {"median": median(samples), "samples": [asdict(sample) for sample in samples]}
-                for name, samples in contenders.items()
-            }
-            for case, contenders in cases.items()
-        }
-        for app, cases in results.items()
-    }
-    return {"about": dict(about), "applications": apps, "start-up": {app: dict(row) for app, row in starts.items()}}
-
-
-def about_machine(platform_name: str, repeat: int) -> dict[str, Any]:
-    """Say what was measured on, without what is nobody's business (names, paths)."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    head = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
-    return {
-        "date": dt.datetime.now(dt.UTC).date().isoformat(),
-        "commit": subprocess.run(head, capture_output=True, text=True, check=False).stdout.strip(),
-        "platform": platform_name,
-        "cpus": len(os.sched_getaffinity(0)),
-        "memory": f"{memory / 2**30:.0f} GiB",
-        "python": platform.python_version(),
-        "repeat": repeat,
-        "load before": round(os.getloadavg()[0], 1),
-    }
-
-
-def table(document: Mapping[str, Any]) -> str:
-    """Give the table in Markdown."""
-    lines = []
-    for app, cases in document["applications"].items():
-        lines += [f"### Application {app}", "", *_HEADINGS]
-        lines += [_row(case, cases[case]) for case in CASES if case in cases]
-        start = document["start-up"].get(app, {})
-        if start:
-            ours, baseline = start.get(OURS, 0.0), start.get(BASELINE, 0.0)
-            lines += ["", f"Start-up (import of the application): {ours:.2f} s; baseline {baseline:.2f} s."]
-        if floor := cases.get("hot", {}).get(FLOOR):
-            lines += ["", f"A buildpack that does nothing: {floor['median']['whole']:.2f} s."]
-        lines.append("")
-    return "\n".join(lines)
-
-
-_HEADINGS = (
-    "| case | whole (s) | baseline | ratio | phases | baseline | written (MB) | baseline | pushed (MB) | baseline |",
-    "| --- | ---: | ---: | ---: | --- | --- | ---: | ---: | ---: | ---: |",
+_COLUMNS = (
+    "case",
+    "n",
+    "whole (s)",
+    "baseline",
+    "ratio",
+    "phases",
+    "baseline",
+    *("written (MB)", "baseline"),
+    *("pushed (MB)", "baseline"),
 )
+_HEADINGS = (f"| {' | '.join(_COLUMNS)} |", "| --- |" + " ---: |" * (len(_COLUMNS) - 1))
 
 
-def _row(case: str, contenders: Mapping[str, Any]) -> str:
-    ours, baseline = (contenders[name]["median"] for name in (OURS, BASELINE))
+def table(results: Results) -> str:
+    """Give the table of each application that was measured."""
+    return "\n".join(line for app in APPS if app in results.applications for line in _application(results, app))
+
+
+def _application(results: Results, app: str) -> Iterator[str]:
+    yield from (f"### Application {app}", "")
+    cases = [case for case in CASES if results.samples(app, case, OURS)]
+    if cases:
+        yield from (*_HEADINGS, *(_row(results, app, case) for case in cases), "")
+    floor = results.median(app, HOT, FLOOR, "whole")
+    if floor is not None:
+        yield from (f"A buildpack that does nothing: {floor:.2f} s.", "")
+    yield from _start_up(results, app)
+    if samples := results.samples(app, ALONE, ALONE):
+        seconds = ", ".join(f"{part} {statistics.median(row[part] for row in samples):.2f} s" for part in PARTS)
+        yield from (f"Parts of a cold build, each measured alone, n = {len(samples)}: {seconds}.", "")
+    yield from _machines(results, app)
+
+
+def _row(results: Results, app: str, case: str) -> str:
+    def of(name: str, shown: Callable[[float], str]) -> Iterator[str]:
+        for who in (OURS, BASELINE):
+            value = results.median(app, case, who, name)
+            yield "-" if value is None else shown(value)
+
     cells = [
         case,
-        f"{ours['whole']:.2f}",
-        f"{baseline['whole']:.2f}",
-        f"{baseline['whole'] / ours['whole']:.1f}",
-        _phases(ours),
-        _phases(baseline),
-        *(f"{row['written'] / _MEGA:.1f}" for row in (ours, baseline)),
-        *(f"{row['pushed'] / _MEGA:.2f}" for row in (ours, baseline)),
+        " / ".join(dict.fromkeys(str(len(results.samples(app, case, who))) for who in (OURS, BASELINE))),
+        *of("whole", "{:.2f}".format),
+        _ratio(results, app, case),
+        *(_phases(results, app, case, who) for who in (OURS, BASELINE)),
+        *of("written", lambda value: f"{value / _MEGA:.1f}"),
+        *of("pushed", lambda value: f"{value / _MEGA:.2f}"),
     ]
     return f"| {' | '.join(cells)} |"
 
 
-def _phases(row: Mapping[str, float]) -> str:
-    return ", ".join(f"{row[phase]:.2f}" for phase in ("restore", "build", "export"))
+def _ratio(results: Results, app: str, case: str) -> str:
+    ours, baseline = (results.median(app, case, who, "whole") for who in (OURS, BASELINE))
+    return f"{baseline / ours:.1f}" if ours and baseline else "-"
+
+
+def _phases(results: Results, app: str, case: str, who: str) -> str:
+    """Give restore, build, export; the lifecycle's creator does not tell them apart."""
+    phases = [results.median(app, case, who, phase) or 0.0 for phase in ("restore", "build", "export")]
+    return ", ".join(f"{seconds:.2f}" for seconds in phases) if any(phases) else "-"
+
+
+def _start_up(results: Results, app: str) -> Iterator[str]:
+    if not results.samples(app, START, OURS):
+        return
+    told = [
+        f"{results.median(app, START, who, 'seconds') or 0:.3f} s ({who}; of {row['modules']} modules "
+        f"{row['uncompiled']} without valid bytecode)"
+        for who in (OURS, BASELINE)
+        for row in results.samples(app, START, who)[:1]
+    ]
+    count = len(results.samples(app, START, OURS))
+    where = results.about(app, START)["place"]
+    yield from (f"Start-up, the import of the application in {where}, n = {count}: {', '.join(told)}.", "")
+
+
+def _machines(results: Results, app: str) -> Iterator[str]:
+    """Say on what each measurement was made, those of one run together."""
+    runs: dict[str, list[str]] = {}
+    for measurement in MEASUREMENTS:
+        if about := results.about(app, measurement):
+            facts: Sequence[tuple[str, Any]] = [item for item in about.items() if item[0] != "place"]
+            text = ", ".join(f"{name}: {value}" for name, value in facts)
+            runs.setdefault(text, []).append(measurement)
+    for text, measurements in runs.items():
+        which = "" if len(runs) == 1 else f" ({'; '.join(measurements)})"
+        yield from (f"Measured with {text}{which}.", "")
