@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
+from measure.measurements import ADDED, CHANGED, DEVELOPMENT, EDIT, HOT, PATCH, REMOVED
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -12,10 +14,6 @@ if TYPE_CHECKING:
 
 Take: TypeAlias = "Callable[[Contender, int], Sample]"
 Samples: TypeAlias = "dict[str, list[Sample]]"
-COLD, HOT, EDIT, CHANGED, ADDED, REMOVED, DEVELOPMENT, PATCH, TAG, PACKAGED = CASES = (
-    "cold", "hot", "source edit", "one dependency changed", "one dependency added", "one dependency removed",
-    "a dev dependency changed", "Python patch changed", "new tag", "source edit, packaged",
-)  # fmt: skip
 IMAGE = "app"
 """The image, and the cache, of all cases but the last two."""
 

@@ -18,7 +18,8 @@ from checks.platforms import containers_reason
 from cnb_platform.platform_lifecycle import Lifecycle
 from measure import apps, cases, goals, parts, results, start_up
 from measure.builds import Builder, Contender, EmbeddedBuilder, LifecycleBuilder
-from measure.report import APPS, BASELINE, FLOOR, MEASUREMENTS, OURS, START, table
+from measure.measurements import ALONE, APPS, BASELINE, COLD, FLOOR, MEASUREMENTS, OURS, PACKAGED, START, TAG
+from measure.report import table
 from trial.prerequisites import Interpreters, make_archive, package
 from trial.prerequisites import run as make_base_images
 
@@ -98,7 +99,7 @@ class _Run:
     def measure(self, name: str) -> Iterator[tuple[str, Mapping[str, Sequence[Mapping[str, Any]]], dict[str, str]]]:
         """Give each measurement when it is complete: its name, its samples, and what is to be said of it."""
         app = apps.create(name, self.root / name, self.tools, packaged=False)
-        if set(self.wanted) - {parts.NAME, cases.TAG, cases.PACKAGED}:
+        if set(self.wanted) - {ALONE, TAG, PACKAGED}:
             for case, samples in self._on_one_image(app):
                 if case in self.wanted:
                     yield case, _documents(samples), {}
@@ -107,18 +108,18 @@ class _Run:
                 found = start_up.measure(self.contenders[:2], cases.IMAGE, self.repeat)
                 yield START, found, {"place": start_up.place()}
             self._forget()
-        if parts.NAME in self.wanted:
+        if ALONE in self.wanted:
             interpreters = self.root / "interpreters"
             bench = parts.Bench(app=app, interpreters=interpreters, uv=self.tools.uv, directory=self.root / "parts")
-            yield parts.NAME, {parts.NAME: parts.measure(bench, self.repeat)}, {}
-        if cases.TAG in self.wanted:
-            yield cases.TAG, _documents(cases.new_tags(app, self.contenders, self.repeat)), {}
-        if cases.PACKAGED in self.wanted:
+            yield ALONE, {ALONE: parts.measure(bench, self.repeat)}, {}
+        if TAG in self.wanted:
+            yield TAG, _documents(cases.new_tags(app, self.contenders, self.repeat)), {}
+        if PACKAGED in self.wanted:
             packaged = apps.create(name, self.root / f"{name}-packaged", self.tools, packaged=True)
-            yield cases.PACKAGED, _documents(cases.packaged(packaged, self.contenders, self.repeat)), {}
+            yield PACKAGED, _documents(cases.packaged(packaged, self.contenders, self.repeat)), {}
 
     def _on_one_image(self, app: apps.App) -> Iterator[tuple[str, cases.Samples]]:
-        yield cases.COLD, cases.cold(app, self.contenders, self.repeat if cases.COLD in self.wanted else 1)
+        yield COLD, cases.cold(app, self.contenders, self.repeat if COLD in self.wanted else 1)
         yield from cases.changes(app, self.contenders, self.patched, self.repeat, self.wanted)
 
     def _forget(self) -> None:

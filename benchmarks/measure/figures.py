@@ -10,9 +10,9 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from measure import goals, results
-from measure.cases import CASES, HOT
+from measure.measurements import APPS, BASELINE, CASES, FLOOR, HOT, OURS
 from measure.page import between
-from measure.report import APPS, BASELINE, FLOOR, OURS, table
+from measure.report import table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,9 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from measure.cases import CHANGED, COLD, HOT, PACKAGED, TAG
-from measure.parts import COMPILE, LIBRARY, NAME, SYNC, UNPACK
-from measure.report import APPS, BASELINE, FLOOR, OURS, START
+from measure.measurements import (
+    ALONE,
+    APPS,
+    BASELINE,
+    CHANGED,
+    COLD,
+    COMPILE,
+    FLOOR,
+    HOT,
+    LIBRARY,
+    OURS,
+    PACKAGED,
+    START,
+    SYNC,
+    TAG,
+    UNPACK,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -136,7 +150,7 @@ def chain(results: Results, app: str) -> float | None:
 
     Unpack the interpreter; install packages with it, the standard library compiled meanwhile; compile them; export.
     """
-    parts = {part: results.median(app, NAME, NAME, part) for part in (UNPACK, LIBRARY, SYNC, COMPILE)}
+    parts = {part: results.median(app, ALONE, ALONE, part) for part in (UNPACK, LIBRARY, SYNC, COMPILE)}
     export = results.median(app, COLD, OURS, "export")
     found = {name: seconds for name, seconds in parts.items() if seconds is not None}
     if len(found) < len(parts) or not export:

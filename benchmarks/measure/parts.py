@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from measure.measurements import COMPILE, LIBRARY, SYNC, UNPACK
 from uv_buildpack import bytecode, modules, relocation
 
 if TYPE_CHECKING:
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from measure.apps import App
-
-NAME = "parts"
-UNPACK, LIBRARY, SYNC, COMPILE = PARTS = ("unpack", "standard library", "sync", "compile")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,19 +5,13 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING, Any
 
-from measure.cases import CASES, HOT
-from measure.parts import NAME as ALONE
-from measure.parts import PARTS
+from measure.measurements import ALONE, APPS, BASELINE, CASES, FLOOR, HOT, MEASUREMENTS, OURS, PARTS, START
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from measure.results import Results
 
-OURS, BASELINE, FLOOR = "uv-buildpack", "baseline", "floor"
-START = "start-up"
-APPS = ("small", "F", "large")
-MEASUREMENTS = (*CASES, START, ALONE)
 _MEGA = 1e6
 _COLUMNS = (
     "case",
