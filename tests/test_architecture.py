@@ -124,7 +124,21 @@ def test_tests_use_fakes_and_no_mocks() -> None:
 
 
 def test_detection_imports_neither_httpx_nor_structlog() -> None:
-    program = "import sys, uv_buildpack.__main__, uv_buildpack.detect; print(*sys.modules)"
-    argv = [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(SOURCE)!r}); {program}"]
-    loaded = subprocess.run(argv, check=True, capture_output=True, text=True).stdout.split()
-    assert not {"httpx", "structlog", "asyncio", "packaging"} & set(loaded)
+    loaded = loaded_after("import uv_buildpack.__main__, uv_buildpack.detect")
+    assert not {"httpx", "structlog", "asyncio", "packaging"} & loaded
+
+
+def test_a_build_imports_asyncio_when_something_uses_it() -> None:
+    program = "import uv_buildpack.__main__ as main; main.defer_asyncio(); import uv_buildpack.build"
+    loaded = loaded_after(program)
+    assert "structlog.stdlib" in loaded
+    assert not {"httpx", "asyncio.events", "ssl"} & loaded
+    assert "asyncio.events" in loaded_after(f"{program}, structlog, asyncio; assert structlog.stdlib.asyncio.run")
+
+
+def loaded_after(program: str) -> set[str]:
+    """Give the modules that a new interpreter has after a program."""
+    program = f"import sys; sys.path.insert(0, {str(SOURCE)!r}); {program}; print(*sys.modules)"
+    return set(
+        subprocess.run([sys.executable, "-I", "-c", program], check=True, capture_output=True, text=True).stdout.split()
+    )

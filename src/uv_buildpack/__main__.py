@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ def _detect(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
 
 
 def _build(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
-    _defer("asyncio")
+    defer_asyncio()
     from cnb.run import run_build  # noqa: PLC0415
     from uv_buildpack import disk, log  # noqa: PLC0415
     from uv_buildpack.build import build  # noqa: PLC0415
@@ -62,20 +64,27 @@ def _build(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     return EXIT_READER
 
 
-def _defer(name: str) -> None:
-    """Import a module when it is first used: structlog imports asyncio for loggers that a build does not have.
+class _Deferred(ModuleType):
+    """A module that is imported when something of it is asked for. `LazyLoader` does that at each `import`, too."""
+
+    def __getattr__(self, name: str) -> object:
+        sys.modules.pop(self.__name__, None)
+        vars(self).update(vars(importlib.import_module(self.__name__)))
+        return vars(self)[name]
+
+
+def defer_asyncio() -> None:
+    """Import asyncio when it is first used: structlog imports it for loggers that a build does not have.
 
     It is the dearest import of a hot build, a fifth of its start.
     """
-    from importlib.util import LazyLoader, find_spec, module_from_spec  # noqa: PLC0415 (detect does not pay for it)
+    import logging  # noqa: PLC0415 (detect does not pay for it)
 
-    spec = find_spec(name)
-    if name in sys.modules or spec is None or spec.loader is None:
-        return
-    spec.loader = LazyLoader(spec.loader)
-    module = module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
+    if "asyncio" not in sys.modules:
+        sys.modules["asyncio"] = _Deferred("asyncio")
+    if sys.version_info >= (3, 12):
+        # structlog makes a record at its import, which would ask asyncio for the name of the current task.
+        logging.logAsyncioTasks = False
 
 
 def _secrets(environment: Mapping[str, str]) -> list[str]:
