@@ -12,6 +12,7 @@ from cnb_platform.console import Log
 from cnb_platform.embedded import build_image
 from cnb_platform.platforms import Options
 from cnb_platform.request import Request
+from measure.compiled import compiled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,6 +40,10 @@ class Sample:
     """Stored bytes of all layers but those of the run image."""
     changed: tuple[str, ...]
     """Names of the layers that the image before did not have."""
+    compiled: int | None
+    """Modules of packages that were compiled; `None` where the platform leaves nothing to look at."""
+    installed: int | None
+    """Modules of the distribution that was installed last."""
 
 
 class Builder(Protocol):
@@ -56,6 +61,9 @@ class Builder(Protocol):
 
     def forget(self, image: str, cache: str) -> None:
         """Remove an image and a cache."""
+
+    def compiled(self) -> tuple[int, int] | None:
+        """Give the modules that the last build compiled, and those of what it installed last."""
 
     def clear(self) -> None:
         """Remove what the build before, of another contender, left to be removed."""
@@ -92,6 +100,10 @@ class EmbeddedBuilder:
         for path in (self.layout(image), self.root / "caches" / cache):
             shutil.rmtree(path, ignore_errors=True)
 
+    def compiled(self) -> tuple[int, int] | None:
+        """Look into the layers, which this platform leaves on the disk."""
+        return compiled(self.root / "layers")
+
     def clear(self) -> None:
         """Remove layers and application, which this platform leaves where it was told to put them."""
         for path in (self.root / "layers", self.root / "workspace"):
@@ -118,6 +130,10 @@ class LifecycleBuilder:
         for path in (self.layout(image), self.platform.root / "caches" / cache):
             shutil.rmtree(path, ignore_errors=True)
 
+    def compiled(self) -> tuple[int, int] | None:
+        """There is nothing left to look at."""
+        return None
+
     def clear(self) -> None:
         """There is nothing: the platform does that at the end of each build."""
 
@@ -138,7 +154,8 @@ class Contender:
         written, began = _written(), time.perf_counter()
         settings = {**self.env, **(env or {})}
         result = self.builder.build(app, self.buildpack, f"{self.name}-{image}", f"{self.name}-{cache}", settings)
-        whole = time.perf_counter() - began
+        whole, written = time.perf_counter() - began, _written() - written
+        modules = self.builder.compiled()
         # Those of the run image are in every registry.
         layers = {row.digest: row for row in result.layers if row.state != "base"}
         new = [row for digest, row in layers.items() if digest not in self.registry]
@@ -149,10 +166,12 @@ class Contender:
             restore=result.durations.get("restore", 0.0),
             build=result.durations.get("build", 0.0),
             export=result.durations.get("export", 0.0),
-            written=_written() - written,
+            written=written,
             pushed=sum(row.size for row in new),
             image=sum(row.size for row in layers.values()),
             changed=tuple(row.name for row in new),
+            compiled=modules[0] if modules else None,
+            installed=modules[1] if modules else None,
         )
 
     def layout(self, image: str) -> Path:

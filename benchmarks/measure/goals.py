@@ -133,6 +133,13 @@ def _dependency_layers(changed: list[str]) -> list[str]:
 
 def _changed(results: Results) -> Iterator[Goal]:
     yield _against_baseline(results, "F", CHANGED, 1 / 3, "build")
+    compiled, installed = (results.median("F", CHANGED, OURS, name) for name in ("compiled", "installed"))
+    yield Goal(
+        what=f"{CHANGED}, F: modules compiled ÷ modules of the package",
+        figure=_ratio(compiled, installed),
+        limit=1,
+        platform=_platform(results, "F", CHANGED),
+    )
     yield _against_baseline(results, "large", CHANGED, 0.1)
     # Forth and back differ by a few bytes: the most that was ever pushed.
     shares = [100 * row["pushed"] / row["image"] for row in results.samples("large", CHANGED, OURS)]

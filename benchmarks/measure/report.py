@@ -23,6 +23,7 @@ _COLUMNS = (
     "baseline",
     *("written (MB)", "baseline"),
     *("pushed (MB)", "baseline"),
+    *("compiled", "baseline"),
 )
 _HEADINGS = (f"| {' | '.join(_COLUMNS)} |", "| --- |" + " ---: |" * (len(_COLUMNS) - 1))
 
@@ -61,6 +62,7 @@ def _row(results: Results, app: str, case: str) -> str:
         *(_phases(results, app, case, who) for who in (OURS, BASELINE)),
         *of("written", lambda value: f"{value / _MEGA:.1f}"),
         *of("pushed", lambda value: f"{value / _MEGA:.2f}"),
+        *of("compiled", "{:.0f}".format),
     ]
     return f"| {' | '.join(cells)} |"
 

@@ -30,7 +30,7 @@ class Results:
 
     def median(self, app: str, measurement: str, who: str, name: str) -> float | None:
         """Give the median of a figure, or `None` where it was not measured."""
-        values = [sample[name] for sample in self.samples(app, measurement, who) if name in sample]
+        values = [sample[name] for sample in self.samples(app, measurement, who) if sample.get(name) is not None]
         return statistics.median(values) if values else None
 
     def samples(self, app: str, measurement: str, who: str) -> Sequence[Mapping[str, Any]]:

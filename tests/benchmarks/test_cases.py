@@ -43,6 +43,9 @@ class Notebook:
     def forget(self, image: str, cache: str) -> None:
         self.notes.append(f"forget {image} {cache}")
 
+    def compiled(self) -> tuple[int, int] | None:
+        return None
+
     def clear(self) -> None:
         pass
 
