@@ -213,12 +213,13 @@ def _environment(work: Work, uv: Uv) -> tuple[Group, ...]:
         packages=work.analysis.decisions.packages,
         heavy=work.analysis.configuration.heavy_packages,
         is_reusable=lambda group: not _reasons_of(work, group),
+        take=partial(_take_packages, work),
     )
     snapshot = work.store.find(venv.NAME)
     if snapshot is not None and venv.compatible(snapshot.key, work.keys.venv):
         _empty_environment(work)
         try:
-            made = environment.make_warm(recipe, snapshot, work.store.find_packages())
+            made = environment.make_warm(recipe, snapshot)
         except (OSError, ValueError, KeyError, StopIteration, UvFailed) as error:
             log.warning(f"The environment could not be made from its snapshot: {error}.")
             made = None
@@ -234,6 +235,14 @@ def _empty_environment(work: Work) -> None:
         if directory.is_dir():
             empty_layer(work.context, directory.name).rmdir()
     empty_layer(work.context, venv.NAME)
+
+
+def _take_packages(work: Work, group: Group) -> bool:
+    directory = empty_layer(work.context, group.layer)
+    taken = work.store.take(group.layer, directory, asdict(_packages_key(work, group)))
+    if not taken:
+        directory.rmdir()
+    return taken
 
 
 def _packages(work: Work, group: Group) -> Layer | ReusedLayer:

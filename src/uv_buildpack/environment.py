@@ -39,6 +39,8 @@ class Recipe:
     heavy: HeavySetting
     is_reusable: Callable[[Group], bool]
     """Whether the previous image has the layer of a group with an equal key."""
+    take: Callable[[Group], bool]
+    """Unpack the layer of a group from a snapshot with an equal key; tells whether there is one."""
 
     @property
     def site_packages(self) -> Path:
@@ -51,7 +53,9 @@ def make_cold(recipe: Recipe) -> tuple[Group, ...]:
     recipe.uv.make_venv(recipe.layer, recipe.project_dir, recipe.python)
     _sync(recipe)
     venv.write_link(recipe.layer, recipe.project_layer)
-    venv.compile_packages(recipe.python, modules.modules(recipe.site_packages))
+    wanted = modules.modules(recipe.site_packages)
+    venv.compile_packages(recipe.python, wanted)
+    _remove_orphans(recipe, wanted)
     _remove_empty_directories(recipe.layer)
     _warn_of_differences(recipe)
     groups = heavy.group(heavy.survey(recipe.site_packages, recipe.heavy, ()), recipe.heavy)
@@ -59,12 +63,10 @@ def make_cold(recipe: Recipe) -> tuple[Group, ...]:
     return groups
 
 
-def make_warm(recipe: Recipe, snapshot: Snapshot, packed: Mapping[str, Snapshot]) -> tuple[Group, ...] | None:
+def make_warm(recipe: Recipe, snapshot: Snapshot) -> tuple[Group, ...] | None:
     """Make the environment in the empty layer from a snapshot; `None` if that cannot be relied on.
 
     Gives its heavy groups; those that are not on the disk have to come from the previous image.
-
-    `packed` are snapshots of heavy layers, by name; one that is neither reusable nor packed is installed anew.
     Raises `Problem`, `OSError`.
     """
     old: dict[str, str] = json.loads(snapshot.key["packages"])
@@ -72,7 +74,7 @@ def make_warm(recipe: Recipe, snapshot: Snapshot, packed: Mapping[str, Snapshot]
     snapshots.unpack(snapshot, recipe.layer)
     changed = {name for name in {*old, *recipe.packages} if old.get(name) != recipe.packages.get(name)}
     stale = {name for name in changed if _same_version(old, recipe.packages, name)}
-    kept, lost = _sort_groups(recipe, heavy.from_text(snapshot.key["groups"]), changed, packed)
+    kept, lost = _sort_groups(recipe, heavy.from_text(snapshot.key["groups"]), changed)
     groups = _change(recipe, changed, stale, lost, kept)
     moved = [group for group in kept if group not in groups]
     if moved:
@@ -107,7 +109,7 @@ def _change(
     heavy.put_back(site_packages, shared)
     wanted = modules.modules(site_packages)
     _compile_changes(recipe, anew.union(changed).intersection(recipe.packages), wanted)
-    _remove_orphans(site_packages, wanted)
+    _remove_orphans(recipe, wanted)
     _remove_empty_directories(recipe.layer)
     _warn_of_differences(recipe)
     remembered = [package for group in kept for package in group.packages]
@@ -115,24 +117,14 @@ def _change(
     return heavy.group([*surveyed, *remembered], recipe.heavy)
 
 
-def _sort_groups(
-    recipe: Recipe, groups: Iterable[Group], changed: Collection[str], packed: Mapping[str, Snapshot]
-) -> tuple[list[Group], list[Group]]:
+def _sort_groups(recipe: Recipe, groups: Iterable[Group], changed: Collection[str]) -> tuple[list[Group], list[Group]]:
     """Sort the heavy groups of a snapshot: kept (in the previous image, or unpacked here), and to install anew."""
     kept: list[Group] = []
     lost: list[Group] = []
     for group in groups:
         unchanged = not any(package.name in changed for package in group.packages)
-        if unchanged and recipe.is_reusable(group):
-            kept.append(group)
-        elif unchanged and group.layer in packed:
-            target = recipe.layers_dir / group.layer
-            target.mkdir()
-            target.chmod(0o755)
-            snapshots.unpack(packed[group.layer], target)
-            kept.append(group)
-        else:
-            lost.append(group)
+        usable = unchanged and (recipe.is_reusable(group) or recipe.take(group))
+        (kept if usable else lost).append(group)
     return kept, lost
 
 
@@ -152,12 +144,13 @@ def _compile_changes(recipe: Recipe, fresh: Collection[str], wanted: Collection[
     venv.compile_packages(recipe.python, changed.intersection(wanted) | missing)
 
 
-def _remove_orphans(site_packages: Path, wanted: Collection[Path]) -> None:
-    """Remove bytecode of modules that are gone."""
-    for path in sorted(site_packages.rglob("__pycache__"), reverse=True):
-        for compiled in path.iterdir():
-            if path.parent / f"{compiled.name.partition('.')[0]}.py" not in wanted:
-                compiled.unlink()
+def _remove_orphans(recipe: Recipe, wanted: Iterable[Path]) -> None:
+    """Remove bytecode that is not of these modules: of modules that are gone, or what a wheel brought."""
+    places = {bytecode.place_of(recipe.python, path) for path in wanted}
+    for directory in recipe.site_packages.rglob("__pycache__"):
+        for path in directory.iterdir():
+            if path not in places and not path.is_dir():
+                path.unlink()
 
 
 def _remove_empty_directories(layer: Path) -> None:

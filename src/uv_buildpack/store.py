@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from cnb.layer import Layer
 from cnb.result import empty_layer
 from uv_buildpack import log
-from uv_buildpack.layers import packages, snapshots, venv
+from uv_buildpack.layers import snapshots, venv
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -49,14 +49,6 @@ class Store:
         if self.directory is not None and kind not in self.found:
             self.found[kind] = snapshots.find(self.directory, kind)
         return self.found.get(kind)
-
-    def find_packages(self) -> dict[str, Snapshot]:
-        """Give the snapshots of heavy layers, by the layer's name."""
-        if self.directory is None:
-            return {}
-        kinds = [path.stem for path in self.directory.glob(f"{packages.PREFIX}*.snapshot")]
-        found = {kind: self.find(kind) for kind in sorted(kinds)}
-        return {kind: snapshot for kind, snapshot in found.items() if snapshot is not None}
 
     def take(self, kind: str, target: Path, key: Mapping[str, str]) -> bool:
         """Unpack the snapshot of a kind into the empty directory `target` if it has this key. Raises `OSError`."""

@@ -48,6 +48,8 @@ BUILD_VARIABLES = re.compile(
 # They choose among indexes for build requirements; the locked packages come from the addresses in the lock.
 _INDEX_VARIABLES = re.compile(r"UV_DEFAULT_INDEX|UV_INDEX|UV_INDEX_STRATEGY|UV_FIND_LINKS")
 _SYSTEM_VARIABLES = re.compile(r"PATH|LD_LIBRARY_PATH|HOME|TMPDIR|LANG|LC_\w+|HOSTNAME")
+# What `compile-bytecode = true` in uv's settings leaves differs with each build; no variable turns it off.
+_NO_BYTECODE = "--no-compile-bytecode"
 _OUTDATED = "The lockfile at `uv.lock` needs to be updated, but "
 
 # 1980-01-01T00:00:01Z, which every file of the image gets; build backends put it into what they make.
@@ -89,7 +91,7 @@ class Uv:
 
     def sync(self, directory: Path, venv: Path, arguments: Sequence[str]) -> None:
         """Sync third-party packages of the lock, as it is, into `venv`. Raises `Problem`."""
-        argv = ["sync", "--frozen", "--no-default-groups", "--no-install-local", *arguments]
+        argv = ["sync", "--frozen", "--no-default-groups", "--no-install-local", _NO_BYTECODE, *arguments]
         # VIRTUAL_ENV too: uv warns on each command where the two differ.
         self._visible(argv, directory, {"UV_PROJECT_ENVIRONMENT": str(venv), "VIRTUAL_ENV": str(venv)})
 
@@ -98,7 +100,8 @@ class Uv:
 
         Without installer metadata: it holds times, and uv_cache.json would change with each build.
         """
-        argv = ["pip", "install", "--no-deps", "--prefix", str(prefix), "--python", str(venv / "bin/python")]
+        argv = ["pip", "install", "--no-deps", _NO_BYTECODE, "--no-require-hashes", "--prefix", str(prefix)]
+        argv += ["--python", str(venv / "bin/python")]
         self._visible([*argv, *arguments], directory, {"UV_NO_INSTALLER_METADATA": "1", "VIRTUAL_ENV": str(venv)})
 
     def prune_to_built_wheels(self, directory: Path) -> None:

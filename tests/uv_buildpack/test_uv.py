@@ -190,7 +190,7 @@ def test_a_sync_is_frozen_and_takes_no_default_groups_and_nothing_local(tmp_path
         fake.uv.sync(tmp_path, Path("/layers/venv"), ["--package", "api", "--group", "docs"])
     (call,) = fake.calls()
     assert call.arguments == [
-        *("sync", "--frozen", "--no-default-groups", "--no-install-local"),
+        *("sync", "--frozen", "--no-default-groups", "--no-install-local", "--no-compile-bytecode"),
         *("--package", "api", "--group", "docs"),
     ]
     assert call.environment["UV_PROJECT_ENVIRONMENT"] == call.environment["VIRTUAL_ENV"] == "/layers/venv"
@@ -202,7 +202,8 @@ def test_local_packages_are_installed_without_dependencies_and_without_times(tmp
         fake.uv.install_local(tmp_path, Path("/layers/venv"), Path("/layers/venv-project"), ["-e", "./api"])
     (call,) = fake.calls()
     assert call.arguments == [
-        *("pip", "install", "--no-deps", "--prefix", "/layers/venv-project"),
+        *("pip", "install", "--no-deps", "--no-compile-bytecode", "--no-require-hashes"),
+        *("--prefix", "/layers/venv-project"),
         *("--python", "/layers/venv/bin/python", "-e", "./api"),
     ]
     assert call.environment["UV_NO_INSTALLER_METADATA"] == "1"
@@ -213,7 +214,7 @@ def test_what_uv_says_is_shown_as_it_comes(tmp_path: Path) -> None:
     with capture_logs() as events:
         fake.uv.sync(tmp_path, Path("/layers/venv"), [])
     assert [(event["kind"], event["event"]) for event in events] == [
-        ("command", "uv sync --frozen --no-default-groups --no-install-local"),
+        ("command", "uv sync --frozen --no-default-groups --no-install-local --no-compile-bytecode"),
         ("detail", "Resolved 2 packages"),
         ("detail", " + six==1.17.0"),
     ]

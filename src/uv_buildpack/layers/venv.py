@@ -108,6 +108,8 @@ def write_link(layer: Path, project_layer: Path) -> None:
 def compile_packages(python: Path, sources: Iterable[Path]) -> None:
     """Compile modules of packages; files that do not compile are left, as uv and pip do."""
     for failure in bytecode.compile_files(python, sorted(sources), "unchecked-hash"):
+        # Unchecked, bytecode of what was there before would be believed.
+        bytecode.place_of(python, failure.path).unlink(missing_ok=True)
         log.debug(f"not compiled: {failure}")
 
 

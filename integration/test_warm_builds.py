@@ -1,0 +1,71 @@
+"""What a warm build takes from snapshots: only what a clean build would make as well."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from integration.application import App, project
+from integration.machine import EMBEDDED
+from integration.workbench import BASE, Workbench, diff_ids
+
+if TYPE_CHECKING:
+    from integration.package_index import PackageIndex
+
+COMPILING = "[tool.uv]\ncompile-bytecode = true\n[tool.uv.pip]\nrequire-hashes = true\n"
+
+
+def write(app: App, index: PackageIndex, dependencies: tuple[str, ...], *, more: str = "") -> None:
+    """An app with these dependencies and a package of its own."""
+    pyproject = project("warm", dependencies, index=index.address, packaged=True, more=more)
+    app.write({"pyproject.toml": pyproject, "src/warm/__init__.py": ""})
+    app.lock()
+
+
+def test_bytecode_that_a_wheel_brings_or_that_is_of_an_odd_name_is_the_same_in_a_clean_build(
+    bench: Workbench, app: App, image: str, index: PackageIndex
+) -> None:
+    files = {
+        "dotted/__init__.py": "",
+        "dotted/setup.v2.py": "",
+        "dotted/__pycache__/__init__.cpython-38.pyc": "of another Python",
+        "dotted/__pycache__/gone.cpython-313.pyc": "of no module",
+        "dotted/tests/__init__.py": "",
+        "dotted/tests/__pycache__/__init__.cpython-313.pyc": "of a test",
+    }
+    index.add_wheel("dotted", "1.0", files)
+    write(app, index, ("dotted", "alpha==1.0"))
+    bench.build(app, image, previous=BASE)
+    write(app, index, ("dotted", "alpha==1.1"))
+    warm = bench.build(app, image)
+    assert "starting from the snapshot" in warm.log
+    clean = bench.build(app, f"{image}-clean", previous=BASE)
+    assert diff_ids(warm) == diff_ids(clean)
+
+
+@pytest.mark.platforms(EMBEDDED)
+def test_a_snapshot_of_a_heavy_package_counts_only_for_the_version_that_is_locked(
+    bench: Workbench, app: App, image: str, index: PackageIndex
+) -> None:
+    """A cache that has not seen every image: the upgrade of the heavy package was built on another machine."""
+    for version in ("1.0", "2.0"):
+        index.add_wheel("hefty", version, {"hefty/__init__.py": f"version = {version!r}\n", "hefty/part.py": ""})
+    variables = {"BP_UV_HEAVY_PACKAGES": "hefty", "BP_UV_SNAPSHOTS": "always"}
+    here, elsewhere = f"{image}-here", f"{image}-elsewhere"
+    write(app, index, ("hefty==1.0", "alpha==1.0"))
+    bench.build(app, here, previous=BASE, env=variables)
+    write(app, index, ("hefty==2.0", "alpha==1.0"))
+    bench.build(app, elsewhere, previous=BASE, env=variables)
+    write(app, index, ("hefty==2.0", "alpha==1.1"))
+    bench.build(app, f"{image}-third", previous=elsewhere, env=variables, cache=here)
+    bench.build(app, f"{image}-fourth", env=variables, cache=here)
+    assert bench.run(f"{image}-fourth", "python", "-c", "import hefty; print(hefty.version)") == "2.0\n"
+
+
+def test_uvs_own_compilation_is_switched_off(bench: Workbench, app: App, image: str, index: PackageIndex) -> None:
+    """Its bytecode holds times; that of test suites would stay, since nothing of ours replaces it."""
+    index.add_wheel("tested", "1.0", {"tested/__init__.py": "", "tested/tests/__init__.py": "x = 1\n"})
+    write(app, index, ("tested",), more=COMPILING)
+    bench.build(app, image, previous=BASE)
+    found = bench.run(image, "sh", "-c", "find $VIRTUAL_ENV/lib/ -path '*tests/__pycache__*'")
+    assert found == ""
