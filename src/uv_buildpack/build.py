@@ -20,6 +20,7 @@ from uv_buildpack.contribution import Work, contribute
 from uv_buildpack.layers import shadows, venv
 from uv_buildpack.reuse import keys_of, reasons_for
 from uv_buildpack.store import open_store
+from uv_buildpack.uv import require_git
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,6 +40,8 @@ def build(context: BuildContext) -> BuildResult:
         analysis = analyse(context)
         keys = keys_of(context, analysis)
         reasons = reasons_for(context, analysis, keys)
+        if reasons.venv:
+            require_git(analysis.decisions.packages, context.environment)
         _announce(analysis)
         for line in vcs_version.unknown_versions(analysis.pyprojects, context.app_dir, context.environment):
             log.warning(line)

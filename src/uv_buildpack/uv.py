@@ -7,6 +7,7 @@ reach it, those that say how packages are reached do.
 from __future__ import annotations
 
 import re
+import shutil
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -50,6 +51,7 @@ _INDEX_VARIABLES = re.compile(r"UV_DEFAULT_INDEX|UV_INDEX|UV_INDEX_STRATEGY|UV_F
 _SYSTEM_VARIABLES = re.compile(r"PATH|LD_LIBRARY_PATH|HOME|TMPDIR|LANG|LC_\w+|HOSTNAME")
 # What `compile-bytecode = true` in uv's settings leaves differs with each build; no variable turns it off.
 _NO_BYTECODE = "--no-compile-bytecode"
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _OUTDATED = "The lockfile at `uv.lock` needs to be updated, but "
 
 # 1980-01-01T00:00:01Z, which every file of the image gets; build backends put it into what they make.
@@ -153,7 +155,7 @@ def environment_for(user: Mapping[str, str], *, bound: Bound, cache_dir: Path) -
     }
     # HOME may not exist or not be set at all; tools of build backends write there.
     environment.setdefault("HOME", str(cache_dir))
-    environment.setdefault("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+    environment.setdefault("PATH", _PATH)
     if bound.netrc is not None and "NETRC" not in environment:
         environment["NETRC"] = str(bound.netrc)
     if bound.config_file is not None:
@@ -174,6 +176,16 @@ def environment_for(user: Mapping[str, str], *, bound: Bound, cache_dir: Path) -
         "UV_NO_SYSTEM_CONFIG": "1",
         "UV_PYTHON_DOWNLOADS": "never",
     }
+
+
+def require_git(packages: Mapping[str, str], environment: Mapping[str, str]) -> None:
+    """Say before any download what uv would say in the middle of a sync.
+
+    `packages` are those to install, name → identity. Raises `GitMissing` where one comes from git and `PATH` has none.
+    """
+    names = [name for name, identity in sorted(packages.items()) if identity.split()[1].startswith("git=")]
+    if names and shutil.which("git", path=environment.get("PATH", _PATH)) is None:
+        raise GitMissing("uv sync", [f"{name} comes from git" for name in names])
 
 
 def with_python(uv: Uv, python: Path) -> Uv:

@@ -10,8 +10,8 @@ from structlog.testing import capture_logs
 from tests.uv_buildpack.fake_uv import fake_uv, says
 from tests.uv_buildpack.uv_words import WORDS
 
-from uv_buildpack.errors import HashMismatch, UvFailed
-from uv_buildpack.uv import Bound, environment_for, failure, with_python
+from uv_buildpack.errors import GitMissing, HashMismatch, UvFailed
+from uv_buildpack.uv import Bound, environment_for, failure, require_git, with_python
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -260,3 +260,17 @@ def test_of_long_output_the_end_is_kept() -> None:
 def test_credentials_in_what_uv_says_are_masked() -> None:
     problem = failure("error: https://user:hunter2@index.example/six", "uv sync")
     assert problem.facts == ("error: https://****@index.example/six",)
+
+
+def test_a_missing_git_is_said_before_anything_is_fetched(tmp_path: Path) -> None:
+    packages = {
+        "six": "1.17.0 registry=https://index.example/simple 0123",
+        "own": "1.0 git=https://git.example/own 4567",
+    }
+    with pytest.raises(GitMissing) as raised:
+        require_git(packages, {"PATH": str(tmp_path)})
+    assert raised.value.facts == ("own comes from git",)
+    require_git({"six": packages["six"]}, {"PATH": str(tmp_path)})
+    git = tmp_path / "git"
+    git.touch(mode=0o755)
+    require_git(packages, {"PATH": str(tmp_path)})
