@@ -108,11 +108,13 @@ def _take(pair: Pair, existed: set[Path]) -> bool:
     """Make the directories, or empty what a killed build left of them; whether there was such a build."""
     marker = pair.layers / MARKER
     try:
-        left_over = marker.read_text(encoding="utf-8") if marker.exists() else ""
+        left_over = marker.read_text(encoding="utf-8") if marker.exists() else None
         pair.app.mkdir(parents=True, exist_ok=True)
-        _check_empty(pair.layers, ours=bool(left_over))
+        _check_empty(pair.layers, ours=left_over is not None)
         _check_empty(pair.app, ours=left_over == str(pair.app))
-        marker.write_text(str(pair.app), encoding="utf-8")
+        # Not written again: a build killed in the middle of that would leave an empty one, and an app unclaimed.
+        if left_over != str(pair.app):
+            marker.write_text(str(pair.app), encoding="utf-8")
         empty(pair.layers, but=MARKER)
         empty(pair.app)
         pair.layers.chmod(0o755)
@@ -120,7 +122,7 @@ def _take(pair: Pair, existed: set[Path]) -> bool:
     except (OSError, NotFree) as error:
         _remove(pair, existed)
         raise NotFree(str(error)) from error
-    return bool(left_over)
+    return left_over is not None
 
 
 def _check_empty(path: Path, *, ours: bool) -> None:

@@ -83,6 +83,17 @@ def test_what_a_killed_build_left_is_cleaned(pair: Pair) -> None:
     assert not pair.layers.exists()
 
 
+def test_what_a_build_left_that_was_killed_while_it_claimed_is_cleaned(pair: Pair) -> None:
+    pair.layers.mkdir(parents=True)
+    (pair.layers / MARKER).touch()
+    with claim(pair, keep=True):
+        (pair.app / "main.py").touch()
+    marker = (pair.layers / MARKER).stat()
+    with claim(pair, keep=True):
+        assert not list(pair.app.iterdir())
+        assert (pair.layers / MARKER).stat() == marker
+
+
 def test_another_app_directory_is_not_part_of_what_a_killed_build_left(pair: Pair, tmp_path: Path) -> None:
     with claim(pair, keep=True):
         pass
