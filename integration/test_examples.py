@@ -26,7 +26,7 @@ pytestmark = pytest.mark.in_containers
 
 # Imports modules, and tells of each module of the layers how it was loaded.
 INSPECT = """
-import importlib, importlib.util, json, shutil, sys
+import importlib, importlib.util, json, os, shutil, sys
 for name in sys.argv[3].split():
     importlib.import_module(name)
 layers = sys.base_prefix.rpartition("/")[0] + "/"
@@ -38,10 +38,18 @@ def flags(module):
     except OSError:
         return None
     return int.from_bytes(head[4:], "little") if head[:4] == importlib.util.MAGIC_NUMBER else None
+def is_checked(module):
+    if flags(module) != 3:
+        return False
+    with open(module.__file__, "rb") as source, open(module.__cached__, "rb") as cached:
+        return cached.read()[8:16] == importlib.util.source_hash(source.read())
+app = [m for m in list(sys.modules.values()) if (getattr(m, "__file__", None) or "").startswith(os.getcwd() + "/")]
 python = [m for m in own if m.__file__.endswith(".py") and m.__spec__ and m.__spec__.origin != "frozen"]
 print(json.dumps({
     "count": len(python),
     "not unchecked": [m.__name__ for m in python if flags(m) != 1],
+    "app": len(app),
+    "not checked": [m.__name__ for m in app if not is_checked(m)],
     "executable": sys.executable.removeprefix(layers),
     "base prefix": sys.base_prefix.removeprefix(layers),
     "modules from elsewhere": sorted({m.__file__ for m in sys.modules.values() if getattr(m, "__file__", None)}
@@ -137,6 +145,16 @@ def test_everything_is_loaded_from_bytecode_of_the_layers(
     outside = [path for path in seen["modules from elsewhere"] if "/workspace/" not in path]
     assert outside == []
     measured(f"{bench.platform.name}: {example.name}: {seen['count']} modules, each from an unchecked pyc")
+
+
+def test_modules_of_the_app_are_loaded_from_bytecode_of_their_source(
+    bench: Workbench, built: Built, measured: Callable[[str], None]
+) -> None:
+    seen = bench.python(built.image, INSPECT, "", "", built.example.imports)
+    minor = bench.run(built.image, "python", "-c", "import sys; print('python%d.%d' % sys.version_info[:2])").strip()
+    assert seen["app"] > 0
+    assert (seen["not checked"] == []) == (bench.buildpack / "runtime" / "lib" / minor).is_dir()
+    measured(f"{bench.platform.name}: {built.example.name}: {seen['app']} modules of the app, each from a checked pyc")
 
 
 def test_there_is_no_uv(bench: Workbench, built: Built) -> None:

@@ -12,7 +12,7 @@ from integration.workbench import BASE, Workbench, errors, layer_states
 if TYPE_CHECKING:
     from integration.package_index import PackageIndex
 
-FILES = "find . -type f | sort"
+FILES = "find . -type f ! -path '*/__pycache__/*' | sort"
 SETUPTOOLS = """
 [build-system]
 requires = ["setuptools>=61"]
@@ -77,7 +77,7 @@ def setuptools_app(app: App) -> App:
 
 
 def files_of(app: App) -> list[str]:
-    """The app's files as `FILES` shows them."""
+    """The app's files as `FILES` shows them: without bytecode, which the build makes."""
     return sorted(f"./{path.relative_to(app.directory)}" for path in app.directory.rglob("*") if path.is_file())
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 _MAGIC = 4
 _HEADER = 16
-_CHECKED = 3
+_UNCHECKED, _CHECKED = 1, 3
 
 
 def main() -> None:
@@ -28,32 +28,33 @@ def main() -> None:
         "distributions": {dist.name: dist.version for dist in importlib.metadata.distributions()},
         "values": values,
         "odd": getattr(sys, "odd", ""),
-        "unexpected": sorted(_unexpected()),
+        "unexpected": sorted(f"{name}: {fault}" for name, fault in _faults(of_layers=True)),
+        "of the application": sorted(f"{name}: {fault}" for name, fault in _faults(of_layers=False)),
     }
     sys.stdout.write(json.dumps(report) + "\n")
 
 
-def _unexpected() -> Iterator[str]:
+def _faults(*, of_layers: bool) -> Iterator[tuple[str, str]]:
+    """Give modules, and what is wrong with their bytecode: of layers, or of the application's directory."""
     for name, module in list(sys.modules.items()):
         spec = getattr(module, "__spec__", None)
         origin = Path(spec.origin) if spec and spec.origin else Path()
-        if spec is None or origin.suffix != ".py" or origin.is_relative_to(Path.cwd()):
+        if spec is None or origin.suffix != ".py" or origin.is_relative_to(Path.cwd()) == of_layers:
             continue
-        fault = _fault(spec.cached, origin)
+        fault = _fault(spec.cached, origin, _UNCHECKED if of_layers else _CHECKED)
         if fault:
-            yield f"{name}: {fault}"
+            yield name, fault
 
 
-def _fault(cached: str | None, origin: Path) -> str:
+def _fault(cached: str | None, origin: Path, expected: int) -> str:
     """Tell what is wrong with the bytecode of a module."""
     if cached is None or not Path(cached).exists():
         return "no bytecode"
     content = Path(cached).read_bytes()
     flags = int.from_bytes(content[_MAGIC:8], "little")
-    if flags not in {1, _CHECKED}:
+    if flags != expected:
         return f"bytecode with flags {flags}"
-    expected = source_hash(origin.read_bytes())
-    return "" if content[8:_HEADER] == expected else "bytecode of another source"
+    return "" if content[8:_HEADER] == source_hash(origin.read_bytes()) else "bytecode of another source"
 
 
 main()

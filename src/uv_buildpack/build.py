@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from cnb.layer import Layer, ReusedLayer
 from cnb.result import BuildResult
+from uv_buildpack import app_modules, eol, log, processes, tree, vcs_version
 from uv_buildpack import configuration as settings
-from uv_buildpack import eol, log, processes, tree, vcs_version
 from uv_buildpack.analysis import Analysis, analyse
 from uv_buildpack.contribution import Work, contribute
 from uv_buildpack.layers import shadows, venv
@@ -50,9 +50,11 @@ def build(context: BuildContext) -> BuildResult:
         layers = contribute(
             Work(context=context, analysis=analysis, keys=keys, reasons=reasons, scratch=scratch, store=store)
         )
-    for layer in layers:
-        shadows.put(shadows.read(layer.metadata) or {}, context.app_dir, context.layers_dir / layer.name)
-    _link_environment(context, analysis)
+        for layer in layers:
+            shadows.put(shadows.read(layer.metadata) or {}, context.app_dir, context.layers_dir / layer.name)
+        _link_environment(context, analysis)
+        app_modules.contribute(context.app_dir, analysis.decisions.python, store, scratch)
+        layers = sorted([*layers, *store.layers()], key=lambda layer: layer.name)
     log.heading("Processes")
     processes.announce(analysis.processes)
     _show_layers(context, layers)

@@ -19,7 +19,7 @@ from uv_buildpack import command
 from uv_buildpack.errors import InterpreterFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 Mode = Literal["unchecked-hash", "checked-hash"]
 
@@ -48,28 +48,32 @@ def compile_tree(python: Path, directory: Path) -> tuple[NotCompiled, ...]:
     return compile_files(python, sources, "unchecked-hash")
 
 
-def compile_files(python: Path, files: Sequence[Path], mode: Mode, jobs: int | None = None) -> tuple[NotCompiled, ...]:
+def compile_files(
+    python: Path, files: Sequence[Path], mode: Mode, *, jobs: int | None = None, prefix: Path | None = None
+) -> tuple[NotCompiled, ...]:
     """Compile `files` with the interpreter `python` (CPython 3.8 and newer), and give those that do not compile.
 
     The paths are absolute and those of run time: the bytecode holds them. `jobs` is the number of processes, by default
-    that of the CPUs this process may use. The bytes do not depend on it, nor on the order. Raises `InterpreterFailed`.
+    that of the CPUs this process may use. The bytes do not depend on it, nor on the order. `prefix` is a directory to
+    write below (`sys.pycache_prefix`) instead of beside the sources. Raises `InterpreterFailed`.
     """
     shares = _balanced(files, jobs or len(os.sched_getaffinity(0)))
     program = resources("uv_buildpack").joinpath("data", "compile_worker.py").read_text(encoding="utf-8")
+    order = {"checked": mode == "checked-hash", "prefix": str(prefix) if prefix else None}
     with ThreadPoolExecutor(max(1, len(shares))) as pool:
-        answers = list(pool.map(lambda share: _compile(python, program, share, mode), shares))
+        answers = list(pool.map(lambda share: _compile(python, program, {**order, "files": share}), shares))
     failures = sorted(failure for answer in answers for failure in answer)
     return tuple(NotCompiled(Path(path), reason) for path, reason in failures)
 
 
-def _compile(python: Path, program: str, files: Sequence[str], mode: Mode) -> list[tuple[str, str]]:
+def _compile(python: Path, program: str, order: Mapping[str, object]) -> list[tuple[str, str]]:
     try:
         # No -I and -E: they would ignore the hash seed. The environment is all ours, and the program clears the path.
         done = command.run(
             [python, "-S", "-s", "-B", "-W", "ignore", "-c", program],
             environment=_ENVIRONMENT,
             cwd=Path("/"),
-            input=json.dumps({"checked": mode == "checked-hash", "files": files}),
+            input=json.dumps(order),
         )
     except OSError as error:
         raise InterpreterFailed(python, "compile bytecode", 127, str(error)) from error

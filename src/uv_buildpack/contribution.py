@@ -120,8 +120,7 @@ def contribute(work: Work) -> _Layers:
             if compiling is not None:
                 compiling.result()
             layers.append(_python(work))
-    layers += work.store.layers()
-    return sorted(layers, key=lambda layer: layer.name)
+    return layers
 
 
 def _put_python(work: Work, background: ThreadPoolExecutor) -> Future[None] | None:

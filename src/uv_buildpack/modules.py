@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
-_TESTS = "tests"
+TESTS = "tests"
+"""The name of directories that are test suites."""
 _IMPORT = re.compile(
     rb"^[ \t]*(?:import[ \t]+(?P<modules>[^\n#]*)"
     rb"|from[ \t]+(?P<place>\.*[\w.]*)[ \t]+import[ \t]+(?P<names>\([^)]*\)|[^\n#]*))",
@@ -27,7 +28,7 @@ _NAME = re.compile(rb"[\w.]+")
 def modules(site_packages: Path) -> set[Path]:
     """Give the sources below `site_packages` to compile; links are not followed. Raises `OSError`."""
     sources = set(_sources(site_packages))
-    tests = {path for path in sources if _TESTS in path.relative_to(site_packages).parts[:-1]}
+    tests = {path for path in sources if TESTS in path.relative_to(site_packages).parts[:-1]}
     wanted = sources - tests
     for package in {_regular_package(site_packages, path) for path in tests}:
         wanted |= _imported_tests(
@@ -72,7 +73,7 @@ def _imports(site_packages: Path, source: Path) -> Iterator[Path]:
     """Give the files that the import statements of a source may mean, and the packages on the way to them."""
     content = source.read_bytes()
     # Test modules import their neighbours without the word.
-    if _TESTS.encode() not in content and _TESTS not in source.parts:
+    if TESTS.encode() not in content and TESTS not in source.parts:
         return
     for match in _IMPORT.finditer(content):
         if match["modules"] is not None:

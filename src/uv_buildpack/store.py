@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _WHEELS = "wheels"
 _KEPT_IF_SMALL = frozenset({venv.NAME, _WHEELS})
+APP_MODULES = "app-modules"
+"""Bytecode of the app directory, which every build has use for: it is kept whatever its size."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -100,7 +102,7 @@ class Store:
         if self.directory is None:
             return []
         kinds = set(self.keys) if self.policy == "always" else {*_KEPT_IF_SMALL, *self.wanted}
-        snapshots.forget_others(self.directory, kinds)
+        snapshots.forget_others(self.directory, {APP_MODULES, *kinds})
         snapshots.remember(self.directory, snapshots.Memory(keys=self.keys, wanted=self.wanted))
         return [Layer(name=snapshots.NAME, types=snapshots.TYPES, metadata={"scheme": snapshots.SCHEME})]
 

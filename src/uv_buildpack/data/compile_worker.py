@@ -1,7 +1,7 @@
 """Compile sources to bytecode; run by the interpreter that will load it (CPython 3.8 and newer), never imported.
 
-Standard input: JSON, `{"checked": bool, "files": [path, ...]}`. Standard output: a line of JSON, `[path, reason]`, for
-each file that does not compile.
+Standard input: JSON, `{"checked": bool, "prefix": path or null, "files": [path, ...]}`. Standard output: JSON,
+`[path, reason]`, a line for each file that does not compile.
 """
 # A program for old interpreters; and every import costs each process its time.
 # ruff: noqa: INP001, E402, PTH103, PTH105, PTH120, PTH123
@@ -92,6 +92,7 @@ def main() -> None:
     """Compile what standard input names."""
     os.umask(0o022)
     order = json.load(sys.stdin)
+    sys.pycache_prefix = order["prefix"]  # not before our own imports: they have bytecode where it usually is
     if sys.version_info < (3, 11):  # noqa: UP036 (older interpreters run this)
         for path in order["files"]:
             attempt_apart(path, order["checked"])
