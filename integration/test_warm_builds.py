@@ -69,3 +69,20 @@ def test_uvs_own_compilation_is_switched_off(bench: Workbench, app: App, image: 
     bench.build(app, image, previous=BASE)
     found = bench.run(image, "sh", "-c", "find $VIRTUAL_ENV/lib/ -path '*tests/__pycache__*'")
     assert found == ""
+
+
+def test_of_files_that_several_packages_have_the_same_one_is_installed_in_every_build(
+    bench: Workbench, app: App, image: str, index: PackageIndex
+) -> None:
+    for number, name in enumerate(names := [f"careless{letter}" for letter in "abcdef"]):
+        files = {"careless/__init__.py": f"whose = {name!r}\n", "NOTES": name * number, f"{name}/__init__.py": ""}
+        index.add_wheel(name, "1.0", files)
+    # First the winner comes, then it goes, together with another one, and with a change that asks for nothing of it.
+    for number, dependencies in enumerate((names[:2], names, [*names[:3], "alpha"])):
+        write(app, index, tuple(dependencies))
+        warm = bench.build(app, image, previous="" if number else BASE)
+        clean = bench.build(app, f"{image}-{number}", previous=BASE)
+        assert diff_ids(warm) == diff_ids(clean)
+        assert "could not be made" not in warm.log
+        found = bench.run(image, "python", "-c", "import careless; print(careless.whose)")
+        assert found.strip() == max(set(dependencies) - {"alpha"})

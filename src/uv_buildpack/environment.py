@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from uv_buildpack import bytecode, heavy, log, modules
+from uv_buildpack import bytecode, disputed, heavy, log, modules
 from uv_buildpack.layers import snapshots, venv
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def make_cold(recipe: Recipe) -> tuple[Group, ...]:
     """Make the environment in the empty layer from nothing, and give its heavy groups. Raises `Problem`, `OSError`."""
     recipe.uv.make_venv(recipe.layer, recipe.project_dir, recipe.python)
     _sync(recipe)
+    _settle(recipe)
     venv.write_link(recipe.layer, recipe.project_layer)
     wanted = modules.modules(recipe.site_packages)
     venv.compile_packages(recipe.python, wanted)
@@ -107,8 +108,10 @@ def _change(
         _uninstall(site_packages, name)
     _sync(recipe)
     heavy.put_back(site_packages, shared)
+    linked = {package.name for group in kept for package in group.packages}
+    settled = _settle(recipe, {file.path for file in shared}, linked)
     wanted = modules.modules(site_packages)
-    _compile_changes(recipe, anew.union(changed).intersection(recipe.packages), wanted)
+    _compile_changes(recipe, anew.union(changed, settled).intersection(recipe.packages), wanted)
     _remove_orphans(recipe, wanted)
     _remove_empty_directories(recipe.layer)
     _warn_of_differences(recipe)
@@ -128,10 +131,28 @@ def _sort_groups(recipe: Recipe, groups: Iterable[Group], changed: Collection[st
     return kept, lost
 
 
-def _sync(recipe: Recipe) -> None:
-    recipe.uv.sync(recipe.project_dir, recipe.layer, recipe.arguments)
+def _sync(recipe: Recipe, *more: str) -> None:
+    recipe.uv.sync(recipe.project_dir, recipe.layer, [*recipe.arguments, *more])
     venv.verify_interpreter(recipe.layer, recipe.python)
     venv.normalise(recipe.layer)
+
+
+def _settle(recipe: Recipe, also: Collection[str] = (), linked: Collection[str] = ()) -> list[str]:
+    """Let the same distribution win wherever several have a file, and give those that were installed again for that.
+
+    Raises `ValueError` for one of `linked`, whose layers uv would empty.
+    """
+    found = disputed.find(recipe.site_packages, also)
+    again = disputed.unsettled(recipe.site_packages, found)
+    if caught := sorted(set(linked).intersection(again)):
+        message = f"files of {', '.join(caught)} were overwritten by other packages"
+        raise ValueError(message)
+    for name in again:
+        _sync(recipe, "--reinstall-package", name)
+    for each in found:
+        if each.path not in also:
+            log.detail(f"{each.path}: {', '.join(each.owners)} differ, that of {each.owner} is installed")
+    return again
 
 
 def _compile_changes(recipe: Recipe, fresh: Collection[str], wanted: Collection[Path]) -> None:

@@ -72,7 +72,7 @@ def keys_of(context: BuildContext, analysis: Analysis) -> Keys:
         venv=environment.path,
         app=str(root),
         build_environment=backends,
-        packages=venv_project.packages_text(decisions.local, root, analysis.pyprojects),
+        packages=venv_project.packages_text(decisions.local, root, analysis.pyprojects, analysis.project.app_dir),
     )
     return Keys(python=python, venv=environment, groups=groups, local=local)
 

@@ -34,7 +34,7 @@ def file_digest(path: Path) -> str:
 
 def digest(directory: Path) -> str:
     """Give the digest of a tree: names, contents, executable bits, link targets, state of git. Raises `OSError`."""
-    return digest_of(directory, _files(directory), vcs_state(directory))
+    return digest_of(directory, source_files(directory), vcs_state(directory))
 
 
 def digest_of(directory: Path, files: Iterable[Path], names: Iterable[str]) -> str:
@@ -123,7 +123,8 @@ def _refuse(error: OSError) -> NoReturn:
     raise FileUnreadable(str(error.filename), str(error.strerror)) from None
 
 
-def _files(directory: Path) -> list[Path]:
+def source_files(directory: Path) -> list[Path]:
+    """Give the files of a source tree, sorted, links to directories included. Raises `FileUnreadable`, `OSError`."""
     return sorted(path for path, _ in _statuses(directory))
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnb.layer import LayerTypes
-from uv_buildpack import log, modules, tree
+from uv_buildpack import build_reach, log, modules, tree
 from uv_buildpack.errors import LocalPackageMissing, PathDependencyOutside, Problem
 from uv_buildpack.layers import shadows, venv
 
@@ -33,6 +33,8 @@ SCHEME = "2"
 _STATIC_BACKENDS = frozenset(
     {"uv_build", "flit_core.buildapi", "hatchling.build", "pdm.backend", "poetry.core.masonry.api"}
 )
+# What backends take for licence files unless the project says which (PEP 639 leaves it to them).
+_LICENCES = ("LICEN[CS]E*", "LICENSES/**/*", "COPYING*", "NOTICE*", "AUTHORS*")
 _CODE = frozenset({"hooks", "dev-mode-exact", "run-setuptools", "custom-hook", "script", "generate-setup-file"})
 # Settings of the same backends that put copies of files into an editable installation as well (tried with each).
 _COPIES = frozenset({"force-include", "shared-data", "shared-scripts", "extra-metadata", "sbom-files", "wheel-data"})
@@ -101,13 +103,15 @@ def check_paths(lock: Lock, root: Path, app_dir: Path) -> list[Problem]:
     return problems
 
 
-def packages_text(packages: Iterable[LocalPackage], root: Path, pyprojects: Mapping[str, Pyproject]) -> str:
+def packages_text(
+    packages: Iterable[LocalPackage], root: Path, pyprojects: Mapping[str, Pyproject], app_dir: Path
+) -> str:
     """Write the packages of a key, with the digest of what each is made from. Raises `OSError`."""
     described = {
         package.name: {
             "path": package.path,
             "editable": package.editable,
-            "source": _source_digest(package, root / package.path, pyprojects.get(package.name)),
+            "source": _source_digest(package, root / package.path, pyprojects.get(package.name), app_dir),
         }
         for package in packages
     }
@@ -251,12 +255,12 @@ def _runs_code(settings: object) -> bool:
     )
 
 
-def _source_digest(package: LocalPackage, place: Path, pyproject: Pyproject | None) -> str:
+def _source_digest(package: LocalPackage, place: Path, pyproject: Pyproject | None, app_dir: Path) -> str:
     if place.is_file():
         return tree.file_digest(place)
     if package.editable and pyproject is not None and _is_static(pyproject):
         return tree.digest_of(place, _metadata_files(place, pyproject), _layout(place))
-    return tree.digest(place)
+    return tree.digest(app_dir if build_reach.leads_out(place, pyproject) else place)
 
 
 def _metadata_files(place: Path, pyproject: Pyproject) -> list[Path]:
@@ -266,7 +270,7 @@ def _metadata_files(place: Path, pyproject: Pyproject) -> list[Path]:
     named = readme.get("file") if isinstance(readme, dict) else readme
     licence = project.get("license")
     names = [named, licence.get("file") if isinstance(licence, dict) else None]
-    patterns = project.get("license-files", ["LICEN[CS]E*", "COPYING*", "NOTICE*", "AUTHORS*"])
+    patterns = project.get("license-files", _LICENCES)
     files = [pyproject.path, *(place / name for name in names if isinstance(name, str)), *_globbed(place, patterns)]
     return sorted({path for path in files if path.is_file()})
 
@@ -274,7 +278,7 @@ def _metadata_files(place: Path, pyproject: Pyproject) -> list[Path]:
 def _globbed(place: Path, patterns: object) -> Iterator[Path]:
     """Give what patterns match; hatchling's older form is a table of `paths` and `globs`."""
     for value in patterns.values() if isinstance(patterns, dict) else (patterns,):
-        for pattern in value if isinstance(value, list) else ():
+        for pattern in value if isinstance(value, (list, tuple)) else ():
             # Backends refuse absolute and empty patterns in their own words.
             if isinstance(pattern, str) and pattern and not pattern.startswith("/"):
                 yield from place.glob(pattern)

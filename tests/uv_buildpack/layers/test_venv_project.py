@@ -50,7 +50,7 @@ COPY = replace(EDITABLE, editable=False)
 
 def source(root: Path, package: LocalPackage = EDITABLE) -> str:
     pyprojects = {"shop": read_pyproject(root, root / "pyproject.toml")}
-    digest = json.loads(packages_text([package], root, pyprojects))["shop"]["source"]
+    digest = json.loads(packages_text([package], root, pyprojects, root))["shop"]["source"]
     assert isinstance(digest, str)
     return digest
 
@@ -90,6 +90,23 @@ def test_an_edit_of_metadata_or_of_the_layout_changes_the_layer(tmp_path: Path, 
 @pytest.mark.parametrize("files", SOURCE_EDITS + METADATA_EDITS)
 def test_any_edit_changes_a_copy(tmp_path: Path, files: dict[str, str]) -> None:
     assert changes(plant(tmp_path, FILES), files, COPY)
+
+
+def test_a_copy_changes_with_what_its_build_reads_beside_it(tmp_path: Path) -> None:
+    plant(tmp_path, {"libs/shop/pyproject.toml": STATIC, "shared/code.py": "x = 1\n"})
+    package = replace(COPY, path="libs/shop")
+    before = packages_text([package], tmp_path, {}, tmp_path)
+    plant(tmp_path, {"shared/code.py": "x = 2\n"})
+    assert packages_text([package], tmp_path, {}, tmp_path) == before
+    (tmp_path / "libs/shop/code.py").symlink_to("../../shared/code.py")
+    linked = packages_text([package], tmp_path, {}, tmp_path)
+    plant(tmp_path, {"shared/code.py": "x = 3\n"})
+    assert packages_text([package], tmp_path, {}, tmp_path) != linked
+
+
+def test_licence_files_that_only_some_backends_find_count(tmp_path: Path) -> None:
+    files = FILES | {"pyproject.toml": STATIC.replace('license-files = ["legal/*"]', ""), "LICENSES/MIT.txt": "free\n"}
+    assert changes(plant(tmp_path, files), {"LICENSES/MIT.txt": "not free\n"})
 
 
 BACKEND = 'build-backend = "uv_build"'
@@ -178,17 +195,17 @@ def test_the_index_of_git_changes_nothing(tmp_path: Path) -> None:
 def test_a_package_without_a_project_file_changes_with_its_tree(tmp_path: Path) -> None:
     plant(tmp_path, {"setup.py": "1"})
     package = LocalPackage(name="old", path=".", editable=True)
-    before = packages_text([package], tmp_path, {})
+    before = packages_text([package], tmp_path, {}, tmp_path)
     plant(tmp_path, {"setup.py": "2"})
-    assert packages_text([package], tmp_path, {}) != before
+    assert packages_text([package], tmp_path, {}, tmp_path) != before
 
 
 def test_a_local_wheel_changes_with_its_content(tmp_path: Path) -> None:
     package = LocalPackage(name="lib", path="lib.whl", editable=False)
     plant(tmp_path, {"lib.whl": "1"})
-    before = packages_text([package], tmp_path, {})
+    before = packages_text([package], tmp_path, {}, tmp_path)
     plant(tmp_path, {"lib.whl": "2"})
-    assert packages_text([package], tmp_path, {}) != before
+    assert packages_text([package], tmp_path, {}, tmp_path) != before
 
 
 KEY = LocalKey(
