@@ -109,13 +109,16 @@ def _compile(sources: Sequence[_Source], scratch: Path) -> _Bytecode:
         return {}
     prefix = scratch / "app-bytecode"
     files = [source.path for source in sources]
-    for failure in bytecode.compile_files(Path(sys.executable), files, "checked-hash", prefix=prefix):
+    failures = bytecode.compile_files(Path(sys.executable), files, "checked-hash", prefix=prefix)
+    for failure in failures:
         log.debug(f"not compiled: {failure}")
-    return {source: _content(prefix / source.path.parent.relative_to("/") / _name(source.path)) for source in sources}
+    failed = {failure.path for failure in failures}
+    return {source: b"" if source.path in failed else _below(prefix, source.path).read_bytes() for source in sources}
 
 
-def _content(path: Path) -> bytes:
-    return path.read_bytes() if path.is_file() else b""
+def _below(prefix: Path, source: Path) -> Path:
+    """Give where bytecode is written with a `sys.pycache_prefix`."""
+    return prefix / source.parent.relative_to("/") / _name(source)
 
 
 def _name(source: Path) -> str:

@@ -139,6 +139,17 @@ def test_links_and_pipes_are_left_alone(bench: Bench, tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "elsewhere").iterdir()] == ["module.py"]
 
 
+@pytest.mark.parametrize("name", [b"a.b.py", b"with space\nand line.py", b"caf\xe9.py", b"x" * 250 + b".py"])
+def test_odd_names_are_no_trouble(bench: Bench, name: bytes) -> None:
+    """The last one is too long for the name of its bytecode."""
+    plant(bench.app, FILES)
+    Path(os.fsdecode(os.fsencode(bench.app) + b"/" + name)).write_text("X = 1\n")
+    said = bench.compile()
+    again = bench.build()
+    assert ("3 of them new" in said) == (len(name) < 250)
+    assert "bytecode of 2 modules, 0 of them new" in again
+
+
 @pytest.mark.usefixtures("no_compiler")
 def test_an_app_without_modules_starts_no_process(bench: Bench) -> None:
     assert bench.build({"pyproject.toml": ""}) == "Application\nbytecode of 0 modules, 0 of them new\nApplication"
