@@ -150,10 +150,15 @@ def libc() -> str:
 
 
 def build_environment(environment: Mapping[str, str], project: Project, user_file: Path | None = None) -> str:
-    """Give the digest of the variables and settings that reach builds, empty without any. Raises `OSError`."""
+    """Give variables and settings that reach builds, as JSON: name → digest; empty without any. Raises `OSError`."""
     passing: dict[str, Any] = {name: value for name, value in environment.items() if BUILD_VARIABLES.fullmatch(name)}
     passing |= build_settings.of_project(project, user_file)
-    return hashlib.sha256(json.dumps(passing, sort_keys=True).encode()).hexdigest() if passing else ""
+    digests = {name: _short_digest(value) for name, value in passing.items()}
+    return json.dumps(digests, sort_keys=True, separators=(",", ":")) if digests else ""
+
+
+def _short_digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _check_surroundings(context: BuildContext) -> None:

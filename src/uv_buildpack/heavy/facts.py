@@ -151,7 +151,13 @@ def from_text(text: str) -> tuple[Group, ...]:
 
 def _package(fields: dict[str, object]) -> Package:
     tuples = {name: tuple(value) for name, value in fields.items() if isinstance(value, list)}
-    return Package(**{**fields, **tuples})  # type: ignore[arg-type]  # checked by the dataclass's own names
+    package = Package(**{**fields, **tuples})  # type: ignore[arg-type]  # its names are checked here, its types below
+    places = (package.directories, package.strays, package.reaches)
+    texts = (package.name, *(place for kind in places for place in kind))
+    if not (isinstance(fields["size"], int) and all(isinstance(text, str) for text in texts)):
+        message = f"{fields} has a value of another type"
+        raise TypeError(message)
+    return package
 
 
 def _group(together: list[Package]) -> Group:

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from cnb.layer import LayerTypes
+from uv_buildpack import key_changes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,7 +62,7 @@ def types(*, build: bool) -> LayerTypes:
 
 def differences(old: Mapping[str, object], new: PackagesKey) -> list[str]:
     """Say what differs between stored metadata and a key."""
-    return [f"{field} changed" for field, value in asdict(new).items() if old.get(field) != value]
+    return key_changes.differences(old, asdict(new), key_changes.third_party)
 
 
 def _text(value: object) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
 from cnb.layer import LayerTypes, Scope, Variable
-from uv_buildpack import bytecode, log
+from uv_buildpack import bytecode, key_changes, log
 from uv_buildpack.errors import WrongInterpreter
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ SCHEME = "1"
 """Raised when what this module makes of equal inputs changes."""
 
 LINK_FILE = "_uv_buildpack_venv_project.pth"
-_SHOWN = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +35,7 @@ class VenvKey:
     """Operating system, architecture, C library, distribution and its version."""
     path: str
     build_environment: str
-    """Digest of the variables that reach build backends; empty when nothing is built from source."""
+    """JSON: variables and settings that reach build backends → digest; empty when nothing is built from source."""
     heavy_packages: str
     """Which packages have layers of their own."""
     packages: str
@@ -62,29 +61,9 @@ def packages_text(identities: Mapping[str, str]) -> str:
     return json.dumps(dict(sorted(identities.items())), separators=(",", ":"))
 
 
-def read_packages(text: object) -> dict[str, Any]:
-    """Read the packages of a stored key; what cannot be read is no packages."""
-    try:
-        value = json.loads(text) if isinstance(text, str) else {}
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
 def differences(old: Mapping[str, object], new: VenvKey) -> list[str]:
     """Say what differs between stored metadata and a key, in words a person can act on; packages by name."""
-    lines: list[str] = []
-    for field, value in asdict(new).items():
-        before = old.get(field)
-        if before == value:
-            continue
-        if field == "packages":
-            lines.extend(_package_differences(read_packages(before), read_packages(value)))
-        elif field == "build_environment":
-            lines.append("variables for build backends changed")
-        else:
-            lines.append(f"{field.replace('_', ' ')}: {before or 'unknown'} → {value}")
-    return lines
+    return key_changes.differences(old, asdict(new), key_changes.third_party)
 
 
 def compatible(old: Mapping[str, str], new: VenvKey) -> bool:
@@ -161,24 +140,3 @@ def unexpected(site_packages: Path, expected: Mapping[str, str | None]) -> list[
         *(f"{name} was not installed" for name in sorted(set(expected) - set(present))),
         *(f"{name} was installed as well" for name in sorted(set(present) - set(expected))),
     ]
-
-
-def _package_differences(old: Mapping[str, str], new: Mapping[str, str]) -> Iterable[str]:
-    lines = [
-        *(f"{name} {_version(old[name])} → {_version(new[name])}{_why(old[name], new[name])}"
-          for name in sorted(set(old) & set(new)) if old[name] != new[name]),
-        *(f"{name} {_version(new[name])} added" for name in sorted(set(new) - set(old))),
-        *(f"{name} {_version(old[name])} removed" for name in sorted(set(old) - set(new))),
-    ]  # fmt: skip
-    more = len(lines) - _SHOWN
-    return lines if more <= 1 else [*lines[:_SHOWN], f"and {more} packages more"]
-
-
-def _version(identity: str) -> str:
-    return identity.partition(" ")[0]
-
-
-def _why(old: str, new: str) -> str:
-    if _version(old) != _version(new):
-        return ""
-    return " (source changed)" if old.split()[1] != new.split()[1] else " (files changed)"

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnb.layer import LayerTypes
-from uv_buildpack import build_reach, log, modules, tree
+from uv_buildpack import build_reach, key_changes, log, modules, tree
 from uv_buildpack.errors import LocalPackageMissing, PathDependencyOutside, Problem
 from uv_buildpack.layers import shadows, venv
 
@@ -120,25 +120,10 @@ def packages_text(
 
 def differences(old: Mapping[str, object], new: LocalKey) -> list[str]:
     """Say what differs between stored metadata and a key."""
-    lines = []
-    for field, value in asdict(new).items():
-        if old.get(field) == value:
-            continue
-        if field == "packages":
-            lines.extend(_package_differences(venv.read_packages(old.get(field)), venv.read_packages(value)))
-        else:
-            lines.append(f"{field} changed")
+    lines = key_changes.differences(old, asdict(new), key_changes.local)
     if shadows.read(old) is None:
         lines.append("its links into the app directory cannot be read")
     return lines
-
-
-def _package_differences(before: Mapping[str, object], after: Mapping[str, object]) -> list[str]:
-    return [
-        *(f"{name} changed" for name in sorted(set(before) & set(after)) if before[name] != after[name]),
-        *(f"{name} added" for name in sorted(set(after) - set(before))),
-        *(f"{name} removed" for name in sorted(set(before) - set(after))),
-    ]
 
 
 def contribute(  # noqa: PLR0913 (each is one fact of the installation)

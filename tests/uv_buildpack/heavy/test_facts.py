@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import random
 
 import pytest
@@ -112,6 +114,15 @@ def test_groups_survive_being_remembered_as_text() -> None:
 def test_any_other_text_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         from_text(text)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"size": "1"}, {"size": None}, {"name": {"a": 1}}, {"directories": [1]}, {"reaches": [["a"]]}]
+)
+def test_values_of_other_types_are_refused(wrong: dict[str, object]) -> None:
+    fields = {"name": "a", "directories": ["a"], "size": 1, **wrong}
+    with pytest.raises(ValueError, match="another type"):
+        from_text(json.dumps([{"layer": "packages-a", "packages": [fields]}]))
 
 
 def test_a_group_is_as_large_as_its_packages() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, fields, replace
 from typing import TYPE_CHECKING
 
@@ -97,7 +98,21 @@ def test_a_changed_interpreter_is_shown_with_both_versions() -> None:
 
 
 def test_variables_for_build_backends_are_not_printed() -> None:
-    assert differences(asdict(KEY), replace(KEY, build_environment="0123")) == ["variables for build backends changed"]
+    assert differences(asdict(KEY), replace(KEY, build_environment="0123")) == ["build environment changed"]
+    old, new = ({"CC": "01", "LD": "02"}, {"LD": "03", "CFLAGS": "04"})
+    stored = {**asdict(KEY), "build_environment": json.dumps(old)}
+    assert differences(stored, replace(KEY, build_environment=json.dumps(new))) == [
+        "build backends: LD changed",
+        "build backends: CFLAGS is set now",
+        "build backends: CC is set no longer",
+    ]
+
+
+@pytest.mark.parametrize("text", ['{"six": 5}', '{"six": {"a": 1}}', '{"six": ""}', '{"six": "1.16.0"}'])
+def test_identities_of_another_shape_make_a_difference(text: str) -> None:
+    lines = differences({**asdict(KEY), "packages": text}, KEY)
+    assert any(line.startswith("six ") for line in lines)
+    assert differences({**asdict(KEY), "packages": None}, replace(KEY, packages="{}")) == ["packages changed"]
 
 
 def test_the_order_of_packages_does_not_matter() -> None:

@@ -228,6 +228,9 @@ def test_packages_are_compared_by_name() -> None:
     old, new = replace(KEY, packages=ONE), replace(KEY, packages=TWO)
     assert differences(asdict(old), new) == ["shop changed", "lib added"]
     assert differences(asdict(new), old) == ["shop changed", "lib removed"]
+    in_place, copied = (json.dumps({"shop": {"editable": editable, "path": "."}}) for editable in (True, False))
+    said = differences({**asdict(KEY), "packages": in_place}, replace(KEY, packages=copied))
+    assert said == ["shop is installed as a copy now"]
 
 
 @pytest.mark.parametrize("text", ["{", "[]", None])
