@@ -59,6 +59,7 @@ def make_cold(recipe: Recipe) -> tuple[Group, ...]:
     _remove_orphans(recipe, wanted)
     _remove_empty_directories(recipe.layer)
     _warn_of_differences(recipe)
+    _warn_of_refusals(recipe, ())
     groups = heavy.group(heavy.survey(recipe.site_packages, recipe.heavy, ()), recipe.heavy)
     heavy.move_out(recipe.site_packages, groups, recipe.layers_dir)
     return groups
@@ -82,6 +83,7 @@ def make_warm(recipe: Recipe, snapshot: Snapshot) -> tuple[Group, ...] | None:
         # The 25th heavy package pushes the smallest one back into the environment.
         kept = [group for group in kept if group in groups]
         groups = _change(recipe, set(), set(), moved, kept)
+    _warn_of_refusals(recipe, {package.name for group in kept for package in group.packages})
     heavy.move_out(recipe.site_packages, [group for group in groups if group not in kept], recipe.layers_dir)
     away = frozenset(group.layer for group in kept if not (recipe.layers_dir / group.layer).is_dir())
     present = {group.layer for group in groups} - away
@@ -221,3 +223,10 @@ def _same_version(old: Mapping[str, str], new: Mapping[str, str], name: str) -> 
 def _warn_of_differences(recipe: Recipe) -> None:
     for line in venv.unexpected(recipe.site_packages, recipe.packages):
         log.warning(f"uv and the buildpack read the lock differently: {line}.", "Please report this with your uv.lock.")
+
+
+def _warn_of_refusals(recipe: Recipe, remembered: Collection[str]) -> None:
+    """Say why packages that were asked for by name do not get layers of their own."""
+    if recipe.heavy.names:
+        for line in heavy.refusals(recipe.site_packages, recipe.heavy, remembered):
+            log.warning(f"BP_UV_HEAVY_PACKAGES: {line}.")

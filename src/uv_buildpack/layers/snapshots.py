@@ -7,6 +7,7 @@ key and digest; one that is damaged, or that another version wrote, is named in 
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -96,7 +97,8 @@ def _write_file(path: Path, mode: int, size: int, stream: IO[bytes]) -> None:
 def keep(directory: Path, kind: str, tree: Path, key: Mapping[str, str], *, limit: int | None = None) -> bool:
     """Write a snapshot of `tree`; with a `limit` (bytes) only if it becomes no larger. Tells whether it was written.
 
-    Raises `OSError`. The file appears by a rename, so that a killed build leaves the old one or none.
+    Raises `OSError`, but not for a full disk: a build that works without a snapshot does not fail for one. The file
+    appears by a rename, so that a killed build leaves the old one or none.
     """
     size = sum(sizes(tree))
     if limit is not None and size > _TOO_LARGE_TO_TRY:
@@ -114,6 +116,12 @@ def keep(directory: Path, kind: str, tree: Path, key: Mapping[str, str], *, limi
             digest = _digest(packed)
             packed.seek(0)
             _write(path, _sealed({"scheme": SCHEME, "kind": kind, "key": dict(key), "digest": digest}), packed)
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+        log.warning(f"No snapshot of {kind} is kept: {error.strerror}.")
+        _temporary(path).unlink(missing_ok=True)
+        return forget(directory, kind)
     finally:
         payload.unlink(missing_ok=True)
     log.step(f"keeping a snapshot of {kind}: {path.stat().st_size / 1e6:.1f} MB")
@@ -215,8 +223,12 @@ def _digest(file: IO[bytes]) -> str:
     return total.hexdigest()
 
 
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{path.name}")
+
+
 def _write(path: Path, header: Mapping[str, object], payload: IO[bytes]) -> None:
-    temporary = path.with_name(f".{path.name}")
+    temporary = _temporary(path)
     with temporary.open("wb") as file:
         file.write(json.dumps(header, sort_keys=True).encode() + b"\n")
         shutil.copyfileobj(payload, file, _BLOCK)

@@ -56,6 +56,36 @@ def test_a_tree_comes_back_as_it_was(store: Path, tree: Path, tmp_path: Path) ->
     assert listing(target) == listing(tree)
 
 
+def test_names_and_modes_of_any_kind_come_back(store: Path, tree: Path, tmp_path: Path) -> None:
+    (tree / "odd").mkdir()
+    for name in (b"\xff not UTF-8", b"a new\nline", "ünïcode".encode(), b'"quoted"', b" ", b"back\\slash"):
+        (tree / "odd" / os.fsdecode(name)).write_text(str(name), encoding="utf-8")
+        (tree / "odd" / os.fsdecode(name + b"-link")).symlink_to(os.fsdecode(name))
+    (tree / "secret").write_text("x" * 3_000_000, encoding="utf-8")
+    (tree / "secret").chmod(0o400)
+    (tree / "nothing").write_text("", encoding="utf-8")
+    (tree / "nothing").chmod(0o4755)
+    assert snapshots.keep(store, "venv", tree, KEY)
+    snapshot = snapshots.find(store, "venv")
+    assert snapshot is not None
+    target = tmp_path / "target"
+    target.mkdir()
+    before = os.umask(0o077)
+    snapshots.unpack(snapshot, target)
+    os.umask(before)
+    assert listing(target) == listing(tree)
+
+
+@pytest.mark.parametrize("full", [".venv.payload", ".venv.snapshot"])
+def test_a_full_disk_costs_the_snapshot_not_the_build(store: Path, tree: Path, full: str) -> None:
+    snapshots.keep(store, "venv", tree, {"python": "of before"})
+    (store / full).symlink_to("/dev/full")
+    with capture_logs() as events:
+        assert not snapshots.keep(store, "venv", tree, KEY)
+    assert "No snapshot of venv is kept: No space left" in events[0]["event"]
+    assert list(store.iterdir()) == []
+
+
 def test_nothing_but_the_snapshot_is_left(store: Path, tree: Path) -> None:
     snapshots.keep(store, "venv", tree, KEY)
     assert [path.name for path in store.iterdir()] == ["venv.snapshot"]
