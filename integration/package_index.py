@@ -23,11 +23,12 @@ import base64, hashlib, zipfile
 NAME, VERSION = {name!r}, {version!r}
 
 def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
+    text = VERSION
     {before}
     file = f"{{NAME}}-{{VERSION}}-py3-none-any.whl"
     info = f"{{NAME}}-{{VERSION}}.dist-info"
     content = {{
-        f"{{NAME}}/__init__.py": f"version = {{VERSION!r}}\\n",
+        f"{{NAME}}/__init__.py": f"version = {{text!r}}\\n",
         f"{{info}}/METADATA": f"Metadata-Version: 2.2\\nName: {{NAME}}\\nVersion: {{VERSION}}\\n",
         f"{{info}}/WHEEL": "Wheel-Version: 1.0\\nGenerator: test\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n",
     }}

@@ -92,6 +92,16 @@ def test_an_edit_of_a_source_file_changes_the_app_layer_only(
 
 
 @pytest.mark.usefixtures("first")
+def test_a_comment_and_a_development_dependency_make_no_layer(bench: Workbench, shop: App, image: str) -> None:
+    shop.edit("pyproject.toml", 'dev = ["tester"]', 'dev = ["tester", "gamma"]  # for a test')
+    shop.lock()
+    result = bench.build(shop, image, previous=SHOP)
+    assert commands(result.log) == ["uv lock --check"]
+    assert "unpacking" not in result.log
+    assert set(layer_states(result).values()) == {"reused"}
+
+
+@pytest.mark.usefixtures("first")
 def test_an_edit_of_the_lock_is_told_by_package(bench: Workbench, shop: App, image: str) -> None:
     shop.edit("pyproject.toml", "beta==1.0", "beta==1.1")
     shop.lock()

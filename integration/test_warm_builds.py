@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from integration.application import App, project
 from integration.machine import EMBEDDED
-from integration.workbench import BASE, Workbench, diff_ids
+from integration.package_index import sdist
+from integration.workbench import BASE, Workbench, diff_ids, warnings
 
 if TYPE_CHECKING:
     from integration.package_index import PackageIndex
@@ -86,3 +87,16 @@ def test_of_files_that_several_packages_have_the_same_one_is_installed_in_every_
         assert "could not be made" not in warm.log
         found = bench.run(image, "python", "-c", "import careless; print(careless.whose)")
         assert found.strip() == max(set(dependencies) - {"alpha"})
+
+
+def test_a_package_whose_build_depends_on_its_directory_is_named(
+    bench: Workbench, app: App, image: str, index: PackageIndex
+) -> None:
+    """uv builds in a directory with a random name."""
+    index.add("steady-1.0.tar.gz", sdist("steady", "1.0"))
+    index.add("fickle-1.0.tar.gz", sdist("fickle", "1.0", "import os; text = os.getcwd()"))
+    write(app, index, ("steady", "fickle"))
+    result = bench.build(app, image, previous=BASE)
+    assert [line for line in warnings(result.log) if "not built the same way" in line] == [
+        "fickle is not built the same way twice: __init__.py names the directory it was built in."
+    ]

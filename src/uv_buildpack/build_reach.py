@@ -49,7 +49,7 @@ def leads_out(place: Path, pyproject: Pyproject | None) -> bool:
             return True
         if path.name == "Cargo.toml" or (path.name in _PROGRAMS and _climbs(_text(path))):
             return True
-    return pyproject is not None and any(_climbs(text) for text in _texts(_build_settings(pyproject)))
+    return pyproject is not None and any(_climbs(text) for text in _texts(build_settings(pyproject)))
 
 
 def _text(path: Path) -> str:
@@ -60,9 +60,10 @@ def _climbs(text: str) -> bool:
     return _UPWARDS.search(text) is not None
 
 
-def _build_settings(pyproject: Pyproject) -> list[object]:
+def build_settings(pyproject: Pyproject) -> list[object]:
+    """Give what of a `pyproject.toml` may reach the build of its package: no comment, no group, no linter's table."""
     tools = {name: table for name, table in pyproject.table("tool").items() if name not in _BUILD_NOTHING}
-    return [pyproject.project, pyproject.table("build-system"), tools]
+    return [pyproject.project, pyproject.table("build-system"), tools, pyproject.uv.get("build-backend")]
 
 
 def _texts(value: object) -> Iterator[str]:

@@ -210,6 +210,7 @@ def _environment(work: Work, uv: Uv) -> tuple[Group, ...]:
         project_layer=work.directory(venv_project.NAME),
         arguments=work.analysis.sync_arguments(),
         packages=work.analysis.decisions.packages,
+        built=work.analysis.decisions.sdists,
         heavy=work.analysis.configuration.heavy_packages,
         is_reusable=lambda group: not _reasons_of(work, group),
         take=partial(_take_packages, work),

@@ -36,6 +36,8 @@ class Recipe:
     arguments: Sequence[str]
     packages: Mapping[str, str]
     """Third-party packages: name → identity."""
+    built: Collection[str]
+    """Names of those that have to be built from source."""
     heavy: HeavySetting
     is_reusable: Callable[[Group], bool]
     """Whether the previous image has the layer of a group with an equal key."""
@@ -223,6 +225,14 @@ def _same_version(old: Mapping[str, str], new: Mapping[str, str], name: str) -> 
 def _warn_of_differences(recipe: Recipe) -> None:
     for line in venv.unexpected(recipe.site_packages, recipe.packages):
         log.warning(f"uv and the buildpack read the lock differently: {line}.", "Please report this with your uv.lock.")
+    # uv unpacks sources in a directory with a random name. What has that name in it is another file in each build.
+    place = f"{recipe.uv.environment['UV_CACHE_DIR']}/sdists-v".encode()
+    for name in sorted(recipe.built):
+        if path := next((path for path in _recorded(recipe.site_packages, name) if place in path.read_bytes()), None):
+            log.warning(
+                f"{name} is not built the same way twice: {path.name} names the directory it was built in.",
+                "Each build from source changes the layer of the environment. A wheel in the index avoids it.",
+            )
 
 
 def _warn_of_refusals(recipe: Recipe, remembered: Collection[str]) -> None:

@@ -244,20 +244,21 @@ def _source_digest(package: LocalPackage, place: Path, pyproject: Pyproject | No
     if place.is_file():
         return tree.file_digest(place)
     if package.editable and pyproject is not None and _is_static(pyproject):
-        return tree.digest_of(place, _metadata_files(place, pyproject), _layout(place))
+        settings = json.dumps(build_reach.build_settings(pyproject), sort_keys=True, default=str)
+        return tree.digest_of(place, _metadata_files(place, pyproject), [*_layout(place), f"settings {settings}"])
     return tree.digest(app_dir if build_reach.leads_out(place, pyproject) else place)
 
 
 def _metadata_files(place: Path, pyproject: Pyproject) -> list[Path]:
-    """Give the files whose contents go into the metadata of a static package."""
+    """Give the files whose contents go into the metadata of a static package, besides `pyproject.toml`."""
     project = pyproject.project
     readme = project.get("readme")
     named = readme.get("file") if isinstance(readme, dict) else readme
     licence = project.get("license")
     names = [named, licence.get("file") if isinstance(licence, dict) else None]
     patterns = project.get("license-files", _LICENCES)
-    files = [pyproject.path, *(place / name for name in names if isinstance(name, str)), *_globbed(place, patterns)]
-    return sorted({path for path in files if path.is_file()})
+    files = [*(place / name for name in names if isinstance(name, str)), *_globbed(place, patterns)]
+    return sorted({path for path in files if path.is_file()} - {pyproject.path})
 
 
 def _globbed(place: Path, patterns: object) -> Iterator[Path]:

@@ -82,6 +82,32 @@ def test_an_edit_of_editable_code_with_static_metadata_changes_nothing(tmp_path:
     assert not changes(plant(tmp_path, FILES), files)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        STATIC.replace("version =", "version  =") + "# a comment\n",
+        STATIC + '[dependency-groups]\ndev = ["pytest"]\n',
+        STATIC + "[tool.ruff]\nline-length = 100\n",
+        STATIC + '[tool.uv.sources]\nlib = { path = "lib" }\n',
+    ],
+)
+def test_an_edit_of_the_project_file_that_reaches_no_build_changes_nothing(tmp_path: Path, text: str) -> None:
+    assert not changes(plant(tmp_path, FILES), {"pyproject.toml": text})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        STATIC.replace("0.1.0", "0.1.1"),
+        STATIC.replace('"uv_build"]', '"uv_build<1"]'),
+        STATIC + '[tool.uv.build-backend]\nmodule-root = ""\n',
+        STATIC + "[tool.hatch]\nx = 2020-01-01\n",
+    ],
+)
+def test_an_edit_of_the_project_file_that_may_reach_the_build_changes_the_layer(tmp_path: Path, text: str) -> None:
+    assert changes(plant(tmp_path, FILES), {"pyproject.toml": text})
+
+
 @pytest.mark.parametrize("files", METADATA_EDITS + LAYOUT_EDITS)
 def test_an_edit_of_metadata_or_of_the_layout_changes_the_layer(tmp_path: Path, files: dict[str, str]) -> None:
     assert changes(plant(tmp_path, FILES), files)
