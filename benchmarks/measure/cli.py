@@ -14,14 +14,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from checks.platforms import containers_reason
+from base_image.root_file_system import CannotBootstrap, Kind, write_layout
+from checks.platforms import docker_reason
+from cnb_platform.errors import PlatformError
 from cnb_platform.platform_lifecycle import Lifecycle
 from measure import apps, cases, goals, parts, results, start_up
 from measure.builds import Builder, Contender, EmbeddedBuilder, LifecycleBuilder
 from measure.measurements import ALONE, APPS, BASELINE, COLD, FLOOR, MEASUREMENTS, OURS, PACKAGED, START, TAG
 from measure.report import table
 from trial.prerequisites import Interpreters, make_archive, package
-from trial.prerequisites import run as make_base_images
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -43,7 +44,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="benchmark-", dir=arguments.work) as scratch:
         root = Path(scratch)
         root.chmod(0o755)
-        patched, contenders = _contenders(root, arguments.buildpack)
+        run_image = _run_image()
+        patched, contenders = _contenders(root, arguments.buildpack, run_image)
         uv = contenders[0].buildpack / "uv" / "uv"
         apps.fetch_wheels(apps.Tools(uv, CACHE / "uv-cache", ""), arguments.apps, CACHE / "wheels")
         with _index(CACHE / "wheels") as index:
@@ -52,6 +54,7 @@ def main() -> int:
                 tools=apps.Tools(uv, root / "uv-cache", index),
                 contenders=contenders,
                 patched=patched,
+                run_image=run_image,
                 repeat=arguments.repeat,
                 wanted=arguments.cases,
             )
@@ -93,6 +96,7 @@ class _Run:
     tools: apps.Tools
     contenders: list[Contender]
     patched: dict[str, str]
+    run_image: Path | None
     repeat: int
     wanted: list[str]
 
@@ -104,9 +108,7 @@ class _Run:
                 if case in self.wanted:
                     yield case, _documents(samples), {}
             if START in self.wanted:
-                self.contenders[0].builder.clear()
-                found = start_up.measure(self.contenders[:2], cases.IMAGE, self.repeat)
-                yield START, found, {"place": start_up.place()}
+                yield from self._start_up()
             self._forget()
         if ALONE in self.wanted:
             interpreters = self.root / "interpreters"
@@ -122,6 +124,15 @@ class _Run:
         yield COLD, cases.cold(app, self.contenders, self.repeat if COLD in self.wanted else 1)
         yield from cases.changes(app, self.contenders, self.patched, self.repeat, self.wanted)
 
+    def _start_up(self) -> Iterator[tuple[str, Mapping[str, Sequence[Mapping[str, Any]]], dict[str, str]]]:
+        self.contenders[0].builder.clear()
+        place = start_up.CONTAINER if self.run_image else start_up.HOST
+        try:
+            yield START, start_up.measure(self.contenders[:2], cases.IMAGE, self.repeat, place), {"place": place}
+        except (start_up.ImportFailed, PlatformError) as error:
+            # What comes after it, for an hour or more, is not lost for that.
+            print(f"start-up was not measured: {error}", file=sys.stderr, flush=True)
+
     def _forget(self) -> None:
         for contender in self.contenders:
             contender.builder.clear()
@@ -132,7 +143,7 @@ def _documents(samples: cases.Samples) -> dict[str, list[dict[str, Any]]]:
     return {who: [asdict(sample) for sample in rows] for who, rows in samples.items()}
 
 
-def _contenders(root: Path, buildpack: Path | None) -> tuple[dict[str, str], list[Contender]]:
+def _contenders(root: Path, buildpack: Path | None, run_image: Path | None) -> tuple[dict[str, str], list[Contender]]:
     """Give the settings for a later build of CPython, and the contenders: ours, the baseline, and the floor."""
     interpreters = _interpreters()
     ours = root / "buildpack"
@@ -147,15 +158,25 @@ def _contenders(root: Path, buildpack: Path | None) -> tuple[dict[str, str], lis
     env = {**mirror, "BP_PYTHON_CATALOGUE": f"{root}/interpreters/catalogue.json"}
     patched = {**mirror, "BP_PYTHON_CATALOGUE": f"{root}/interpreters/patched.json"}
     places = ((OURS, ours), (BASELINE, baseline), (FLOOR, HERE / "floor"))
-    builder = _builder(root)
+    builder = _builder(root, run_image)
     return patched, [Contender(name=name, buildpack=path, builder=builder, env=env) for name, path in places]
 
 
-def _builder(root: Path) -> Builder:
-    run_image = None
-    if not containers_reason():
-        make_base_images(REPOSITORY / "scripts/base-images")
-        run_image = REPOSITORY / ".cache/base-images/run"
+def _run_image() -> Path | None:
+    """Make a run image, if containers can be started here: that of the tests, and what wheels expect of a system."""
+    layout = CACHE / "run-image"
+    reason = docker_reason()
+    try:
+        if not reason and not (layout / "index.json").is_file():
+            write_layout(Kind("run", ("libstdc++6",)), layout)
+    except CannotBootstrap as error:
+        reason = str(error)
+    if reason:
+        print(f"no containers, start-up is measured on the host: {reason}", file=sys.stderr)
+    return None if reason else layout
+
+
+def _builder(root: Path, run_image: Path | None) -> Builder:
     directory = os.environ.get("CNB_LIFECYCLE_DIR")
     if directory:
         caller = {"PATH": "/usr/bin:/bin"}

@@ -7,7 +7,6 @@ import json
 import subprocess
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from checks.platforms import docker_reason
 from cnb_platform import docker, oci
 from cnb_platform.launch import NO_PROCESS, LaunchRequest, running
 from cnb_platform.platforms import output_file
@@ -32,17 +31,16 @@ print(json.dumps({"seconds": seconds, "modules": len(sys.modules), "directory": 
 _LOADED = "# code object from "  # -v says it of bytecode with that file's name, else of the source
 
 
-def place() -> str:
-    """Say where start-up is measured on this machine."""
-    return HOST if docker_reason() else CONTAINER
+class ImportFailed(Exception):
+    """The application does not start; what it printed is the message."""
 
 
-def measure(contenders: Sequence[Contender], image: str, repeat: int) -> dict[str, list[dict[str, Any]]]:
-    """Import the application in turns, in a process of each image; only the import is timed.
+def measure(contenders: Sequence[Contender], image: str, repeat: int, place: str) -> dict[str, list[dict[str, Any]]]:
+    """Import the application in turns, in a process of each image, in one of the places; only the import is timed.
 
-    Raises CalledProcessError, ExportFailed, LaunchFailed.
+    Raises ImportFailed, PlatformError.
     """
-    start = _on_host if docker_reason() else _in_container
+    start = _in_container if place == CONTAINER else _on_host
     with contextlib.ExitStack() as stack:
         runs = {who.name: stack.enter_context(start(who.layout(image), who.name)) for who in contenders}
         # The first start of each image also reads from the disk: it only tells what was compiled.
@@ -64,7 +62,8 @@ def _in_container(layout: Path, name: str) -> Iterator[Run]:
 
     def run(argv: Sequence[str]) -> str:
         command = ["docker", "run", *options, tag, *argv]
-        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True).stdout
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        return _checked(done.returncode, done.stdout)
 
     try:
         yield run
@@ -80,12 +79,15 @@ def _on_host(layout: Path, _: str) -> Iterator[Run]:
         with output_file() as written, written.open("wb") as opened:
             with running(request, opened.fileno()) as process:
                 code = process.wait()
-            output = written.read_text(encoding="utf-8", errors="replace")
-        if code:
-            raise subprocess.CalledProcessError(code, list(argv), output)
-        return output
+            return _checked(code, written.read_text(encoding="utf-8", errors="replace"))
 
     yield run
+
+
+def _checked(code: int, output: str) -> str:
+    if code:
+        raise ImportFailed(output)
+    return output
 
 
 def _said(output: str) -> dict[str, Any]:
