@@ -43,7 +43,9 @@ def measure(contenders: Sequence[Contender], image: str, repeat: int, place: str
     start = _in_container if place == CONTAINER else _on_host
     with contextlib.ExitStack() as stack:
         runs = {who.name: stack.enter_context(start(who.layout(image), who.name)) for who in contenders}
-        # The first start of each image also reads from the disk: it only tells what was compiled.
+        # The first start of each image also reads from the disk, and is the one that fails readably.
+        for run in runs.values():
+            run(["python", "-c", _PROGRAM])
         uncompiled = {name: _uncompiled(run(["python", "-v", "-c", _PROGRAM])) for name, run in runs.items()}
         found: dict[str, list[dict[str, Any]]] = {name: [] for name in runs}
         for _ in range(repeat):
