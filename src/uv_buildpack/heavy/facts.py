@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -142,11 +142,18 @@ def from_text(text: str) -> tuple[Group, ...]:
     try:
         return tuple(
             Group(layer=str(each["layer"]), packages=tuple(_package(package) for package in each["packages"]))
-            for each in json.loads(text)
+            for each in _list(json.loads(text))
         )
     except (AttributeError, TypeError, KeyError) as error:
         message = f"not the text of heavy packages: {error}"
         raise ValueError(message) from error
+
+
+def _list(value: object) -> list[Any]:
+    if not isinstance(value, list):
+        message = f"{value!r} is not a list"
+        raise TypeError(message)
+    return value
 
 
 def _package(fields: dict[str, object]) -> Package:

@@ -108,7 +108,7 @@ def test_groups_survive_being_remembered_as_text() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "3", "[3]", '[{"layer": "l"}]', '[{"layer": "l", "packages": [{"size": 1}]}]']
+    "text", ["", "{", "{}", "3", "[3]", '[{"layer": "l"}]', '[{"layer": "l", "packages": [{"size": 1}]}]']
 )
 def test_any_other_text_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
