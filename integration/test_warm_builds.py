@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from integration.application import App, project
 from integration.machine import EMBEDDED
-from integration.package_index import sdist
+from integration.package_index import sdist, wheel
 from integration.workbench import BASE, Workbench, diff_ids, warnings
 
 if TYPE_CHECKING:
@@ -100,3 +100,17 @@ def test_a_package_whose_build_depends_on_its_directory_is_named(
     assert [line for line in warnings(result.log) if "not built the same way" in line] == [
         "fickle is not built the same way twice: __init__.py names the directory it was built in."
     ]
+
+
+def test_of_files_that_several_local_packages_have_the_last_ones_is_installed(
+    bench: Workbench, app: App, image: str
+) -> None:
+    names = [f"local{letter}" for letter in "abcdef"]
+    sources = "".join(f'{name} = {{ path = "{name}-1.0-py3-none-any.whl" }}\n' for name in names)
+    app.write({"pyproject.toml": project("owner", tuple(names), more=f"[tool.uv.sources]\n{sources}"), "main.py": ""})
+    for name in names:
+        content = wheel(name, "1.0", {"careless.py": f"whose = {name!r}\n", f"{name}/__init__.py": ""})
+        (app.directory / f"{name}-1.0-py3-none-any.whl").write_bytes(content)
+    app.lock()
+    bench.build(app, image, previous=BASE)
+    assert bench.run(image, "python", "-c", "import careless; print(careless.whose)") == "localf\n"

@@ -221,7 +221,7 @@ def _environment(work: Work, uv: Uv) -> tuple[Group, ...]:
         try:
             made = environment.make_warm(recipe, snapshot)
         except (OSError, ValueError, KeyError, StopIteration, UvFailed) as error:
-            log.warning(f"The environment could not be made from its snapshot: {error}.")
+            log.warning(f"The environment could not be made from its snapshot: {str(error).rstrip('.')}.")
             made = None
         if made is not None:
             return made

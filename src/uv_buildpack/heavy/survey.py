@@ -42,6 +42,8 @@ def refusals(site_packages: Path, setting: HeavySetting, skip: Collection[str]) 
         cause = next((package.name for package in together if package.name in own), None)
         if cause and is_heavy(together, setting):
             stays |= {each.name: own.get(each.name, f"it lies together with {cause}") for each in together}
+        elif is_heavy(together, setting) and not any(package.directories for package in together):
+            stays |= {each.name: "it has no directory of its own" for each in together}
     return [
         *(f"{name} is not installed" for name in sorted(setting.names - _installed(site_packages))),
         *(f"{name} stays in the environment: {reason}" for name, reason in sorted(stays.items())),

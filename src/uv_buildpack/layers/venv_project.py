@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnb.layer import LayerTypes
-from uv_buildpack import build_reach, key_changes, log, modules, tree
+from uv_buildpack import build_reach, disputed, key_changes, log, modules, tree
 from uv_buildpack.errors import LocalPackageMissing, PathDependencyOutside, Problem
 from uv_buildpack.layers import shadows, venv
 
@@ -158,6 +158,13 @@ def contribute(  # noqa: PLR0913 (each is one fact of the installation)
     if copied:
         source = (reference or tree.copy(app_dir, scratch / "app")) / root.relative_to(app_dir)
         uv.install_local(source, venv_layer, directory, [f"./{package.path}" for package in copied])
+        # They are installed beside each other, too, and may have files in common.
+        paths = {package.name: package.path for package in copied}
+        place = venv.site_packages_below(directory, venv_layer)
+        for name in disputed.unsettled(place, disputed.find(place)):
+            if name in paths:
+                again = ["--reinstall-package", name, f"./{paths[name]}"]
+                uv.install_local(source, venv_layer, directory, again)
     (directory / ".lock").unlink(missing_ok=True)
     site_packages = venv.site_packages_below(directory, venv_layer)
     venv.compile_packages(python, modules.modules(site_packages))

@@ -80,6 +80,17 @@ def test_who_has_to_stay_and_why(tmp_path: Path) -> None:
     ]
 
 
+def test_what_has_no_directory_of_its_own_stays_and_is_named(tmp_path: Path) -> None:
+    install(tmp_path, "single", {"single.py": 2000})
+    install(tmp_path, "spaced", {"space/part.py": 2000, "space/inner/__init__.py": 0})
+    wanted = HeavySetting(names=frozenset({"single", "spaced", "absent"}))
+    assert refusals(tmp_path, wanted, ()) == [
+        "absent is not installed",
+        "single stays in the environment: it has no directory of its own",
+        "spaced stays in the environment: it has no directory of its own",
+    ]
+
+
 def test_who_looks_for_libraries_in_the_environment_stays_when_some_are_there(tmp_path: Path) -> None:
     site_packages = tmp_path / "lib/python3.13/site-packages"
     install_objects(site_packages, "open3d", {"open3d/libOpen3D.so": "$ORIGIN/../../.."})
