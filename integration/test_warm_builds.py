@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
@@ -114,3 +116,24 @@ def test_of_files_that_several_local_packages_have_the_last_ones_is_installed(
     app.lock()
     bench.build(app, image, previous=BASE)
     assert bench.run(image, "python", "-c", "import careless; print(careless.whose)") == "localf\n"
+
+
+def test_a_large_environment_keeps_what_its_heavy_packages_have_in_it(
+    bench: Workbench, app: App, image: str, index: PackageIndex
+) -> None:
+    """What is light of it is too large for a snapshot; what is heavy is not fetched again for that."""
+    bulk = base64.b85encode(Random(0).randbytes(11_000_000)).decode()  # noqa: S311 (it must not be compressible)
+    index.add_wheel("bulky", "1.0", {"bulky/__init__.py": "", "bulky/bulk.txt": bulk})
+    scripts = {"entry_points.txt": "[console_scripts]\nhefty = hefty:part\n"}
+    index.add_wheel("hefty", "1.0", {"hefty/__init__.py": "", "hefty/part.py": "", **scripts})
+    variables = {"BP_UV_HEAVY_PACKAGES": "hefty"}
+    write(app, index, ("bulky", "hefty", "alpha==1.0"))
+    cold = bench.build(app, image, previous=BASE, env=variables)
+    assert "keeping a snapshot of a part of venv" in cold.log
+    write(app, index, ("bulky", "hefty", "alpha==1.1"))
+    warm = bench.build(app, image, env=variables)
+    assert "starting from the snapshot" in warm.log
+    assert "packages-hefty: reused" in warm.log
+    assert "+ bulky==1.0" in warm.log
+    assert "hefty==1.0" not in warm.log
+    assert diff_ids(warm) == diff_ids(bench.build(app, f"{image}-clean", previous=BASE, env=variables))

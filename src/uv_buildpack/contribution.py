@@ -184,7 +184,8 @@ def _venv(work: Work, uv: Uv) -> _Layers:
         groups = _environment(work, uv)
     key = _venv_metadata(work, groups)
     directory = work.directory(venv.NAME)
-    work.store.keep(venv.NAME, directory, key)
+    if not work.store.keep(venv.NAME, directory, key) and groups:
+        _keep_heavy_part(work, groups, key)
     layer = Layer(
         name=venv.NAME,
         types=venv.types(build=work.analysis.asked.venv),
@@ -193,6 +194,15 @@ def _venv(work: Work, uv: Uv) -> _Layers:
         sboms=sbom.of_packages(venv.site_packages_of(directory), work.lock()),
     )
     return [_made(work, layer, work.reasons.venv), *(_packages(work, group) for group in groups)]
+
+
+def _keep_heavy_part(work: Work, groups: Sequence[Group], key: Mapping[str, str]) -> None:
+    """Keep of a large environment what its heavy packages have in it: the next one installs the others only."""
+    identities = work.analysis.decisions.packages
+    names = {package.name for group in groups for package in group.packages}
+    light = environment.files_of(work.directory(venv.NAME), work.python, set(identities) - names, but=names)
+    part = {name: identities[name] for name in names}
+    work.store.keep_part(venv.NAME, work.directory(venv.NAME), {**key, "packages": venv.packages_text(part)}, light)
 
 
 def _venv_metadata(work: Work, groups: Sequence[Group]) -> dict[str, str]:

@@ -96,6 +96,21 @@ def make_warm(recipe: Recipe, snapshot: Snapshot) -> tuple[Group, ...] | None:
     return None if damages else groups
 
 
+def files_of(layer: Path, python: Path, names: Collection[str], *, but: Collection[str]) -> set[Path]:
+    """Give what distributions have in an environment, `but` not the files of others.
+
+    These are files, those of bytecode as well, and the directories of metadata: uv takes an empty one for a package.
+    """
+    site_packages = venv.site_packages_of(layer)
+    files = _files_of(site_packages, names) - _files_of(site_packages, but)
+    files.update(path for name in names for path in _dist_infos(site_packages, name))
+    return files | {bytecode.place_of(python, path) for path in files if path.suffix == ".py"}
+
+
+def _files_of(site_packages: Path, names: Collection[str]) -> set[Path]:
+    return {Path(os.path.normpath(path)) for name in names for path in _recorded(site_packages, name)}
+
+
 def _change(
     recipe: Recipe, changed: Collection[str], stale: Collection[str], lost: Sequence[Group], kept: Sequence[Group]
 ) -> tuple[Group, ...]:

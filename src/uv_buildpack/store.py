@@ -18,7 +18,7 @@ from uv_buildpack import log
 from uv_buildpack.layers import snapshots, venv
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
     from cnb.context import BuildContext
@@ -69,17 +69,21 @@ class Store:
         if patience > 0:
             self.wanted[kind] = patience
 
-    def keep(self, kind: str, tree: Path, key: Mapping[str, str]) -> None:
-        """Keep a snapshot of what was made, if the policy says so. Raises `OSError`."""
+    def keep(self, kind: str, tree: Path, key: Mapping[str, str]) -> bool:
+        """Keep a snapshot of what was made, if the policy says so, and tell whether there is one. Raises `OSError`."""
         self.note(kind, key, hot=False)
-        if self.directory is None:
-            return
         wanted = self.policy == "always" or kind in self.wanted
-        if not wanted and kind not in _KEPT_IF_SMALL:
-            return
+        if self.directory is None or (not wanted and kind not in _KEPT_IF_SMALL):
+            return False
         known = self.find(kind)
-        if known is None or dict(known.key) != dict(key):
-            snapshots.keep(self.directory, kind, tree, key, limit=None if wanted else snapshots.ALWAYS_BELOW)
+        if known is not None and dict(known.key) == dict(key):
+            return True
+        return snapshots.keep(self.directory, kind, tree, key, limit=None if wanted else snapshots.ALWAYS_BELOW)
+
+    def keep_part(self, kind: str, tree: Path, key: Mapping[str, str], without: Collection[Path]) -> None:
+        """Keep, of a tree that is too large, what is left without some of its files. Raises `OSError`."""
+        if self.directory is not None:
+            snapshots.keep(self.directory, kind, tree, key, limit=snapshots.ALWAYS_BELOW, without=without)
 
     @contextmanager
     def built_wheels(self, uv: Uv, decisions: Decisions, key: VenvKey, cache: Path) -> Iterator[None]:

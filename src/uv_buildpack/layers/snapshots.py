@@ -18,10 +18,9 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 from cnb.layer import LayerTypes
 from uv_buildpack import log, zstandard
-from uv_buildpack.tree import sizes
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
 NAME = "snapshots"
@@ -94,13 +93,23 @@ def _write_file(path: Path, mode: int, size: int, stream: IO[bytes]) -> None:
         raise ValueError(message)
 
 
-def keep(directory: Path, kind: str, tree: Path, key: Mapping[str, str], *, limit: int | None = None) -> bool:
+def keep(  # noqa: PLR0913 (what is kept, where, and what of it)
+    directory: Path,
+    kind: str,
+    tree: Path,
+    key: Mapping[str, str],
+    *,
+    limit: int | None = None,
+    without: Collection[Path] = (),
+) -> bool:
     """Write a snapshot of `tree`; with a `limit` (bytes) only if it becomes no larger. Tells whether it was written.
 
-    Raises `OSError`, but not for a full disk: a build that works without a snapshot does not fail for one. The file
-    appears by a rename, so that a killed build leaves the old one or none.
+    `without` are files and directories of the tree that are left out. Raises `OSError`, but not for a full disk: a
+    build that works without a snapshot does not fail for one. The file appears by a rename, so that a killed build
+    leaves the old one or none.
     """
-    size = sum(sizes(tree))
+    entries = list(_entries(tree, "", without))
+    size = sum(content for _, _, content in entries if isinstance(content, int))
     if limit is not None and size > _TOO_LARGE_TO_TRY:
         return forget(directory, kind)
     free = shutil.disk_usage(directory).free
@@ -109,7 +118,7 @@ def keep(directory: Path, kind: str, tree: Path, key: Mapping[str, str], *, limi
         return forget(directory, kind)
     path, payload = _path(directory, kind), directory / f".{kind}.payload"
     try:
-        _pack(tree, payload)
+        _pack(tree, entries, payload)
         if limit is not None and payload.stat().st_size > limit:
             return forget(directory, kind)
         with payload.open("rb") as packed:
@@ -124,7 +133,7 @@ def keep(directory: Path, kind: str, tree: Path, key: Mapping[str, str], *, limi
         return forget(directory, kind)
     finally:
         payload.unlink(missing_ok=True)
-    log.step(f"keeping a snapshot of {kind}: {path.stat().st_size / 1e6:.1f} MB")
+    log.step(f"keeping a snapshot of {'a part of ' if without else ''}{kind}: {path.stat().st_size / 1e6:.1f} MB")
     return True
 
 
@@ -235,12 +244,11 @@ def _write(path: Path, header: Mapping[str, object], payload: IO[bytes]) -> None
     temporary.replace(path)
 
 
-def _pack(tree: Path, payload: Path) -> None:
+def _pack(tree: Path, entries: Sequence[tuple[str, int, int | str]], payload: Path) -> None:
     """Write the entries of a tree as a line of JSON, then the contents of its files one after the other.
 
     With tarfile both ways take three times as long: it makes an object and two headers of each file.
     """
-    entries = list(_entries(tree, ""))
     with payload.open("wb") as raw, zstandard.opened(raw, level=_LEVEL) as stream:
         stream.write(json.dumps(entries).encode() + b"\n")
         for name, mode, _ in entries:
@@ -249,14 +257,16 @@ def _pack(tree: Path, payload: Path) -> None:
                     shutil.copyfileobj(file, stream, _BLOCK)
 
 
-def _entries(directory: Path, prefix: str) -> Iterator[tuple[str, int, int | str]]:
+def _entries(directory: Path, prefix: str, without: Collection[Path]) -> Iterator[tuple[str, int, int | str]]:
     """Give path, mode, and size or target of everything below a directory, which comes before what is in it."""
     with os.scandir(directory) as found:
         for entry in sorted(found, key=lambda entry: entry.name):
+            if directory / entry.name in without:
+                continue
             name, status = prefix + entry.name, entry.stat(follow_symlinks=False)
             if stat.S_ISLNK(status.st_mode):
                 yield name, status.st_mode, str((directory / entry.name).readlink())
             else:
                 yield name, status.st_mode, status.st_size
             if stat.S_ISDIR(status.st_mode):
-                yield from _entries(directory / entry.name, f"{name}/")
+                yield from _entries(directory / entry.name, f"{name}/", without)
