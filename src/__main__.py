@@ -43,12 +43,10 @@ def _say(*lines: str) -> int:
 
 
 def _leave(code: int) -> None:
-    """End the process; of a detection without taking the interpreter down, which is an eighth of the time it takes."""
-    if sys.argv[1:2] == ["detect"]:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-    sys.exit(code)
+    """End the process without taking the interpreter down: a twentieth of a hot build, an eighth of a detection."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":

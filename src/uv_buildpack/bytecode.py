@@ -11,11 +11,10 @@ import json
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from importlib.resources import files as resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from uv_buildpack import command
+from uv_buildpack import command, package_data
 from uv_buildpack.errors import InterpreterFailed
 
 if TYPE_CHECKING:
@@ -58,7 +57,7 @@ def compile_files(
     write below (`sys.pycache_prefix`) instead of beside the sources. Raises `InterpreterFailed`.
     """
     shares = _balanced(files, jobs or len(os.sched_getaffinity(0)))
-    program = resources("uv_buildpack").joinpath("data", "compile_worker.py").read_text(encoding="utf-8")
+    program = package_data.read("compile_worker.py")
     order = {"checked": mode == "checked-hash", "prefix": str(prefix) if prefix else None}
     with ThreadPoolExecutor(max(1, len(shares))) as pool:
         answers = list(pool.map(lambda share: _compile(python, program, {**order, "files": share}), shares))

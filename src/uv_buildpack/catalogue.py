@@ -6,13 +6,13 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass, fields
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from packaging.version import Version
 
+from uv_buildpack import package_data
 from uv_buildpack.errors import CatalogueInvalid, PythonNotAvailable
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def _nearest(versions: Sequence[Version], request: PythonRequest) -> list[str]:
 
 def _content(place: str | None, environment: Mapping[str, str]) -> bytes:
     if place is None:
-        return resources.files("uv_buildpack").joinpath("data/cpython.json").read_bytes()
+        return package_data.read("cpython.json").encode()
     if urlsplit(place).scheme in {"http", "https"}:
         from uv_buildpack.download import fetch_small  # noqa: PLC0415 (a hot build does not import httpx)
 

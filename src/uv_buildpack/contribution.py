@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from cnb.layer import Layer, ReusedLayer
 from cnb.result import empty_layer
-from uv_buildpack import decisions, environment, gate, heavy, log, sbom, secrets
+from uv_buildpack import decisions, environment, gate, heavy, log, secrets
 from uv_buildpack.errors import UvFailed
 from uv_buildpack.layers import packages, shadows, venv, venv_project
 from uv_buildpack.layers import python as python_layer
@@ -140,6 +140,8 @@ def _python(work: Work) -> Layer | ReusedLayer:
     if not work.reasons.python:
         shutil.rmtree(work.directory(name), ignore_errors=True)
         return _reused(work, name, key)
+    from uv_buildpack import sbom  # noqa: PLC0415 (a hot build does not pay for it)
+
     work.store.keep(name, work.directory(name), key)
     layer = Layer(
         name=name,
@@ -186,6 +188,8 @@ def _venv(work: Work, uv: Uv) -> _Layers:
     directory = work.directory(venv.NAME)
     if not work.store.keep(venv.NAME, directory, key) and groups:
         _keep_heavy_part(work, groups, key)
+    from uv_buildpack import sbom  # noqa: PLC0415 (a hot build does not pay for it)
+
     layer = Layer(
         name=venv.NAME,
         types=venv.types(build=work.analysis.asked.venv),
@@ -281,6 +285,8 @@ def _venv_project(work: Work, uv: Uv) -> Layer | ReusedLayer:
     name, analysis, venv_layer = venv_project.NAME, work.analysis, work.directory(venv.NAME)
     if not work.reasons.local or work.keys.local is None:
         return _reused(work, name, asdict(work.keys.local) if work.keys.local else {})
+    from uv_buildpack import sbom  # noqa: PLC0415 (a hot build does not pay for it)
+
     directory = empty_layer(work.context, name)
     with _environment_to_install_for(work, uv):
         links = venv_project.contribute(

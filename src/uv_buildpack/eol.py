@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from datetime import date, timedelta
-from importlib import resources
 
-from uv_buildpack import log
+from uv_buildpack import log, package_data
 
 _NOTICE = timedelta(days=183)
 
@@ -14,8 +13,7 @@ _NOTICE = timedelta(days=183)
 def warn(version: str, today: date) -> None:
     """Warn when a version gets no security fixes any more, or in half a year will get none."""
     minor = ".".join(version.split(".")[:2])
-    text = resources.files("uv_buildpack").joinpath("data", "eol.json").read_text(encoding="utf-8")
-    dates = json.loads(text)
+    dates = json.loads(package_data.read("eol.json"))
     if minor not in dates:
         return
     end = date.fromisoformat(dates[minor])

@@ -145,3 +145,27 @@ def _changed(value: object, change: Callable[[str], str]) -> object:
             return {name: _changed(item, change) for name, item in value.items()}
         case _:
             return value
+
+
+def move(directory: Path) -> None:
+    """Write the layer's path where the archive has the path that it was configured for.
+
+    What uv does for the interpreters it installs; the `Makefile` as well, for builds that read it.
+    """
+    prefix = str(directory)
+    for path in directory.glob("lib/python*/_sysconfigdata_*.py"):
+        write_variables(path, move_variables(read_variables(path), prefix))
+    for path in directory.glob("lib/python*/_sysconfig_vars_*.json"):
+        rewrite_variables_json(path, prefix)
+    for path in directory.glob("lib/python*/build-details*.json"):
+        rewrite_json(path, lambda text: move_prefix(text, prefix))
+    for pattern in ("lib/pkgconfig/*.pc", "lib/python*/config-*/Makefile", "bin/python*-config"):
+        for path in directory.glob(pattern):
+            if not path.is_symlink():
+                text = path.read_text(encoding="utf-8")
+                path.write_text(move_prefix(text, prefix), encoding="utf-8")
+
+
+def is_wanted(path: PurePosixPath) -> bool:
+    """Tell whether a layer needs a file or directory of an archive."""
+    return not any(is_dropped(part) for part in (path, *path.parents) if part.parts)

@@ -7,9 +7,9 @@ import posixpath
 import re
 from dataclasses import replace
 from functools import cache
-from importlib.resources import files as resources
 from typing import TYPE_CHECKING
 
+from uv_buildpack import package_data
 from uv_buildpack.heavy.facts import LIB, Package, gather, is_heavy, parents
 from uv_buildpack.heavy.records import read_records
 from uv_buildpack.heavy.run_paths import run_paths
@@ -128,6 +128,5 @@ def _may_be_object(path: str) -> bool:
 @cache
 def never_heavy() -> Mapping[str, str]:
     """Give the packages that do not work under a link, with the reason. Names are normalised."""
-    text = resources("uv_buildpack").joinpath("data", "never_heavy.json").read_text(encoding="utf-8")
-    reasons: dict[str, str] = json.loads(text)
+    reasons: dict[str, str] = json.loads(package_data.read("never_heavy.json"))
     return reasons

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnb.layer import Action, LayerTypes, Scope, Variable
-from uv_buildpack import archive, bytecode, command, disk, log, relocation
+from uv_buildpack import bytecode, command, disk, log
 from uv_buildpack.errors import PythonUnusable
 
 if TYPE_CHECKING:
@@ -91,7 +91,6 @@ def contribute(build: CPythonBuild, directory: Path, *, mirror: str | None, envi
     """
     with disk.full_is_said(f"making the layer {NAME}"):
         _unpack(build, directory, mirror, environment)
-        _move(directory)
         python = interpreter(directory, build)
         _link(python)
         _forbid_installing(directory)
@@ -106,7 +105,8 @@ def compile_stdlib(build: CPythonBuild, directory: Path) -> None:
 
 
 def _unpack(build: CPythonBuild, directory: Path, mirror: str | None, environment: Mapping[str, str]) -> None:
-    from uv_buildpack import download  # noqa: PLC0415 (a hot build does not pay for httpx)
+    # A hot build does not pay for them.
+    from uv_buildpack import archive, download, relocation  # noqa: PLC0415
 
     if mirror is not None:
         log.detail(f"CPython comes from the mirror {mirror}")
@@ -116,32 +116,10 @@ def _unpack(build: CPythonBuild, directory: Path, mirror: str | None, environmen
             address(build, mirror), fetched, sha256=build.sha256, max_bytes=_LARGEST_ARCHIVE, environment=environment
         )
         log.step(f"unpacking CPython {build.version} ({build.date})")
-        archive.extract(fetched, directory, strip_components=1, wanted=_is_wanted)
+        archive.extract(fetched, directory, strip_components=1, wanted=relocation.is_wanted)
     finally:
         fetched.unlink(missing_ok=True)
-
-
-def _is_wanted(path: PurePosixPath) -> bool:
-    return not any(relocation.is_dropped(part) for part in (path, *path.parents) if part.parts)
-
-
-def _move(directory: Path) -> None:
-    """Write the layer's path where the archive has the path that it was configured for.
-
-    What uv does for the interpreters it installs; the `Makefile` as well, for builds that read it.
-    """
-    prefix = str(directory)
-    for path in directory.glob("lib/python*/_sysconfigdata_*.py"):
-        relocation.write_variables(path, relocation.move_variables(relocation.read_variables(path), prefix))
-    for path in directory.glob("lib/python*/_sysconfig_vars_*.json"):
-        relocation.rewrite_variables_json(path, prefix)
-    for path in directory.glob("lib/python*/build-details*.json"):
-        relocation.rewrite_json(path, lambda text: relocation.move_prefix(text, prefix))
-    for pattern in ("lib/pkgconfig/*.pc", "lib/python*/config-*/Makefile", "bin/python*-config"):
-        for path in directory.glob(pattern):
-            if not path.is_symlink():
-                text = path.read_text(encoding="utf-8")
-                path.write_text(relocation.move_prefix(text, prefix), encoding="utf-8")
+    relocation.move(directory)
 
 
 def _link(python: Path) -> None:

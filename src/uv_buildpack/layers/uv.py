@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from packaging.version import InvalidVersion, Version
 
 from cnb import toml
 from cnb.layer import LayerTypes, Scope, Variable
+from uv_buildpack import package_data
 from uv_buildpack.errors import UvNotFound, UvVersionInvalid
 
 if TYPE_CHECKING:
@@ -63,8 +63,7 @@ def read_request(text: str | None, origin: str) -> UvRequest | None:
 
 def carried_version() -> str:
     """Give the version of the uv that the package carries."""
-    document = json.loads(resources.files("uv_buildpack").joinpath("data/uv.json").read_text(encoding="utf-8"))
-    return str(document["version"])
+    return str(json.loads(package_data.read("uv.json"))["version"])
 
 
 def carried_fits(request: UvRequest | None) -> bool:
