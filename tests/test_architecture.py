@@ -128,12 +128,15 @@ def test_detection_imports_neither_httpx_nor_structlog() -> None:
     assert not {"httpx", "structlog", "asyncio", "packaging"} & loaded
 
 
-def test_a_build_imports_asyncio_when_something_uses_it() -> None:
-    program = "import uv_buildpack.__main__ as main; main.defer_asyncio(); import uv_buildpack.build"
+def test_a_build_imports_asyncio_and_httpx_when_something_uses_them() -> None:
+    program = (
+        "import uv_buildpack.__main__ as main; main.defer_imports(); import uv_buildpack.build, uv_buildpack.download"
+    )
     loaded = loaded_after(program)
     assert "structlog.stdlib" in loaded
-    assert not {"httpx", "asyncio.events", "ssl"} & loaded
-    assert "asyncio.events" in loaded_after(f"{program}, structlog, asyncio; assert structlog.stdlib.asyncio.run")
+    assert not {"httpx._client", "asyncio.events"} & loaded
+    used = loaded_after(f"{program}, structlog, asyncio, httpx; assert structlog.stdlib.asyncio.run; httpx.Client")
+    assert {"asyncio.events", "httpx._client"} <= used
 
 
 def loaded_after(program: str) -> set[str]:

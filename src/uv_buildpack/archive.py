@@ -15,7 +15,7 @@ from uv_buildpack.errors import ArchiveInvalid
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_BLOCK = 1024 * 1024
+_BLOCK = 256 * 1024
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 
 
@@ -33,10 +33,12 @@ def extract(
     devices, a damaged archive) and `OSError`.
     """
     try:
+        made: set[PurePosixPath] = set()
         with _opened(archive) as tar:
             for member in tar:
                 path = PurePosixPath(*_safe(archive, member.name).parts[strip_components:])
                 if path.parts and wanted(path):
+                    _make_directories(archive, target, path if member.isdir() else path.parent, made)
                     _extract(archive, tar, member, target, path, strip_components)
     except (tarfile.TarError, gzip.BadGzipFile, EOFError, ValueError, zlib.error) as error:
         raise ArchiveInvalid(archive.name, str(error)) from error
@@ -48,7 +50,6 @@ def _extract(  # noqa: PLR0913, PLR0917 (one member, and all that is known of it
     archive: Path, tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path, path: PurePosixPath, strip: int
 ) -> None:
     place = target / path
-    _make_directories(archive, target, path if member.isdir() else path.parent)
     if member.isdir():
         return
     place.unlink(missing_ok=True)
@@ -73,8 +74,14 @@ def _write(place: Path, content: IO[bytes]) -> None:
             file.write(block)
 
 
-def _make_directories(archive: Path, target: Path, path: PurePosixPath) -> None:
-    """Make the directories of `path` one by one; none of them may be a link, which could lead outside."""
+def _make_directories(archive: Path, target: Path, path: PurePosixPath, made: set[PurePosixPath]) -> None:
+    """Make the directories of `path` one by one; none of them may be a link, which could lead outside.
+
+    Those that were `made` are directories for good: nothing replaces one.
+    """
+    if path in made:
+        return
+    made.add(path)
     place = target
     for part in path.parts:
         place /= part

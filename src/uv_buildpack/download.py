@@ -38,7 +38,6 @@ _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 60.0
 _PROGRESS_EVERY = 5.0
 _BLOCK = 256 * 1024
-_TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 _LARGEST_DOCUMENT = 16 * 1024 * 1024
 _WORTH_RETRYING = frozenset({408, 425, 429, 500, 502, 503, 504})
 _FORBIDDEN = frozenset({401, 403, 407})
@@ -244,7 +243,7 @@ def _client(url: str, environment: Mapping[str, str], transport: httpx.BaseTrans
         transport=transport,
         mounts={} if transport else _proxies(environment, certificates),
         verify=certificates,
-        timeout=_TIMEOUT,
+        timeout=httpx.Timeout(30.0, connect=10.0),
         follow_redirects=True,
         trust_env=False,
         event_hooks={"request": [lambda request: _check(str(request.url), url)]},

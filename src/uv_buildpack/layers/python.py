@@ -146,7 +146,7 @@ def _forbid_installing(directory: Path) -> None:
 
 #: What an application, or uv in its name, needs first; an archive without the libraries it was linked with shows here.
 _QUESTIONS = """
-import ctypes, hashlib, platform, ssl, sys, sysconfig, zlib
+import ctypes, hashlib, json, platform, ssl, sys, sysconfig, zlib
 print(platform.python_version())
 print(sys.base_prefix)
 print(sysconfig.get_config_var("LIBDIR"))
@@ -159,7 +159,9 @@ def _verify(build: CPythonBuild, python: Path) -> None:
     """Start the interpreter: does it run in this image, and is it what the catalogue says, and in the right place?"""
     prefix = python.parents[1]
     try:
-        done = command.run([python, "-I", "-B", "-c", _QUESTIONS], environment={"LC_ALL": "C.UTF-8"}, cwd=Path("/"))
+        # It leaves bytecode of what it imports: who starts it before the library is compiled has less to do then.
+        # In a layer that stays every module is compiled anew afterwards.
+        done = command.run([python, "-I", "-c", _QUESTIONS], environment={"LC_ALL": "C.UTF-8"}, cwd=Path("/"))
     except OSError as error:
         raise PythonUnusable(build.version, str(error)) from error
     expected = [build.version, str(prefix), str(prefix / "lib"), build.variant, build.arch]
