@@ -13,21 +13,22 @@ def compiled(layers_dir: Path) -> tuple[int, int]:
     """Give the number of modules that were compiled, and that of the distribution that was installed last.
 
     A snapshot is unpacked before anything is installed, and what is installed is compiled at the end: so the age tells
-    bytecode that a build made from bytecode that it had. That of heavy packages from snapshots is older than its
-    source, which is unpacked after it. Nothing was made where there is no environment on the disk.
+    bytecode that a build made from bytecode that it had. A heavy package whose last file is younger than its bytecode
+    was unpacked. Nothing was made where there is no environment on the disk.
     """
     records = list(layers_dir.glob("*/venv/lib/python*/site-packages/*.dist-info/RECORD"))
     if not records:
         return 0, 0
     newest = max(records, key=_age)
-    bytecode = [path for name in ("venv", "packages-*") for path in layers_dir.glob(f"*/{name}/**/*.pyc")]
+    made = sum(_age(path) > _age(newest) for path in layers_dir.glob("*/venv/**/*.pyc"))
+    for layer in layers_dir.glob("*/packages-*/"):
+        files = [path for path in layer.rglob("*") if path.is_file()]
+        others = max(_age(path) for path in files if path.suffix != ".pyc")
+        young = [path for path in files if path.suffix == ".pyc" and _age(path) > _age(newest)]
+        made += len(young) if all(_age(path) > others for path in young) else 0
     with newest.open(encoding="utf-8", newline="") as file:
         sources = [row for row in csv.reader(file) if row and row[0].endswith(".py")]
-    return sum(_age(path) > max(_age(newest), _age(_source(path))) for path in bytecode), len(sources)
-
-
-def _source(bytecode: Path) -> Path:
-    return bytecode.parents[1] / f"{bytecode.name.rpartition('.cpython-')[0]}.py"
+    return made, len(sources)
 
 
 def _age(path: Path) -> int:
