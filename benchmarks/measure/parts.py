@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import time
 from dataclasses import dataclass
-from pathlib import PurePath
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from measure.measurements import COMPILE, LIBRARY, SYNC, UNPACK
@@ -67,8 +67,7 @@ def _seconds(work: Callable[[], Any]) -> float:
 def _library(python: Path) -> Iterator[Path]:
     """Give the sources of the standard library that an image keeps."""
     for path in (python / "lib").rglob("*.py"):
-        relative = PurePath(path.relative_to(python))
-        if not any(relocation.is_dropped(part) for part in (relative, *relative.parents)):  # type: ignore[arg-type]
+        if relocation.is_wanted(PurePosixPath(path.relative_to(python))):
             yield path
 
 

@@ -7,20 +7,17 @@ whose name comes last has the file, in every build.
 from __future__ import annotations
 
 import base64
-import csv
 import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from uv_buildpack import record
 from uv_buildpack.heavy.shared import is_below_link
 from uv_buildpack.layers import venv
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
     from pathlib import Path
-
-_HASH = 1
-"""The column."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +57,7 @@ def unsettled(site_packages: Path, disputed: Iterable[Disputed]) -> list[str]:
 
 def _recorded(dist_info: Path) -> Iterator[tuple[str, str]]:
     try:
-        with (dist_info / "RECORD").open(encoding="utf-8", errors="surrogateescape", newline="") as file:
-            yield from ((row[0], row[_HASH]) for row in csv.reader(file) if len(row) > _HASH)
+        yield from ((row[0], row[record.HASH]) for row in record.read_rows(dist_info) if len(row) > record.HASH)
     except FileNotFoundError:
         return
 

@@ -5,14 +5,13 @@ Both give the same bytes. A warm build that cannot be sure of that says so and s
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from uv_buildpack import bytecode, disputed, heavy, log, modules
+from uv_buildpack import bytecode, disputed, heavy, log, modules, record
 from uv_buildpack.layers import snapshots, venv
 
 if TYPE_CHECKING:
@@ -103,12 +102,12 @@ def files_of(layer: Path, python: Path, names: Collection[str], *, but: Collecti
     """
     site_packages = venv.site_packages_of(layer)
     files = _files_of(site_packages, names) - _files_of(site_packages, but)
-    files.update(path for name in names for path in _dist_infos(site_packages, name))
+    files.update(_dist_infos(site_packages, names))
     return files | {bytecode.place_of(python, path) for path in files if path.suffix == ".py"}
 
 
 def _files_of(site_packages: Path, names: Collection[str]) -> set[Path]:
-    return {Path(os.path.normpath(path)) for name in names for path in _recorded(site_packages, name)}
+    return {Path(os.path.normpath(path)) for path in _recorded(site_packages, names)}
 
 
 def _change(
@@ -179,7 +178,7 @@ def _compile_changes(recipe: Recipe, fresh: Collection[str], wanted: Collection[
 
     Never only the latter: uv leaves the bytecode of a single-file module behind, which unchecked would be believed.
     """
-    changed = {path for name in fresh for path in _recorded(recipe.site_packages, name)}
+    changed = set(_recorded(recipe.site_packages, fresh))
     missing = {path for path in wanted if not bytecode.place_of(recipe.python, path).is_file()}
     venv.compile_packages(recipe.python, changed.intersection(wanted) | missing)
 
@@ -206,19 +205,18 @@ def _remove_empty_directories(layer: Path) -> None:
 
 def _uninstall(site_packages: Path, name: str) -> None:
     """Remove a distribution that uv would take for installed: another file of the same version, or a heavy one."""
-    for path in _recorded(site_packages, name):
+    for path in _recorded(site_packages, {name}):
         path.unlink(missing_ok=True)
-    for directory in _dist_infos(site_packages, name):
+    for directory in _dist_infos(site_packages, {name}):
         for path in sorted(directory.rglob("*"), reverse=True):
             path.rmdir() if path.is_dir() else path.unlink()
         directory.rmdir()
 
 
-def _recorded(site_packages: Path, name: str) -> Iterator[Path]:
-    """Give the files in a distribution's RECORD that are there, but none that a link to a heavy layer leads to."""
-    for directory in _dist_infos(site_packages, name):
-        with (directory / "RECORD").open(encoding="utf-8", newline="") as file:
-            paths = [site_packages / row[0] for row in csv.reader(file) if row]
+def _recorded(site_packages: Path, names: Collection[str]) -> Iterator[Path]:
+    """Give the files in the RECORDs of distributions that are there, but none that a link to a heavy layer leads to."""
+    for directory in _dist_infos(site_packages, names):
+        paths = [site_packages / row[0] for row in record.read_rows(directory)]
         yield from (path for path in paths if path.is_file() and not _is_linked(site_packages, path))
 
 
@@ -228,8 +226,8 @@ def _is_linked(site_packages: Path, path: Path) -> bool:
     )
 
 
-def _dist_infos(site_packages: Path, name: str) -> list[Path]:
-    return [path for path in site_packages.glob("*.dist-info") if venv.distribution_name(path) == name]
+def _dist_infos(site_packages: Path, names: Collection[str]) -> list[Path]:
+    return [path for path in site_packages.glob("*.dist-info") if venv.distribution_name(path) in names]
 
 
 def _same_version(old: Mapping[str, str], new: Mapping[str, str], name: str) -> bool:
@@ -243,7 +241,7 @@ def _warn_of_differences(recipe: Recipe) -> None:
     # uv unpacks sources in a directory with a random name. What has that name in it is another file in each build.
     place = f"{recipe.uv.environment['UV_CACHE_DIR']}/sdists-v".encode()
     for name in sorted(recipe.built):
-        if path := next((path for path in _recorded(recipe.site_packages, name) if place in path.read_bytes()), None):
+        if path := next((path for path in _recorded(recipe.site_packages, {name}) if place in path.read_bytes()), None):
             log.warning(
                 f"{name} is not built the same way twice: {path.name} names the directory it was built in.",
                 "Each build from source changes the layer of the environment. A wheel in the index avoids it.",

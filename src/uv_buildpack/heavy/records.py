@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import posixpath
 from collections import Counter
 from dataclasses import dataclass
@@ -10,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
+from uv_buildpack import record
 from uv_buildpack.heavy.facts import LIB, parents
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
 _SHORT = 1000
@@ -21,9 +21,6 @@ _SHORT = 1000
 
 _MANY = 32
 """Directories below one at the top: each would be a link. Then the top is taken for the distribution's own."""
-
-_SIZE = 2
-"""The column."""
 
 _CARELESS = frozenset(
     {"bin", "benchmarks", "doc", "docs", "examples", "include", "lib", "scripts", "share", "src", "test", "tests"}
@@ -91,13 +88,12 @@ def _highest(places: Collection[str]) -> list[str]:
 def read_records(site_packages: Path) -> list[Record]:
     """Read the RECORD of each distribution, sorted by name. Raises `OSError`; one without RECORD is left out."""
     found = (_read(path) for path in site_packages.glob("*.dist-info"))
-    return sorted((record for record in found if record is not None), key=lambda record: record.name)
+    return sorted((each for each in found if each is not None), key=lambda each: each.name)
 
 
 def _read(dist_info: Path) -> Record | None:
     try:
-        with (dist_info / "RECORD").open(encoding="utf-8", errors="surrogateescape", newline="") as file:
-            rows = [row for row in csv.reader(file) if row]
+        rows = record.read_rows(dist_info)
     except FileNotFoundError:
         return None
     own = f"{dist_info.name}/"
@@ -107,9 +103,13 @@ def _read(dist_info: Path) -> Record | None:
         if row[0].startswith((own, "../", "/")):
             others.append(row[0])
         elif not _is_bytecode(row[0]):
-            files[row[0]] = int(row[2]) if len(row) > _SIZE and row[2].isdecimal() else None
+            files[row[0]] = _size(row)
     name = canonicalize_name(dist_info.name.removesuffix(".dist-info").rpartition("-")[0])
     return Record(name=name, dist_info=dist_info.name, files=files, others=tuple(others))
+
+
+def _size(row: Sequence[str]) -> int | None:
+    return int(row[record.SIZE]) if len(row) > record.SIZE and row[record.SIZE].isdecimal() else None
 
 
 def _is_bytecode(path: str) -> bool:

@@ -7,12 +7,12 @@ each build anew: the app directory is never what an earlier build left.
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from uv_buildpack import record
 from uv_buildpack.layers import venv
 
 if TYPE_CHECKING:
@@ -69,9 +69,8 @@ def _hidden(recorded: PurePosixPath, source: Path) -> PurePosixPath | None:
 
 
 def _recorded(site_packages: Path, name: str) -> Iterator[PurePosixPath]:
-    for record in _records(site_packages, name):
-        with record.open(encoding="utf-8", newline="") as file:
-            paths = [PurePosixPath(row[0]) for row in csv.reader(file) if row]
+    for path in _records(site_packages, name):
+        paths = [PurePosixPath(row[0]) for row in record.read_rows(path.parent)]
         yield from (path for path in paths if path.parts[0] != ".." and "__pycache__" not in path.parts)
 
 

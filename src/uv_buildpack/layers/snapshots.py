@@ -7,7 +7,6 @@ key and digest; one that is damaged, or that another version wrote, is named in 
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
@@ -17,7 +16,7 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from cnb.layer import LayerTypes
-from uv_buildpack import log, zstandard
+from uv_buildpack import disk, log, zstandard
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -126,7 +125,7 @@ def keep(  # noqa: PLR0913 (what is kept, where, and what of it)
             packed.seek(0)
             _write(path, _sealed({"scheme": SCHEME, "kind": kind, "key": dict(key), "digest": digest}), packed)
     except OSError as error:
-        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+        if not disk.is_full(error):
             raise
         log.warning(f"No snapshot of {kind} is kept: {error.strerror}.")
         _temporary(path).unlink(missing_ok=True)
