@@ -64,7 +64,8 @@ def _digest() -> str:
 def _make() -> None:
     """Whatever installer this machine has does: ensurepip, else pip, else uv, else Debian's python3-venv."""
     shutil.rmtree(DIRECTORY, ignore_errors=True)
-    wanted = ["--require-hashes", "--requirement", str(REQUIREMENTS)]
+    # The list is complete. Without --no-deps pip resolves a requirement with an extra to the newest in the index.
+    wanted = ["--no-deps", "--require-hashes", "--requirement", str(REQUIREMENTS)]
     if not any([_has("ensurepip"), _has("pip"), shutil.which("uv")]):
         _install_ensurepip()
     if _has("ensurepip"):
