@@ -16,7 +16,7 @@ from cnb_platform.platform_embedded import Embedded
 from cnb_platform.platform_lifecycle import Lifecycle
 from cnb_platform.platform_pack import Pack
 from trial.prerequisites import REPOSITORY, Interpreters, make_archive, releases_answer, run
-from uv_buildpack import catalogue
+from uv_buildpack.interpreter import catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,7 +69,10 @@ def available_interpreters(environment: Mapping[str, str], cache: Path) -> Inter
     directory = cache / "interpreters-of-tests"
     stamp = directory / "made-from"
     sources = sorted(
-        [*(REPOSITORY / "scripts/cpython_archive").glob("*.py"), REPOSITORY / "src/uv_buildpack/relocation.py"]
+        [
+            *(REPOSITORY / "scripts/cpython_archive").glob("*.py"),
+            REPOSITORY / "src/uv_buildpack/interpreter/relocation.py",
+        ]
     )
     script = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
     made_from = "\n".join([script, *(f"{python} {python.stat().st_mtime_ns}" for python in pythons)])

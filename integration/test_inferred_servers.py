@@ -13,8 +13,8 @@ import httpx
 import pytest
 from uv import find_uv_bin
 
-from uv_buildpack import start_command
-from uv_buildpack.inference import AppFacts, infer
+from uv_buildpack.processes import start_command
+from uv_buildpack.processes.inference import AppFacts, infer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

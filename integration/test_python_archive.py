@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from uv_buildpack.bytecode import compile_files
-from uv_buildpack.catalogue import CPythonBuild, load
+from uv_buildpack.bytecode.compiling import compile_files
+from uv_buildpack.interpreter.catalogue import CPythonBuild, load
 from uv_buildpack.layers.python import compile_stdlib, contribute, interpreter
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "python-archive"

@@ -11,7 +11,7 @@ from uv import find_uv_bin
 
 from cnb.layer import SBOMFormat
 from uv_buildpack import sbom
-from uv_buildpack.lockfile import read_lock
+from uv_buildpack.project.lockfile import read_lock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -16,11 +16,11 @@ from integration.application import App, project
 from structlog.testing import capture_logs
 from uv import find_uv_bin
 
-from uv_buildpack import gate, selection
 from uv_buildpack.errors import LockfileOutdated
-from uv_buildpack.lockfile import Lock, read_lock
-from uv_buildpack.project import read_project, read_pyproject
-from uv_buildpack.uv import Bound, Uv, environment_for, with_python
+from uv_buildpack.project import lock_check, selection
+from uv_buildpack.project.files import read_project, read_pyproject
+from uv_buildpack.project.lockfile import Lock, read_lock
+from uv_buildpack.uv.running import Bound, Uv, environment_for, with_python
 
 if TYPE_CHECKING:
     from integration.package_index import PackageIndex
@@ -184,12 +184,12 @@ def check(app: App, root: Path) -> list[str]:
     """Pass both steps of the gate and give the kinds of what is said."""
     found = read_project(app.directory, ".")
     lock = read_lock(found.lock_path, "uv.lock")
-    declared = gate.declared_differences(lock, {"app": read_pyproject(app.directory, found.pyproject.path)})
+    declared = lock_check.declared_differences(lock, {"app": read_pyproject(app.directory, found.pyproject.path)})
     assert declared == []
     (root / "scratch").mkdir()
     with capture_logs() as events:
         uv = real_uv(root / "cache")
-        gate.check_with_uv(partial(uv.check_lock, app.directory), uv, found, root / "scratch", installed)
+        lock_check.check_with_uv(partial(uv.check_lock, app.directory), uv, found, root / "scratch", installed)
     return [event["kind"] for event in events if event["kind"] != "command"]
 
 

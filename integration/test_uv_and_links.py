@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from integration.package_index import wheel
 
-from uv_buildpack import heavy
+from uv_buildpack.installed import heavy
 
 if TYPE_CHECKING:
     from pathlib import Path

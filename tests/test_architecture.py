@@ -75,7 +75,7 @@ def test_imports_go_one_way_towards_cnb(package: str) -> None:
 
 def test_the_network_has_one_home() -> None:
     clients = ("httpx", "urllib.request", "http.client", "socket", "ssl", "ftplib", "asyncio")
-    assert homes(*clients) <= {"uv_buildpack/download.py"}
+    assert homes(*clients) <= {"uv_buildpack/downloads/download.py"}
 
 
 def test_programs_are_started_in_one_module_of_each_package() -> None:
@@ -129,9 +129,7 @@ def test_detection_imports_neither_httpx_nor_structlog() -> None:
 
 
 def test_a_build_imports_asyncio_and_httpx_when_something_uses_them() -> None:
-    program = (
-        "import uv_buildpack.__main__ as main; main.defer_imports(); import uv_buildpack.build, uv_buildpack.download"
-    )
+    program = "import uv_buildpack.__main__ as main; main.defer_imports(); import uv_buildpack.build, uv_buildpack.downloads.download"
     loaded = loaded_after(program)
     assert "structlog.stdlib" in loaded
     assert not {"httpx._client", "asyncio.events"} & loaded

@@ -24,8 +24,9 @@ import cnb.run
 from cnb import toml
 from cnb_platform.cli import _parser
 from uv_buildpack import configuration
-from uv_buildpack.inference.rules import FRAMEWORKS, SERVERS
-from uv_buildpack.layers import packages, python, snapshots, uv, venv, venv_project
+from uv_buildpack.layers import packages, python, uv, venv, venv_project
+from uv_buildpack.processes.inference.rules import FRAMEWORKS, SERVERS
+from uv_buildpack.snapshots import file_format
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -123,7 +124,7 @@ def test_keys_of_the_table_that_examples_use_exist(page: Path) -> None:
 
 def test_the_readme_lists_every_layer() -> None:
     section = prose(ROOT / "README.md").partition("## What is in the image")[2].partition("\n## ")[0]
-    names = {python.NAME, uv.NAME, venv.NAME, venv_project.NAME, snapshots.NAME, f"{packages.PREFIX}<name>"}
+    names = {python.NAME, uv.NAME, venv.NAME, venv_project.NAME, file_format.NAME, f"{packages.PREFIX}<name>"}
     assert set(re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE)) == names
 
 
@@ -135,7 +136,7 @@ def test_what_is_in_the_image_is_what_is_for_launch() -> None:
         uv.NAME: uv.TYPES.launch,
         venv.NAME: venv.types(build=False).launch,
         venv_project.NAME: venv_project.types(build=False).launch,
-        snapshots.NAME: snapshots.TYPES.launch,
+        file_format.NAME: file_format.TYPES.launch,
         f"{packages.PREFIX}<name>": packages.types(build=False).launch,
     }
     assert rows == {name: "yes" if wanted else "no" for name, wanted in launch.items()}

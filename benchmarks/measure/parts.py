@@ -14,7 +14,8 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from measure.measurements import COMPILE, LIBRARY, SYNC, UNPACK
-from uv_buildpack import bytecode, modules, relocation
+from uv_buildpack.bytecode import compiling, wanted
+from uv_buildpack.interpreter import relocation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -49,11 +50,11 @@ def _measure(bench: Bench) -> dict[str, float]:
     interpreter = python / "bin" / f"python{build['version'].rpartition('.')[0]}"
     found = {UNPACK: _seconds(lambda: subprocess.run(unpack, check=True))}
     library = list(_library(python))
-    found[LIBRARY] = _seconds(lambda: bytecode.compile_files(interpreter, library, "unchecked-hash"))
+    found[LIBRARY] = _seconds(lambda: compiling.compile_files(interpreter, library, "unchecked-hash"))
     found[SYNC] = _seconds(lambda: _sync(bench, interpreter, venv))
     (site_packages,) = venv.glob("lib/python*/site-packages")
-    sources = sorted(modules.modules(site_packages))
-    found[COMPILE] = _seconds(lambda: bytecode.compile_files(interpreter, sources, "unchecked-hash"))
+    sources = sorted(wanted.modules(site_packages))
+    found[COMPILE] = _seconds(lambda: compiling.compile_files(interpreter, sources, "unchecked-hash"))
     shutil.rmtree(bench.directory)
     return found
 

@@ -14,15 +14,17 @@ from packaging.version import Version
 
 from buildpackage.bytecode import Compiler
 from buildpackage.runtime import Installation, NotAnInterpreter, find_installation
-from uv_buildpack import catalogue, download, log
-from uv_buildpack.archive import extract
+from uv_buildpack import log
+from uv_buildpack.downloads import download
+from uv_buildpack.downloads.archive import extract
 from uv_buildpack.errors import Problem
+from uv_buildpack.interpreter import catalogue
 from uv_buildpack.layers.python import address
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from uv_buildpack.catalogue import CPythonBuild
+    from uv_buildpack.interpreter.catalogue import CPythonBuild
 
 _MINOR = "3.13"  # the newest that the tests have run on: what the package carries is no experiment
 _MACHINES = ("x86_64", "aarch64")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from cpython_archive.copying import copy
 from cpython_archive.tools import output_of
-from uv_buildpack import relocation
+from uv_buildpack.interpreter import relocation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

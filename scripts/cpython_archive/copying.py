@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
-from uv_buildpack import relocation
+from uv_buildpack.interpreter import relocation
 
 if TYPE_CHECKING:
     from cpython_archive.installation import Installation

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from uv_buildpack import relocation
+from uv_buildpack.interpreter import relocation
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,7 +15,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from uv_buildpack import download
+from uv_buildpack.downloads import download
 
 _TABLE = "/download-metadata.json"
 _LARGEST = 100_000_000  # bytes; the source distribution has 8 million

@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trial.prerequisites import REPOSITORY, find_interpreters
-from uv_buildpack import bytecode, catalogue, heavy
-from uv_buildpack.heavy.records import read_records
+from uv_buildpack.bytecode import compiling
+from uv_buildpack.installed import heavy
+from uv_buildpack.installed.heavy.records import read_records
+from uv_buildpack.interpreter import catalogue
 from uv_buildpack.layers import python as python_layer
 from uv_buildpack.layers import venv
 
@@ -90,7 +92,7 @@ def main() -> int:
 def _try(bench: Bench) -> int:
     _install(bench, _BEFORE)
     with _timed("compile"):
-        bytecode.compile_tree(bench.interpreter, bench.site_packages)
+        compiling.compile_tree(bench.interpreter, bench.site_packages)
     before = _use(bench, "before anything is moved")
     groups = _move(bench, ())
     _show(groups)
@@ -123,7 +125,7 @@ def _change_heavy(bench: Bench, groups: tuple[heavy.Group, ...]) -> bool:
     shutil.rmtree(bench.layers / changed[0].layer)
     with _away(bench, kept), _timed("sync of a heavy change, other heavy layers away"):
         _sync(bench, _HEAVY)
-        bytecode.compile_files(bench.interpreter, _to_compile(bench.site_packages, changed[0]), "unchecked-hash")
+        compiling.compile_files(bench.interpreter, _to_compile(bench.site_packages, changed[0]), "unchecked-hash")
         warm_groups = _move(bench, kept)
     damages = heavy.damages(bench.site_packages, {group.layer for group in warm_groups}, ())
     warm_use, warm = _use(bench, "after a heavy change"), _digests(bench)
@@ -131,7 +133,7 @@ def _change_heavy(bench: Bench, groups: tuple[heavy.Group, ...]) -> bool:
     for group in warm_groups:
         shutil.rmtree(bench.layers / group.layer)
     _install(bench, _HEAVY)
-    bytecode.compile_tree(bench.interpreter, bench.site_packages)
+    compiling.compile_tree(bench.interpreter, bench.site_packages)
     clean_groups = _move(bench, ())
     clean = _digests(bench)
     differing = sorted(path for path in {*warm, *clean} if warm.get(path) != clean.get(path))

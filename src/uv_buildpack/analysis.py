@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from uv_buildpack import build_settings, catalogue, decisions, gate, processes, python_request, selection
+from uv_buildpack import decisions
 from uv_buildpack.configuration import PROJECT_DIR, Configuration, gather
 from uv_buildpack.errors import (
     Collector,
@@ -23,24 +23,28 @@ from uv_buildpack.errors import (
     Problem,
     TargetUnsupported,
 )
-from uv_buildpack.inference import AppFacts
+from uv_buildpack.interpreter import catalogue
+from uv_buildpack.interpreter import request as python_request
 from uv_buildpack.layers import uv as uv_layer
 from uv_buildpack.layers import venv, venv_project
-from uv_buildpack.lockfile import read_lock
-from uv_buildpack.project import python_version_file, read_project, read_pyproject, workspace_members
-from uv_buildpack.secrets import config_file
-from uv_buildpack.uv import BUILD_VARIABLES
+from uv_buildpack.processes import plan
+from uv_buildpack.processes.inference import AppFacts
+from uv_buildpack.project import build_settings, lock_check, selection
+from uv_buildpack.project.files import python_version_file, read_project, read_pyproject, workspace_members
+from uv_buildpack.project.lockfile import read_lock
+from uv_buildpack.uv.bindings import config_file
+from uv_buildpack.uv.running import BUILD_VARIABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from cnb.context import BuildContext, Target
     from uv_buildpack.decisions import Decisions
+    from uv_buildpack.interpreter.request import PythonRequest
     from uv_buildpack.layers.uv import UvRequest
-    from uv_buildpack.lockfile import Lock
-    from uv_buildpack.processes import ProcessPlan
-    from uv_buildpack.project import Project, Pyproject
-    from uv_buildpack.python_request import PythonRequest
+    from uv_buildpack.processes.plan import ProcessPlan
+    from uv_buildpack.project.files import Project, Pyproject
+    from uv_buildpack.project.lockfile import Lock
 
 _DECIDE_NOTHING = (
     "default_process",
@@ -271,7 +275,7 @@ def _compare_with_files(lock: Lock, project: Project, pyprojects: Mapping[str, P
         name = names.get(path) or read_pyproject(project.app_dir, path / "pyproject.toml").name
         if name is not None:
             names[path] = name
-    lines = gate.member_differences(lock, project, names) + gate.declared_differences(lock, pyprojects)
+    lines = lock_check.member_differences(lock, project, names) + lock_check.declared_differences(lock, pyprojects)
     if lines:
         raise LockfileOutdated(lines)
 
@@ -304,15 +308,13 @@ def _planned(
 ) -> ProcessPlan:
     facts = AppFacts(
         project_dir=pyproject.directory,
-        direct_dependencies=frozenset(gate.direct_dependencies(pyproject, extras, groups)),
+        direct_dependencies=frozenset(lock_check.direct_dependencies(pyproject, extras, groups)),
         installed=installed,
         packaged=pyproject.is_package(),
         pyproject=pyproject.document,
     )
     configuration = given.configuration
-    return processes.plan_processes(
-        configuration.processes, configuration.default_process, given.context.app_dir, facts
-    )
+    return plan.plan_processes(configuration.processes, configuration.default_process, given.context.app_dir, facts)
 
 
 def _local_paths(lock: Lock) -> dict[str, str]:

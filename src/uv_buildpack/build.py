@@ -13,14 +13,17 @@ from typing import TYPE_CHECKING
 
 from cnb.layer import Layer, ReusedLayer
 from cnb.result import BuildResult
-from uv_buildpack import app_modules, eol, log, processes, tree, vcs_version
 from uv_buildpack import configuration as settings
+from uv_buildpack import log
 from uv_buildpack.analysis import Analysis, analyse
 from uv_buildpack.contribution import Work, contribute
-from uv_buildpack.layers import shadows, venv
+from uv_buildpack.interpreter import end_of_life
+from uv_buildpack.layers import app_links, app_modules, venv
+from uv_buildpack.processes import plan
+from uv_buildpack.project import tree, vcs_version
 from uv_buildpack.reuse import keys_of, reasons_for
-from uv_buildpack.store import open_store
-from uv_buildpack.uv import require_git
+from uv_buildpack.snapshots.policy import open_store
+from uv_buildpack.uv.running import require_git
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -51,12 +54,12 @@ def build(context: BuildContext) -> BuildResult:
             Work(context=context, analysis=analysis, keys=keys, reasons=reasons, scratch=scratch, store=store)
         )
         for layer in layers:
-            shadows.put(shadows.read(layer.metadata) or {}, context.app_dir, context.layers_dir / layer.name)
+            app_links.put(app_links.read(layer.metadata) or {}, context.app_dir, context.layers_dir / layer.name)
         _link_environment(context, analysis)
         app_modules.contribute(context.app_dir, analysis.decisions.python, store, scratch)
         layers = sorted([*layers, *store.layers()], key=lambda layer: layer.name)
     log.heading("Processes")
-    processes.announce(analysis.processes)
+    plan.announce(analysis.processes)
     _show_layers(context, layers)
     return BuildResult(layers=tuple(layers), processes=analysis.processes.processes)
 
@@ -75,7 +78,7 @@ def _announce(analysis: Analysis) -> None:
     if decided.sdists:
         names = ", ".join(decided.sdists)
         log.warning(f"Built from source (no wheel fits, or a git repository, or a setting): {names}.")
-    eol.warn(decided.python.version, datetime.now(UTC).date())
+    end_of_life.warn(decided.python.version, datetime.now(UTC).date())
     if (project.directory / ".venv" / "pyvenv.cfg").is_file():
         log.warning(
             "There is a .venv in the app directory. It is not used, and makes the image larger.",

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
 
-from uv_buildpack import addresses, log
+from uv_buildpack import log
+from uv_buildpack.downloads import addresses
 from uv_buildpack.errors import Collector, Problem, Problems, ProjectEnvironmentOutside, SettingInvalid, UnknownKey
-from uv_buildpack.heavy.setting import HeavySetting, parse_setting
+from uv_buildpack.installed.heavy.setting import HeavySetting, parse_setting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -13,14 +13,17 @@ from typing import TYPE_CHECKING
 
 from cnb.layer import Layer, ReusedLayer
 from cnb.result import empty_layer
-from uv_buildpack import decisions, environment, gate, heavy, log, secrets
+from uv_buildpack import decisions, environment, log
 from uv_buildpack.errors import UvFailed
-from uv_buildpack.layers import packages, shadows, venv, venv_project
+from uv_buildpack.installed import heavy
+from uv_buildpack.layers import app_links, packages, venv, venv_project
 from uv_buildpack.layers import python as python_layer
 from uv_buildpack.layers import uv as uv_layer
-from uv_buildpack.lockfile import read_lock
+from uv_buildpack.project import lock_check
+from uv_buildpack.project.lockfile import read_lock
 from uv_buildpack.reuse import packages_key, reasons_for_packages, sbom_digest
-from uv_buildpack.uv import Uv, environment_for, with_python
+from uv_buildpack.uv import bindings
+from uv_buildpack.uv.running import Uv, environment_for, with_python
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -28,10 +31,10 @@ if TYPE_CHECKING:
 
     from cnb.context import BuildContext
     from uv_buildpack.analysis import Analysis
-    from uv_buildpack.heavy import Group
-    from uv_buildpack.lockfile import Lock
+    from uv_buildpack.installed.heavy import Group
+    from uv_buildpack.project.lockfile import Lock
     from uv_buildpack.reuse import Keys, Reasons
-    from uv_buildpack.store import Store
+    from uv_buildpack.snapshots.policy import Store
 
 _Layers = list[Layer | ReusedLayer]
 
@@ -65,7 +68,7 @@ class Work:
     @property
     def own_python_checks(self) -> bool:
         """Whether uv may check the lock with the buildpack's own interpreter."""
-        return gate.own_interpreter_fits(self.analysis.project)
+        return lock_check.own_interpreter_fits(self.analysis.project)
 
     @property
     def root(self) -> Path:
@@ -110,7 +113,7 @@ def contribute(work: Work) -> _Layers:
             with log.timed("Lock"):
                 check = checking.result if checking else partial(uv.check_lock, work.root)
                 installed = partial(decisions.installed, decisions=work.analysis.decisions)
-                gate.check_with_uv(check, uv, work.analysis.project, work.scratch, installed)
+                lock_check.check_with_uv(check, uv, work.analysis.project, work.scratch, installed)
         with log.timed("Environment"):
             layers += _venv(work, uv)
         if work.keys.local is not None:
@@ -159,7 +162,7 @@ def _uv(work: Work) -> tuple[Uv, Layer]:
     A version that is not carried is installed only if something needs it.
     """
     context, request = work.context, work.analysis.uv_request
-    bound = secrets.read(context.bindings, work.scratch)
+    bound = bindings.read(context.bindings, work.scratch)
     uv = Uv(
         binary=uv_layer.find_carried(context.buildpack.directory, context.environment),
         environment=environment_for(context.environment, bound=bound, cache_dir=work.uv_cache),
@@ -304,7 +307,7 @@ def _venv_project(work: Work, uv: Uv) -> Layer | ReusedLayer:
     layer = Layer(
         name=name,
         types=venv_project.types(build=analysis.asked.venv),
-        metadata=asdict(work.keys.local) | {shadows.FIELD: shadows.text(links)},
+        metadata=asdict(work.keys.local) | {app_links.FIELD: app_links.text(links)},
         sboms=sboms,
     )
     return _made(work, layer, work.reasons.local)

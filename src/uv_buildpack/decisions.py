@@ -6,16 +6,16 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from uv_buildpack import selection
-from uv_buildpack.catalogue import CPythonBuild
 from uv_buildpack.errors import NoCompatibleDistribution
+from uv_buildpack.interpreter.catalogue import CPythonBuild
 from uv_buildpack.layers import venv_project
+from uv_buildpack.project import selection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from uv_buildpack.lockfile import Lock, LockedPackage
-    from uv_buildpack.python_request import PythonRequest
+    from uv_buildpack.interpreter.request import PythonRequest
+    from uv_buildpack.project.lockfile import Lock, LockedPackage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,15 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from uv_buildpack import bytecode, disputed, heavy, log, modules, record
-from uv_buildpack.layers import snapshots, venv
+from uv_buildpack import log
+from uv_buildpack.bytecode import compiling, wanted
+from uv_buildpack.installed import conflicts, distributions, heavy
+from uv_buildpack.layers import venv
+from uv_buildpack.snapshots import file_format
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
-    from uv_buildpack.heavy import Group, HeavySetting
-    from uv_buildpack.layers.snapshots import Snapshot
-    from uv_buildpack.uv import Uv
+    from uv_buildpack.installed.heavy import Group, HeavySetting
+    from uv_buildpack.snapshots.file_format import Snapshot
+    from uv_buildpack.uv.running import Uv
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +58,9 @@ def make_cold(recipe: Recipe) -> tuple[Group, ...]:
     _sync(recipe)
     _settle(recipe)
     venv.write_link(recipe.layer, recipe.project_layer)
-    wanted = modules.modules(recipe.site_packages)
-    venv.compile_packages(recipe.python, wanted)
-    _remove_orphans(recipe, wanted)
+    modules = wanted.modules(recipe.site_packages)
+    venv.compile_packages(recipe.python, modules)
+    _remove_orphans(recipe, modules)
     _remove_empty_directories(recipe.layer)
     _warn_of_differences(recipe)
     _warn_of_refusals(recipe, ())
@@ -74,7 +77,7 @@ def make_warm(recipe: Recipe, snapshot: Snapshot) -> tuple[Group, ...] | None:
     """
     old: dict[str, str] = json.loads(snapshot.key["packages"])
     log.step("starting from the snapshot of the environment")
-    snapshots.unpack(snapshot, recipe.layer)
+    file_format.unpack(snapshot, recipe.layer)
     changed = {name for name in {*old, *recipe.packages} if old.get(name) != recipe.packages.get(name)}
     stale = {name for name in changed if _same_version(old, recipe.packages, name)}
     kept, lost = _sort_groups(recipe, heavy.from_text(snapshot.key["groups"]), changed)
@@ -103,7 +106,7 @@ def files_of(layer: Path, python: Path, names: Collection[str], *, but: Collecti
     site_packages = venv.site_packages_of(layer)
     files = _files_of(site_packages, names) - _files_of(site_packages, but)
     files.update(_dist_infos(site_packages, names))
-    return files | {bytecode.place_of(python, path) for path in files if path.suffix == ".py"}
+    return files | {compiling.place_of(python, path) for path in files if path.suffix == ".py"}
 
 
 def _files_of(site_packages: Path, names: Collection[str]) -> set[Path]:
@@ -128,9 +131,9 @@ def _change(
     heavy.put_back(site_packages, shared)
     linked = {package.name for group in kept for package in group.packages}
     settled = _settle(recipe, {file.path for file in shared}, linked)
-    wanted = modules.modules(site_packages)
-    _compile_changes(recipe, anew.union(changed, settled).intersection(recipe.packages), wanted)
-    _remove_orphans(recipe, wanted)
+    modules = wanted.modules(site_packages)
+    _compile_changes(recipe, anew.union(changed, settled).intersection(recipe.packages), modules)
+    _remove_orphans(recipe, modules)
     _remove_empty_directories(recipe.layer)
     _warn_of_differences(recipe)
     remembered = [package for group in kept for package in group.packages]
@@ -160,8 +163,8 @@ def _settle(recipe: Recipe, also: Collection[str] = (), linked: Collection[str] 
 
     Raises `ValueError` for one of `linked`, whose layers uv would empty.
     """
-    found = disputed.find(recipe.site_packages, also)
-    again = disputed.unsettled(recipe.site_packages, found)
+    found = conflicts.find(recipe.site_packages, also)
+    again = conflicts.unsettled(recipe.site_packages, found)
     if caught := sorted(set(linked).intersection(again)):
         message = f"files of {', '.join(caught)} were overwritten by other packages"
         raise ValueError(message)
@@ -173,19 +176,19 @@ def _settle(recipe: Recipe, also: Collection[str] = (), linked: Collection[str] 
     return again
 
 
-def _compile_changes(recipe: Recipe, fresh: Collection[str], wanted: Collection[Path]) -> None:
+def _compile_changes(recipe: Recipe, fresh: Collection[str], modules: Collection[Path]) -> None:
     """Compile the modules of packages that changed, and those without bytecode.
 
     Never only the latter: uv leaves the bytecode of a single-file module behind, which unchecked would be believed.
     """
     changed = set(_recorded(recipe.site_packages, fresh))
-    missing = {path for path in wanted if not bytecode.place_of(recipe.python, path).is_file()}
-    venv.compile_packages(recipe.python, changed.intersection(wanted) | missing)
+    missing = {path for path in modules if not compiling.place_of(recipe.python, path).is_file()}
+    venv.compile_packages(recipe.python, changed.intersection(modules) | missing)
 
 
-def _remove_orphans(recipe: Recipe, wanted: Iterable[Path]) -> None:
+def _remove_orphans(recipe: Recipe, modules: Iterable[Path]) -> None:
     """Remove bytecode that is not of these modules: of modules that are gone, or what a wheel brought."""
-    places = {bytecode.place_of(recipe.python, path) for path in wanted}
+    places = {compiling.place_of(recipe.python, path) for path in modules}
     for directory in recipe.site_packages.rglob("__pycache__"):
         for path in directory.iterdir():
             if path not in places and not path.is_dir():
@@ -216,7 +219,7 @@ def _uninstall(site_packages: Path, name: str) -> None:
 def _recorded(site_packages: Path, names: Collection[str]) -> Iterator[Path]:
     """Give the files in the RECORDs of distributions that are there, but none that a link to a heavy layer leads to."""
     for directory in _dist_infos(site_packages, names):
-        paths = [site_packages / row[0] for row in record.read_rows(directory)]
+        paths = [site_packages / row[0] for row in distributions.read_rows(directory)]
         yield from (path for path in paths if path.is_file() and not _is_linked(site_packages, path))
 
 

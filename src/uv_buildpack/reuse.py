@@ -8,18 +8,18 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from cnb.layer import SBOMFormat
-from uv_buildpack import heavy
 from uv_buildpack.analysis import build_environment, target_text
+from uv_buildpack.installed import heavy
 from uv_buildpack.layers import packages, venv, venv_project
 from uv_buildpack.layers import python as python_layer
-from uv_buildpack.secrets import config_file
+from uv_buildpack.uv.bindings import config_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from cnb.context import BuildContext
     from uv_buildpack.analysis import Analysis
-    from uv_buildpack.heavy import Group
+    from uv_buildpack.installed.heavy import Group
     from uv_buildpack.layers.python import PythonKey
     from uv_buildpack.layers.venv import VenvKey
     from uv_buildpack.layers.venv_project import LocalKey

@@ -16,7 +16,7 @@ from cpython_archive.copying import copy_installation
 from cpython_archive.installation import Installation, describe
 from cpython_archive.packing import add_to_catalogue, write_archive
 from cpython_archive.texts import neutral, remove_distribution_layout
-from uv_buildpack.catalogue import load
+from uv_buildpack.interpreter.catalogue import load
 
 OWN = Installation(
     version="3.13.4",

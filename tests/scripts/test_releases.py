@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from releases.documents import cpython_document, uv_document, written
-from uv_buildpack.catalogue import load
+from uv_buildpack.interpreter.catalogue import load
 
 DATA = Path(__file__).parents[2] / "src" / "uv_buildpack" / "data"
 BASE = "https://github.com/astral-sh/python-build-standalone/releases/download"

@@ -21,11 +21,14 @@ from tests.uv_buildpack.trees import LOCK, PROJECT, PYPROJECT, plant
 from tests.uv_buildpack.uv_words import WORDS
 
 from cnb.context import Target
-from uv_buildpack import archive, bytecode, download, errors, tree
+from uv_buildpack import errors
 from uv_buildpack.analysis import analyse
-from uv_buildpack.catalogue import CPythonBuild
+from uv_buildpack.bytecode import compiling
+from uv_buildpack.downloads import archive, download
+from uv_buildpack.interpreter.catalogue import CPythonBuild
 from uv_buildpack.layers import python, uv, venv
-from uv_buildpack.uv import failure
+from uv_buildpack.project import tree
+from uv_buildpack.uv.running import failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -96,7 +99,7 @@ def interpreter_that_does_not_start(root: Path) -> None:
 
 def interpreter_that_cannot_compile(root: Path) -> object:
     plant(root, {"lib/x.py": ""})
-    return bytecode.compile_tree(interpreter_that_prints(root, "MemoryError", 1), root / "lib")
+    return compiling.compile_tree(interpreter_that_prints(root, "MemoryError", 1), root / "lib")
 
 
 def unreadable_file(root: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from uv_buildpack.uv import Uv
+from uv_buildpack.uv.running import Uv
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

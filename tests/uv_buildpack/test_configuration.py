@@ -18,7 +18,7 @@ from uv_buildpack.configuration import (
     warn_of_ignored_variables,
 )
 from uv_buildpack.errors import Problems, ProjectEnvironmentOutside, SettingInvalid, UnknownKey
-from uv_buildpack.heavy import HeavySetting
+from uv_buildpack.installed.heavy import HeavySetting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,8 +9,8 @@ import pytest
 
 from cnb import toml
 from uv_buildpack.configuration import _IGNORED, PROJECT_DIR, SETTINGS, Configuration, read_configuration
-from uv_buildpack.secrets import CONFIG_FILE, NETRC
-from uv_buildpack.uv import _INDEX_VARIABLES, BUILD_VARIABLES, NETWORK_VARIABLES
+from uv_buildpack.uv.bindings import CONFIG_FILE, NETRC
+from uv_buildpack.uv.running import _INDEX_VARIABLES, BUILD_VARIABLES, NETWORK_VARIABLES
 
 TEXT = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text(encoding="utf-8")
 

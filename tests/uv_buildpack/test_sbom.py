@@ -9,7 +9,7 @@ import pytest
 
 from cnb.layer import SBOMFormat
 from uv_buildpack import sbom
-from uv_buildpack.lockfile import Lock, read_lock
+from uv_buildpack.project.lockfile import Lock, read_lock
 from uv_buildpack.sbom.component import package_url, without_credentials
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from uv_buildpack.heavy import Group
+    from uv_buildpack.installed.heavy import Group
     from uv_buildpack.layers.venv import VenvKey
 
 PREFIX = "packages-"

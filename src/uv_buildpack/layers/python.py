@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnb.layer import Action, LayerTypes, Scope, Variable
-from uv_buildpack import bytecode, command, disk, log
+from uv_buildpack import command, disk, log
+from uv_buildpack.bytecode import compiling
 from uv_buildpack.errors import PythonUnusable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from uv_buildpack.catalogue import CPythonBuild
+    from uv_buildpack.interpreter.catalogue import CPythonBuild
 
 NAME = "python"
 SCHEME = "3"
@@ -100,13 +101,14 @@ def contribute(build: CPythonBuild, directory: Path, *, mirror: str | None, envi
 def compile_stdlib(build: CPythonBuild, directory: Path) -> None:
     """Compile the standard library in the layer: archives carry no bytecode. Raises `Problem`."""
     with disk.full_is_said(f"making the layer {NAME}"):
-        for failure in bytecode.compile_tree(interpreter(directory, build), directory / "lib"):
+        for failure in compiling.compile_tree(interpreter(directory, build), directory / "lib"):
             log.debug(f"not compiled: {failure}")
 
 
 def _unpack(build: CPythonBuild, directory: Path, mirror: str | None, environment: Mapping[str, str]) -> None:
     # A hot build does not pay for them.
-    from uv_buildpack import archive, download, relocation  # noqa: PLC0415
+    from uv_buildpack.downloads import archive, download  # noqa: PLC0415
+    from uv_buildpack.interpreter import relocation  # noqa: PLC0415
 
     if mirror is not None:
         log.detail(f"CPython comes from the mirror {mirror}")

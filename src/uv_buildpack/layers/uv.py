@@ -19,7 +19,7 @@ from uv_buildpack.errors import UvNotFound, UvVersionInvalid
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from uv_buildpack.uv import Uv
+    from uv_buildpack.uv.running import Uv
 
 NAME = "uv"
 # Always for later buildpacks, never at launch. Not cached: a hot build needs no uv, and 40 MB would cost it a second.

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from packaging.utils import canonicalize_name
 
 from cnb.layer import LayerTypes, Scope, Variable
-from uv_buildpack import bytecode, key_changes, log
+from uv_buildpack import key_changes, log
+from uv_buildpack.bytecode import compiling
 from uv_buildpack.errors import WrongInterpreter
 
 if TYPE_CHECKING:
@@ -86,9 +87,9 @@ def write_link(layer: Path, project_layer: Path) -> None:
 
 def compile_packages(python: Path, sources: Iterable[Path]) -> None:
     """Compile modules of packages; files that do not compile are left, as uv and pip do."""
-    for failure in bytecode.compile_files(python, sorted(sources), "unchecked-hash"):
+    for failure in compiling.compile_files(python, sorted(sources), "unchecked-hash"):
         # Unchecked, bytecode of what was there before would be believed.
-        bytecode.place_of(python, failure.path).unlink(missing_ok=True)
+        compiling.place_of(python, failure.path).unlink(missing_ok=True)
         log.debug(f"not compiled: {failure}")
 
 

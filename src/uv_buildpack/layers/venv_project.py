@@ -15,16 +15,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnb.layer import LayerTypes
-from uv_buildpack import build_reach, disputed, key_changes, log, modules, tree
+from uv_buildpack import key_changes, log
+from uv_buildpack.bytecode import wanted
 from uv_buildpack.errors import LocalPackageMissing, PathDependencyOutside, Problem
-from uv_buildpack.layers import shadows, venv
+from uv_buildpack.installed import conflicts
+from uv_buildpack.layers import app_links, venv
+from uv_buildpack.project import build_reach, tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from uv_buildpack.lockfile import Lock, LockedPackage
-    from uv_buildpack.project import Project, Pyproject
-    from uv_buildpack.uv import Uv
+    from uv_buildpack.project.files import Project, Pyproject
+    from uv_buildpack.project.lockfile import Lock, LockedPackage
+    from uv_buildpack.uv.running import Uv
 
 NAME = "venv-project"
 SCHEME = "2"
@@ -121,7 +124,7 @@ def packages_text(
 def differences(old: Mapping[str, object], new: LocalKey) -> list[str]:
     """Say what differs between stored metadata and a key."""
     lines = key_changes.differences(old, asdict(new), key_changes.local)
-    if shadows.read(old) is None:
+    if app_links.read(old) is None:
         lines.append("its links into the app directory cannot be read")
     return lines
 
@@ -161,15 +164,15 @@ def contribute(  # noqa: PLR0913 (each is one fact of the installation)
         # They are installed beside each other, too, and may have files in common.
         paths = {package.name: package.path for package in copied}
         place = venv.site_packages_below(directory, venv_layer)
-        for name in disputed.unsettled(place, disputed.find(place)):
+        for name in conflicts.unsettled(place, conflicts.find(place)):
             if name in paths:
                 again = ["--reinstall-package", name, f"./{paths[name]}"]
                 uv.install_local(source, venv_layer, directory, again)
     (directory / ".lock").unlink(missing_ok=True)
     site_packages = venv.site_packages_below(directory, venv_layer)
-    venv.compile_packages(python, modules.modules(site_packages))
+    venv.compile_packages(python, wanted.modules(site_packages))
     sources = {package.name: Path(os.path.normpath(root / package.path)) for package in copied}
-    return shadows.find(directory, site_packages, sources, app_dir)
+    return app_links.find(directory, site_packages, sources, app_dir)
 
 
 def _undo(

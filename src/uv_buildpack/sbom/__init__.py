@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from pathlib import Path
 
-    from uv_buildpack.lockfile import Lock
+    from uv_buildpack.project.lockfile import Lock
 
 __all__ = ["of_packages", "of_python"]
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from uv_buildpack.lockfile import Artifact, Dependency, Lock, LockedPackage
+    from uv_buildpack.project.lockfile import Artifact, Dependency, Lock, LockedPackage
 
 # A licence field longer than this holds the licence's text, not its name.
 _LONGEST_NAME = 100

@@ -14,8 +14,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from uv_buildpack import disk
-from uv_buildpack.catalogue import CPythonBuild
 from uv_buildpack.errors import ChecksumMismatch, DiskFull, PythonUnusable
+from uv_buildpack.interpreter.catalogue import CPythonBuild
 from uv_buildpack.layers.python import address, contribute, differences, interpreter, key
 
 if TYPE_CHECKING:

@@ -22,8 +22,8 @@ from uv_buildpack.layers.venv_project import (
     local_packages,
     packages_text,
 )
-from uv_buildpack.lockfile import read_lock
-from uv_buildpack.project import read_project, read_pyproject
+from uv_buildpack.project.files import read_project, read_pyproject
+from uv_buildpack.project.lockfile import read_lock
 
 STATIC = """
 [project]

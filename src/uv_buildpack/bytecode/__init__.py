@@ -1,0 +1,1 @@
+"""Which modules get bytecode, and who compiles it."""

@@ -1,0 +1,296 @@
+"""The one home of HTTP. A file is complete and has the right digest, or it is not there."""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+import ssl
+import time
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import unquote, urlsplit
+
+import httpx
+
+from uv_buildpack import disk, log
+from uv_buildpack.downloads import addresses
+from uv_buildpack.errors import (
+    AddressUnsupported,
+    CertificateRejected,
+    ChecksumMismatch,
+    ConnectionFailed,
+    DownloadFailed,
+    DownloadForbidden,
+    DownloadNotFound,
+    DownloadRefused,
+    DownloadTooLarge,
+    HostUnknown,
+    SettingInvalid,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+_ATTEMPTS = 4
+_FIRST_PAUSE = 0.5
+_LONGEST_PAUSE = 60.0
+_PROGRESS_EVERY = 5.0
+_BLOCK = 256 * 1024
+_LARGEST_DOCUMENT = 16 * 1024 * 1024
+_WORTH_RETRYING = frozenset({408, 425, 429, 500, 502, 503, 504})
+_FORBIDDEN = frozenset({401, 403, 407})
+_NOT_FOUND = frozenset({404, 410})
+
+_T = TypeVar("_T")
+
+#: Where distributions keep what the machine trusts; which of them OpenSSL knows depends on who built it.
+_TRUSTED = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+)
+
+
+def fetch(  # noqa: PLR0913 (what is fetched, and what is allowed)
+    url: str,
+    destination: Path,
+    *,
+    sha256: str,
+    max_bytes: int,
+    environment: Mapping[str, str],
+    transport: httpx.BaseTransport | None = None,
+    pause: Callable[[float], None] = time.sleep,
+) -> None:
+    """Fetch `url` (`https`, `http` to loopback, `file`) to `destination`, which appears by an atomic rename.
+
+    Connection failures, time-outs, cut-off bodies and answers that say "later" are tried again with growing pauses.
+    Proxies and `SSL_CERT_FILE`, `SSL_CERT_DIR` are read from `environment`. Raises `AddressUnsupported`,
+    `DownloadFailed` or a kind of it, `DownloadTooLarge`, `ChecksumMismatch`, `DiskFull`, `SettingInvalid`, `OSError`.
+    """
+    _check(url)
+    temporary = destination.with_name(f"{destination.name}.part")
+    try:
+        with disk.full_is_said(f"writing {destination}"):
+            if urlsplit(url).scheme == "file":
+                digest = _save(_blocks_of_file(url), temporary, _Progress(url, max_bytes))
+            else:
+                with _client(url, environment, transport) as client:
+                    digest = _attempts(lambda: _stream(client, url, temporary, max_bytes), pause)
+            if digest != sha256:
+                raise ChecksumMismatch(log.masked(url), sha256, digest)
+            temporary.replace(destination)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def fetch_small(
+    url: str,
+    *,
+    environment: Mapping[str, str],
+    transport: httpx.BaseTransport | None = None,
+    pause: Callable[[float], None] = time.sleep,
+) -> bytes:
+    """Fetch a document of at most 16 MiB into memory. Raises what `fetch` raises, but for digest and disk."""
+    _check(url)
+    content = bytearray()
+
+    def once() -> bytes:
+        content.clear()
+        progress = _Progress(url, _LARGEST_DOCUMENT)
+        with _answer(client, url) as answer:
+            for block in answer.iter_raw(_BLOCK):
+                progress.count(len(block))
+                content.extend(block)
+        return bytes(content)
+
+    with _client(url, environment, transport) as client:
+        return _attempts(once, pause)
+
+
+class _Progress:
+    """Counts what comes in, stops at the limit, and says now and then how far it is."""
+
+    def __init__(self, url: str, limit: int, expected: int = 0) -> None:
+        self._url = log.masked(url)
+        self._limit = limit
+        self._expected = expected
+        self._received = 0
+        self._said = time.monotonic()
+        if expected > limit:
+            raise DownloadTooLarge(self._url, limit)
+
+    def count(self, size: int) -> None:
+        self._received += size
+        if self._received > self._limit:
+            raise DownloadTooLarge(self._url, self._limit)
+        if time.monotonic() - self._said > _PROGRESS_EVERY:
+            self._said = time.monotonic()
+            of = f" of {self._expected / 1e6:.0f}" if self._expected else ""
+            log.detail(f"{self._received / 1e6:.0f}{of} MB")
+
+
+def _attempts(once: Callable[[], _T], pause: Callable[[float], None]) -> _T:
+    for attempt in range(1, _ATTEMPTS):
+        try:
+            return once()
+        except DownloadFailed as failed:
+            if not failed.temporary:
+                raise
+            wait = max(_FIRST_PAUSE * 2 ** (attempt - 1), min(failed.retry_after, _LONGEST_PAUSE))
+            log.detail(f"{failed.facts[0]}; attempt {attempt + 1} of {_ATTEMPTS} in {wait:g} s")
+            pause(wait)
+    return once()
+
+
+def _stream(client: httpx.Client, url: str, temporary: Path, max_bytes: int) -> str:
+    with _answer(client, url) as answer:
+        length = answer.headers.get("content-length", "")
+        progress = _Progress(url, max_bytes, int(length) if length.isdigit() else 0)
+        return _save(answer.iter_raw(_BLOCK), temporary, progress)
+
+
+def _save(blocks: Iterable[bytes], temporary: Path, progress: _Progress) -> str:
+    digest = hashlib.sha256()
+    with temporary.open("wb") as file:
+        for block in blocks:
+            progress.count(len(block))
+            digest.update(block)
+            file.write(block)
+    return digest.hexdigest()
+
+
+def _blocks_of_file(url: str) -> Iterator[bytes]:
+    try:
+        with Path(unquote(urlsplit(url).path)).open("rb") as file:
+            while block := file.read(_BLOCK):
+                yield block
+    except FileNotFoundError:
+        raise DownloadNotFound(url, "No such file.") from None
+    except PermissionError:
+        raise DownloadForbidden(url, "Permission denied.") from None
+    except IsADirectoryError:
+        raise DownloadRefused(url, "It is a directory.") from None
+
+
+def _check(url: str, origin: str = "") -> None:
+    """Refuse addresses over which a file could be exchanged on the way; a digest does not cover a catalogue."""
+    if not addresses.is_allowed(url, encrypted_before=urlsplit(origin).scheme == "https"):
+        raise AddressUnsupported(log.masked(url), log.masked(origin))
+
+
+@contextmanager
+def _answer(client: httpx.Client, url: str) -> Iterator[httpx.Response]:
+    """Give a successful answer whose body is still to be read; what goes wrong, then or now, is named."""
+    shown = log.masked(url)
+    try:
+        with client.stream("GET", url) as answer:
+            _check_status(shown, answer)
+            yield answer
+    except httpx.TransportError as error:
+        raise _named(shown, error) from error
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise DownloadRefused(shown, f"{error}.") from error
+
+
+def _check_status(shown: str, answer: httpx.Response) -> None:
+    status, reason = answer.status_code, f"{answer.status_code} {answer.reason_phrase}".strip()
+    if status in _WORTH_RETRYING:
+        raise DownloadFailed(shown, reason, retry_after=_retry_after(answer))
+    if status in _FORBIDDEN:
+        raise DownloadForbidden(shown, reason)
+    if status in _NOT_FOUND:
+        raise DownloadNotFound(shown, reason)
+    if status != httpx.codes.OK:
+        raise DownloadRefused(shown, reason)
+
+
+def _retry_after(answer: httpx.Response) -> float:
+    """Read `Retry-After`: seconds, or a date (RFC 9110, 10.2.3)."""
+    value = answer.headers.get("retry-after", "")
+    if value.isdigit():
+        return float(value)
+    try:
+        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
+    except (TypeError, ValueError):
+        return 0.0
+
+
+def _named(shown: str, error: httpx.TransportError) -> DownloadFailed:
+    causes = list(_chain(error))
+    reason = f"{str(error) or type(error).__name__}."
+    if any(isinstance(cause, socket.gaierror) for cause in causes):
+        return HostUnknown(shown, reason)
+    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
+        return CertificateRejected(shown, reason)
+    if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout)):
+        return ConnectionFailed(shown, reason)
+    return DownloadFailed(shown, reason)
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _client(url: str, environment: Mapping[str, str], transport: httpx.BaseTransport | None) -> httpx.Client:
+    """Make a client that takes proxies and certificates from `environment`, and nothing from elsewhere."""
+    log.step(f"downloading {url}")
+    certificates = _certificates(environment)
+    return httpx.Client(
+        transport=transport,
+        mounts={} if transport else _proxies(environment, certificates),
+        verify=certificates,
+        timeout=httpx.Timeout(30.0, connect=10.0),
+        follow_redirects=True,
+        trust_env=False,
+        event_hooks={"request": [lambda request: _check(str(request.url), url)]},
+        headers={"User-Agent": "uv-buildpack", "Accept-Encoding": "identity"},
+    )
+
+
+def _certificates(environment: Mapping[str, str]) -> ssl.SSLContext:
+    file, directory = environment.get("SSL_CERT_FILE"), environment.get("SSL_CERT_DIR")
+    if file or directory:
+        try:
+            return ssl.create_default_context(cafile=file or None, capath=directory or None)
+        except (OSError, ssl.SSLError) as error:
+            raise SettingInvalid("SSL_CERT_FILE", file, f"the path of a file of certificates ({error})") from None
+    context = httpx.create_ssl_context(trust_env=False)
+    for bundle in _TRUSTED:
+        if Path(bundle).is_file():
+            context.load_verify_locations(cafile=bundle)
+    return context
+
+
+def _proxies(environment: Mapping[str, str], verify: ssl.SSLContext) -> dict[str, httpx.BaseTransport | None]:
+    values = {name.lower(): value for name, value in environment.items() if name.lower().endswith("_proxy")}
+    mounts: dict[str, httpx.BaseTransport | None] = {}
+    for scheme in ("http", "https"):
+        proxy = values.get(f"{scheme}_proxy") or values.get("all_proxy")
+        if proxy:
+            mounts[f"{scheme}://"] = _proxy(proxy, f"{scheme.upper()}_PROXY", verify)
+    direct = [entry.strip() for entry in values.get("no_proxy", "").split(",") if entry.strip()]
+    if "*" in direct:
+        return {}
+    return mounts | dict.fromkeys(_patterns(["localhost", "127.0.0.1", "::1", *direct]))
+
+
+def _proxy(address: str, origin: str, verify: ssl.SSLContext) -> httpx.HTTPTransport:
+    if not address.startswith(("http://", "https://")):
+        raise SettingInvalid(origin, log.masked(address), "an address that begins with http:// or https://")
+    return httpx.HTTPTransport(proxy=address, verify=verify)
+
+
+def _patterns(hosts: Iterable[str]) -> Iterator[str]:
+    """Give httpx's patterns for the entries of NO_PROXY: a name stands for itself and for what lies below it."""
+    for host in hosts:
+        name = host.removeprefix("*").removeprefix(".")
+        if ":" in name and name.count(":") > 1:
+            yield f"all://[{name.strip('[]')}]"
+        else:
+            yield f"all://{name}"
+            yield f"all://*.{name}"

@@ -1,0 +1,1 @@
+"""What lies in an environment: distributions, files that several of them have, heavy packages."""

@@ -1,0 +1,72 @@
+"""Files that several distributions have, with different contents (`tests/__init__.py`, `LICENSE` at the top).
+
+uv installs distributions beside each other, and the last writer wins: another one in each build. Here the distribution
+whose name comes last has the file, in every build.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from uv_buildpack.installed import distributions
+from uv_buildpack.installed.heavy.shared import is_below_link
+from uv_buildpack.layers import venv
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disputed:
+    """A file, relative to site-packages; the distributions that have it, sorted; the last one's hash, as in RECORD."""
+
+    path: str
+    owners: tuple[str, ...]
+    hash: str
+
+    @property
+    def owner(self) -> str:
+        """The distribution whose file counts."""
+        return self.owners[-1]
+
+
+def find(site_packages: Path, also: Collection[str] = ()) -> list[Disputed]:
+    """Give the files with several contents, and those of `also` that belong to something. Raises `OSError`.
+
+    Not those behind links: what shares a directory with a heavy package lies in its layer.
+    """
+    owners: dict[str, dict[str, str]] = {}
+    for dist_info in site_packages.glob("*.dist-info"):
+        for path, recorded in _recorded(dist_info):
+            owners.setdefault(path, {})[venv.distribution_name(dist_info)] = recorded
+    return [
+        Disputed(path=path, owners=tuple(sorted(hashes)), hash=hashes[max(hashes)])
+        for path, hashes in sorted(owners.items())
+        if (len(set(hashes.values())) > 1 or path in also) and not is_below_link(site_packages, path)
+    ]
+
+
+def unsettled(site_packages: Path, disputed: Iterable[Disputed]) -> list[str]:
+    """Give the distributions to install again, in this order: their files are not there, or another's are."""
+    return sorted({each.owner for each in disputed if each.hash and _hash(site_packages / each.path) != each.hash})
+
+
+def _recorded(dist_info: Path) -> Iterator[tuple[str, str]]:
+    try:
+        yield from (
+            (row[0], row[distributions.HASH])
+            for row in distributions.read_rows(dist_info)
+            if len(row) > distributions.HASH
+        )
+    except FileNotFoundError:
+        return
+
+
+def _hash(path: Path) -> str:
+    if not path.is_file():
+        return ""
+    return "sha256=" + base64.urlsafe_b64encode(hashlib.sha256(path.read_bytes()).digest()).rstrip(b"=").decode()

@@ -1,0 +1,172 @@
+"""What is known of packages that may be heavy, and how they are grouped: pure functions of these facts.
+
+A warm build has the heavy packages not on disk: their facts are remembered as text, and grouping them with the facts
+of what is on disk has to give what a clean build gives. So a fact is one of a distribution alone, never of neighbours.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+
+    from uv_buildpack.installed.heavy.setting import HeavySetting
+
+PREFIX = "packages-"
+
+LIB = "../.."
+"""The environment's `lib`, seen from site-packages: where wheels with a data directory (mkl, tbb) put libraries."""
+
+_MOST = 24
+"""Layers. Images have a limit of 127, and base images bring their own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Package:
+    """An installed distribution that may become heavy. Paths are relative to site-packages, with `/`, sorted."""
+
+    name: str
+    """Normalised."""
+    directories: tuple[str, ...]
+    """The highest directories that are its own; none of them below another."""
+    strays: tuple[str, ...] = ()
+    """Other directories in which it has files."""
+    size: int
+    """Bytes of the files in them, without bytecode."""
+    reaches: tuple[str, ...] = ()
+    """Directories of others to which the run paths of its shared objects lead.
+
+    `LIB` among them: there too; or it is this distribution whose libraries are there.
+    """
+    movable: bool = True
+    """False: it has to stay where it is, and so do those that share a directory with it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Packages that lie together in a layer, because they share directories; most often just one."""
+
+    layer: str
+    packages: tuple[Package, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes of the files in its directories, without bytecode."""
+        return sum(package.size for package in self.packages)
+
+    @property
+    def directories(self) -> tuple[str, ...]:
+        """What is moved and linked: directories of its packages that are not below another one of them, sorted."""
+        every = {directory for package in self.packages for directory in package.directories}
+        return tuple(sorted(place for place in every if not any(above in every for above in parents(place))))
+
+    @property
+    def ways_back(self) -> tuple[str, ...]:
+        """What in the layer has to lead back into the environment, sorted.
+
+        The kernel resolves `..` of a run path (`$ORIGIN/../../nvidia/cublas/lib`) after the link, so the search arrives
+        beside the package in its layer, where a link leads back. Each lies as high as it can.
+        """
+        own = set(self.directories)
+        inner = {above for directory in own for above in parents(directory)}
+        found: set[str] = set()
+        for package in self.packages:
+            for reach in set(package.reaches) - {LIB}:
+                steps = (*reversed(tuple(parents(reach))), reach)
+                place = next((step for step in steps if step not in inner), None)
+                if place is not None and place not in own:
+                    found.add(place)
+        return tuple(sorted(found))
+
+
+def group(packages: Iterable[Package], setting: HeavySetting) -> tuple[Group, ...]:
+    """Group the packages and keep what is heavy: at most 24 groups, the largest first, sorted by layer."""
+    heavy = [
+        _group(together)
+        for together in gather(packages)
+        if all(package.movable for package in together)
+        and any(package.directories for package in together)
+        and is_heavy(together, setting)
+    ]
+    largest = sorted(heavy, key=lambda each: (-each.size, each.layer))[:_MOST]
+    return tuple(sorted(largest, key=lambda each: each.layer))
+
+
+def is_heavy(together: Iterable[Package], setting: HeavySetting) -> bool:
+    """Tell whether packages that share directories are heavy by size or by name."""
+    listed = list(together)
+    return setting.takes(frozenset(package.name for package in listed), sum(package.size for package in listed))
+
+
+def gather(packages: Iterable[Package]) -> list[list[Package]]:
+    """Put those together that share a directory, or of which one has files inside a directory of another.
+
+    The environment's `lib` is shared by those that have libraries there and those that look for some there.
+    """
+    listed = sorted(packages, key=lambda package: package.name)
+    every = {directory for package in listed for directory in package.directories}
+    sets: list[tuple[set[str], list[Package]]] = []
+    for package in listed:
+        places = {_highest(place, every) for place in (*package.directories, *package.strays)} & every
+        highest = places | ({LIB} & set(package.reaches))
+        members = [package]
+        for met in [pair for pair in sets if pair[0] & highest]:
+            highest |= met[0]
+            members += met[1]
+            sets.remove(met)
+        sets.append((highest, members))
+    return [members for _, members in sets]
+
+
+def _highest(place: str, owned: Collection[str]) -> str:
+    return next((above for above in reversed(tuple(parents(place))) if above in owned), place)
+
+
+def parents(place: str) -> Iterator[str]:
+    """Give the directories above one, the nearest first, without site-packages itself."""
+    while "/" in place:
+        place = place.rpartition("/")[0]
+        yield place
+
+
+def to_text(groups: Iterable[Group]) -> str:
+    """Write groups for a layer's metadata."""
+    return json.dumps([asdict(each) for each in groups], separators=(",", ":"))
+
+
+def from_text(text: str) -> tuple[Group, ...]:
+    """Read what `to_text` wrote. Raises `ValueError` when it is something else."""
+    try:
+        return tuple(
+            Group(layer=str(each["layer"]), packages=tuple(_package(package) for package in each["packages"]))
+            for each in _list(json.loads(text))
+        )
+    except (AttributeError, TypeError, KeyError) as error:
+        message = f"not the text of heavy packages: {error}"
+        raise ValueError(message) from error
+
+
+def _list(value: object) -> list[Any]:
+    if not isinstance(value, list):
+        message = f"{value!r} is not a list"
+        raise TypeError(message)
+    return value
+
+
+def _package(fields: dict[str, object]) -> Package:
+    tuples = {name: tuple(value) for name, value in fields.items() if isinstance(value, list)}
+    package = Package(**{**fields, **tuples})  # type: ignore[arg-type]  # its names are checked here, its types below
+    places = (package.directories, package.strays, package.reaches)
+    texts = (package.name, *(place for kind in places for place in kind))
+    if not (isinstance(fields["size"], int) and all(isinstance(text, str) for text in texts)):
+        message = f"{fields} has a value of another type"
+        raise TypeError(message)
+    return package
+
+
+def _group(together: list[Package]) -> Group:
+    packages = tuple(sorted(together, key=lambda each: each.name))
+    return Group(layer=f"{PREFIX}{packages[0].name}", packages=packages)

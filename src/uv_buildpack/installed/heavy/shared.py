@@ -1,0 +1,59 @@
+"""Files that several distributions have: uv removes them with the first of these, and calls the rest whole.
+
+Wheels with an old-style namespace package all carry its `__init__.py` (`nvidia/__init__.py` of the CUDA 12 packages).
+Upgrading or removing one of them takes it from the others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from uv_buildpack.installed.heavy.facts import parents
+from uv_buildpack.installed.heavy.records import read_records
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class SharedFile:
+    """A file to put back. `path` is relative to site-packages."""
+
+    path: str
+    content: bytes
+    mode: int
+
+
+def keep_shared(site_packages: Path, changing: Collection[str]) -> tuple[SharedFile, ...]:
+    """Keep, before a sync, what distributions that will change share with others. Raises `OSError`."""
+    records = read_records(site_packages)
+    theirs = {path for record in records if record.name in changing for path in record.files}
+    others = {path for record in records if record.name not in changing for path in record.files}
+    paths = (path for path in sorted(theirs & others) if is_own_file(site_packages, path))
+    return tuple(
+        SharedFile(path, (site_packages / path).read_bytes(), (site_packages / path).stat().st_mode & 0o777)
+        for path in paths
+    )
+
+
+def put_back(site_packages: Path, kept: Iterable[SharedFile]) -> None:
+    """Put back, after a sync, what is missing of the kept files and still belongs to something. Raises `OSError`."""
+    recorded = {path for record in read_records(site_packages) for path in record.files}
+    for file in kept:
+        place = site_packages / file.path
+        if file.path in recorded and not place.exists() and not is_below_link(site_packages, file.path):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(file.content)
+            place.chmod(file.mode)
+
+
+def is_own_file(site_packages: Path, path: str) -> bool:
+    """Tell whether a file is in site-packages itself, not behind a link."""
+    return (site_packages / path).is_file() and not is_below_link(site_packages, path)
+
+
+def is_below_link(site_packages: Path, path: str) -> bool:
+    """Tell whether a link is among the directories above a path."""
+    return any((site_packages / place).is_symlink() for place in parents(path))

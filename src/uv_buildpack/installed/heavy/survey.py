@@ -1,0 +1,132 @@
+"""Looking at what is installed: which distributions could be heavy, and which must not be."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import re
+from dataclasses import replace
+from functools import cache
+from typing import TYPE_CHECKING
+
+from uv_buildpack import package_data
+from uv_buildpack.installed.heavy.facts import LIB, Package, gather, is_heavy, parents
+from uv_buildpack.installed.heavy.records import read_records
+from uv_buildpack.installed.heavy.run_paths import run_paths
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+    from pathlib import Path
+
+    from uv_buildpack.installed.heavy.records import Record
+    from uv_buildpack.installed.heavy.setting import HeavySetting
+
+_ORIGIN = re.compile(r"\$(?:ORIGIN|\{ORIGIN\})/?(.*)")
+
+
+def survey(site_packages: Path, setting: HeavySetting, skip: Collection[str]) -> tuple[Package, ...]:
+    """Give the facts of each distribution that is heavy by size or name, and of those that share a directory with one.
+
+    `skip` are those whose facts are remembered: not on disk, or not changed. Raises `OSError`.
+    """
+    found = (_surveyed(site_packages, record, package) for record, package in _heavy(site_packages, setting, skip))
+    return tuple(sorted((package for package, _ in found), key=lambda package: package.name))
+
+
+def refusals(site_packages: Path, setting: HeavySetting, skip: Collection[str]) -> list[str]:
+    """Say why packages that are heavy by size or name stay in the environment, a line each. Raises `OSError`."""
+    found = [_surveyed(site_packages, record, package) for record, package in _heavy(site_packages, setting, skip)]
+    own = {package.name: reason for package, reason in found if reason}
+    stays: dict[str, str] = {}
+    for together in gather(package for package, _ in found):
+        cause = next((package.name for package in together if package.name in own), None)
+        if cause and is_heavy(together, setting):
+            stays |= {each.name: own.get(each.name, f"it lies together with {cause}") for each in together}
+        elif is_heavy(together, setting) and not any(package.directories for package in together):
+            stays |= {each.name: "it has no directory of its own" for each in together}
+    return [
+        *(f"{name} is not installed" for name in sorted(setting.names - _installed(site_packages))),
+        *(f"{name} stays in the environment: {reason}" for name, reason in sorted(stays.items())),
+    ]
+
+
+def _installed(site_packages: Path) -> frozenset[str]:
+    return frozenset(record.name for record in read_records(site_packages))
+
+
+def _heavy(site_packages: Path, setting: HeavySetting, skip: Collection[str]) -> Iterator[tuple[Record, Package]]:
+    """Give what may be heavy, and what may keep it back, without `skip`, with the facts that RECORD tells."""
+    records = {record.name: record for record in read_records(site_packages)}
+    for together in gather(_recorded(site_packages, record) for record in records.values()):
+        if is_heavy(together, setting) or LIB in together[0].reaches:
+            yield from ((records[package.name], package) for package in together if package.name not in skip)
+
+
+def _recorded(site_packages: Path, record: Record) -> Package:
+    directories = record.directories()
+    below = tuple(f"{directory}/" for directory in directories)
+    files = ((path, size) for path, size in record.files.items() if below and path.startswith(below))
+    size = sum(_size(site_packages / path) if size is None else size for path, size in files)
+    reaches = (LIB,) if record.fills_lib else ()
+    return Package(name=record.name, directories=directories, strays=record.strays(), size=size, reaches=reaches)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0
+
+
+def _surveyed(site_packages: Path, record: Record, package: Package) -> tuple[Package, str]:
+    """Complete the facts by what only the files tell; with the reason why the package has to stay, if there is one."""
+    if obstacle := _obstacle(site_packages, record, package):
+        return replace(package, movable=False), obstacle
+    return replace(package, reaches=tuple(sorted(_led_to(site_packages, record, package)))), ""
+
+
+def _obstacle(site_packages: Path, record: Record, package: Package) -> str:
+    if package.name in never_heavy():
+        return never_heavy()[package.name]
+    if not (package.directories or package.strays):
+        return "it has no directory of its own"
+    if record.fills_lib:
+        return "it has libraries in the environment's lib directory"
+    if any("/" not in path and path.endswith(".pth") for path in record.files):
+        return "it has a .pth file, which Python reads at each start"
+    if _is_local(site_packages / record.dist_info / "direct_url.json"):
+        return "it is a local package"
+    return ""
+
+
+def _is_local(direct_url: Path) -> bool:
+    try:
+        return "dir_info" in json.loads(direct_url.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return False
+
+
+def _led_to(site_packages: Path, record: Record, package: Package) -> set[str]:
+    """Give where run paths lead, if not into the package's own directories or somewhere above site-packages.
+
+    The environment's `lib` counts: a layer has nothing in its place, so nothing that looks there can be moved.
+    """
+    led = {
+        posixpath.normpath(posixpath.join(posixpath.dirname(path), match[1]))
+        for path in record.files
+        if _may_be_object(path) and (site_packages / path).is_file()
+        for entry in run_paths(site_packages / path)
+        if (match := _ORIGIN.fullmatch(entry))
+    }
+    others = {place for place in led if not {place, *parents(place)} & set(package.directories)}
+    return {place for place in others if place == LIB or place.split("/")[0] not in {".", ".."}}
+
+
+def _may_be_object(path: str) -> bool:
+    """Tell shared objects, and programs, by the name: opening each of 29,000 files would take a second."""
+    file = path.rpartition("/")[2]
+    return ".so" in file or "." not in file
+
+
+@cache
+def never_heavy() -> Mapping[str, str]:
+    """Give the packages that do not work under a link, with the reason. Names are normalised."""
+    reasons: dict[str, str] = json.loads(package_data.read("never_heavy.json"))
+    return reasons

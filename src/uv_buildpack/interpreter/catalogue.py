@@ -1,0 +1,148 @@
+"""The catalogue of CPython builds: data, refreshed by `scripts/refresh-releases`, or the user's own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from packaging.version import Version
+
+from uv_buildpack import package_data
+from uv_buildpack.errors import CatalogueInvalid, PythonNotAvailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from uv_buildpack.interpreter.request import PythonRequest
+
+
+_SHOWN_OF_NAMED = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CPythonBuild:
+    """One build: an archive below the mirror's base address."""
+
+    version: str
+    date: str
+    arch: str
+    """The machine: `x86_64`, `aarch64`."""
+    libc: str
+    """`gnu` or `musl`."""
+    variant: str
+    """`default` or `freethreaded`."""
+    path: str
+    sha256: str
+
+    @property
+    def freethreaded(self) -> bool:
+        """Tell whether it has no global interpreter lock: extension modules need wheels of their own."""
+        return self.variant == "freethreaded"
+
+
+_FIELDS = tuple(field.name for field in fields(CPythonBuild))
+_VERSION = re.compile(r"\d+\.\d+\.\d+((a|b|rc)\d+)?")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+def load(place: str | None, environment: Mapping[str, str]) -> tuple[CPythonBuild, ...]:
+    """Read a catalogue: the built-in one, or that at a path or address. Raises `CatalogueInvalid`, `Problem`."""
+    shown = place or "built in"
+    try:
+        document = json.loads(_content(place, environment))
+    except ValueError as error:
+        raise CatalogueInvalid(shown, f"It is not JSON: {error}.") from None
+    if not isinstance(document, dict) or not isinstance(document.get("builds"), list):
+        raise CatalogueInvalid(shown, "It is not an object with a list named builds.")
+    return tuple(_build(entry, shown, number) for number, entry in enumerate(document["builds"]))
+
+
+def digest(place: str | None, environment: Mapping[str, str]) -> str:
+    """Give the digest of a catalogue's content. Raises `CatalogueInvalid`, `Problem`."""
+    return hashlib.sha256(_content(place, environment)).hexdigest()
+
+
+def candidates(
+    catalogue: Sequence[CPythonBuild], request: PythonRequest, arch: str, libc: str
+) -> tuple[CPythonBuild, ...]:
+    """Give the newest build of each minor that meets the request, newest first. Raises `PythonNotAvailable`.
+
+    Prereleases only count when the request names one and no stable version meets it: `>=3.14.0rc1` is how libraries
+    write that they have been tried, not a wish for the next alpha.
+    """
+    offered = {Version(build.version): build for build in sorted(_for_target(catalogue, request, arch, libc), key=_age)}
+    meeting = [version for version in offered if request.specifier.contains(version, prereleases=_names_one(request))]
+    chosen = [version for version in meeting if not version.is_prerelease] or meeting
+    if not chosen:
+        nearest = _nearest(sorted(offered, reverse=True), request)
+        raise PythonNotAvailable(request.text, request.origin, f"{arch}, {libc}", nearest)
+    newest = {version.release[:2]: offered[version] for version in sorted(chosen)}
+    return tuple(newest[minor] for minor in sorted(newest, reverse=True))
+
+
+def _for_target(
+    catalogue: Sequence[CPythonBuild], request: PythonRequest, arch: str, libc: str
+) -> Iterator[CPythonBuild]:
+    if request.arch in {None, arch} and request.libc in {None, libc}:
+        for build in catalogue:
+            if (build.arch, build.libc, build.freethreaded) == (arch, libc, request.freethreaded):
+                yield build
+
+
+def _age(build: CPythonBuild) -> str:
+    return build.date
+
+
+def _names_one(request: PythonRequest) -> bool:
+    return any(Version(part.version.removesuffix(".*")).is_prerelease for part in request.specifier)
+
+
+def _nearest(versions: Sequence[Version], request: PythonRequest) -> list[str]:
+    """Give the newest of each minor; of the minors that the request names, the three newest."""
+    named = {Version(part.version.removesuffix(".*")).release[:2] for part in request.specifier}
+    shown: dict[tuple[int, ...], list[str]] = {}
+    for version in versions:
+        minor = version.release[:2]
+        if len(shown.setdefault(minor, [])) < (_SHOWN_OF_NAMED if minor in named else 1):
+            shown[minor].append(str(version))
+    return [text for minor in shown.values() for text in minor]
+
+
+def _content(place: str | None, environment: Mapping[str, str]) -> bytes:
+    if place is None:
+        return package_data.read("cpython.json").encode()
+    if urlsplit(place).scheme in {"http", "https"}:
+        from uv_buildpack.downloads.download import fetch_small  # noqa: PLC0415 (a hot build does not import httpx)
+
+        return fetch_small(place, environment=environment)
+    path = Path(unquote(urlsplit(place).path) if place.startswith("file:") else place)
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise CatalogueInvalid(place, str(error.strerror)) from None
+
+
+def _build(entry: object, shown: str, number: int) -> CPythonBuild:
+    if not isinstance(entry, dict) or not all(isinstance(entry.get(name), str) for name in _FIELDS):
+        raise CatalogueInvalid(shown, f"builds[{number}] does not have the strings {', '.join(_FIELDS)}.")
+    build = CPythonBuild(**{name: entry[name] for name in _FIELDS})
+    _check(build, shown, number)
+    return build
+
+
+def _check(build: CPythonBuild, shown: str, number: int) -> None:
+    wrong = (
+        (_VERSION.fullmatch(build.version) is None, "version", "a version, such as 3.13.4"),
+        (build.libc not in {"gnu", "musl"}, "libc", "gnu or musl"),
+        (build.variant not in {"default", "freethreaded"}, "variant", "default or freethreaded"),
+        (_DIGEST.fullmatch(build.sha256) is None, "sha256", "a SHA-256 in lower case"),
+        (".." in build.path.split("/") or "://" in build.path, "path", "a path below the mirror"),
+    )
+    for is_wrong, name, expected in wrong:
+        if is_wrong:
+            raise CatalogueInvalid(shown, f"builds[{number}].{name} is not {expected}: {getattr(build, name)!r}.")

@@ -1,0 +1,78 @@
+"""Files of local packages that the app directory would hide: what only a build makes.
+
+A process starts in the project's directory, which Python searches first. There the source tree of a flat layout is
+found before the installed copy, and has no extension module and no version file. So the tree gets links to them, in
+each build anew: the app directory is never what an earlier build left.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from uv_buildpack.installed import distributions
+from uv_buildpack.layers import venv
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+FIELD = "links"
+"""The field of the layer's metadata: JSON, path in the app directory → path in the layer."""
+
+
+def find(layer: Path, site_packages: Path, sources: Mapping[str, Path], app_dir: Path) -> dict[str, str]:
+    """Give the links that copied packages (`sources`: name → directory of the source) need. Raises `OSError`."""
+    found: dict[str, str] = {}
+    for name, source in sources.items():
+        for recorded in _recorded(site_packages, name):
+            hidden = _hidden(recorded, source)
+            if hidden is not None:
+                place = (source / hidden).relative_to(app_dir).as_posix()
+                found[place] = (site_packages / hidden).relative_to(layer).as_posix()
+    return found
+
+
+def text(links: Mapping[str, str]) -> str:
+    """Write links as layer metadata has them."""
+    return json.dumps(dict(sorted(links.items())), separators=(",", ":"))
+
+
+def read(metadata: Mapping[str, object]) -> dict[str, str] | None:
+    """Read links from layer metadata; `None` if they cannot be read."""
+    try:
+        links = json.loads(str(metadata.get(FIELD, "{}")))
+    except ValueError:
+        return None
+    return links if isinstance(links, dict) and all(isinstance(path, str) for path in links.values()) else None
+
+
+def put(links: Mapping[str, str], app_dir: Path, layer: Path) -> None:
+    """Make the links, where there is nothing yet. Raises `OSError`."""
+    for place, target in links.items():
+        path = app_dir / place
+        if path.parent.is_dir() and not os.path.lexists(path):
+            path.symlink_to(layer / target)
+
+
+def _hidden(recorded: PurePosixPath, source: Path) -> PurePosixPath | None:
+    """Give the file, or the uppermost directory above it, that a package of the source tree lacks."""
+    parts = recorded.parts
+    if len(parts) == 1 or not (source / parts[0]).is_dir():
+        return None
+    for length in range(2, len(parts) + 1):
+        path = PurePosixPath(*parts[:length])
+        if not os.path.lexists(source / path):
+            return path
+    return None
+
+
+def _recorded(site_packages: Path, name: str) -> Iterator[PurePosixPath]:
+    for path in _records(site_packages, name):
+        paths = [PurePosixPath(row[0]) for row in distributions.read_rows(path.parent)]
+        yield from (path for path in paths if path.parts[0] != ".." and "__pycache__" not in path.parts)
+
+
+def _records(site_packages: Path, name: str) -> Iterable[Path]:
+    return (path for path in site_packages.glob("*.dist-info/RECORD") if venv.distribution_name(path.parent) == name)

@@ -1,0 +1,76 @@
+"""Under which name a source file is imported: which directory has to be on the import path.
+
+Half of the real applications need one that is not where the server is started (`src`, `backend`, …).
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from uv_buildpack.processes.inference.syntax import Module, absolute_imports, has_relative_imports
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+    from pathlib import Path
+
+HERE = PurePosixPath()
+
+# A directory that can stand in a command as it is.
+_PLAIN = re.compile(r"[\w./-]+\Z", re.ASCII)
+
+
+def module_name(path: PurePosixPath, root: PurePosixPath) -> str:
+    """Give the dotted name of the file `path` when the directory `root` is on the import path."""
+    parts = path.relative_to(root).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def usual_root(project_dir: Path, path: PurePosixPath) -> PurePosixPath:
+    """Give the directory that convention puts on the import path: `src` for what lies below it.
+
+    Unless `src` is itself a package; and the project directory for everything else.
+    """
+    in_src = len(path.parts) > 1 and path.parts[0] == "src"
+    return PurePosixPath("src") if in_src and not _is_package(project_dir / "src") else HERE
+
+
+def import_root(
+    project_dir: Path, path: PurePosixPath, module: Module, installed: Collection[str]
+) -> PurePosixPath | None:
+    """Give the directory, relative to the project's, that the module at `path` is imported from.
+
+    The module's own imports tell: the directory under which most of them are found, the usual one when they tell
+    nothing. `installed` are names that do not count. `None`: the file cannot be imported at all.
+    """
+    local = absolute_imports(module) - sys.stdlib_module_names - set(installed)
+    usual = usual_root(project_dir, path)
+
+    def weight(root: PurePosixPath) -> tuple[int, bool, int]:
+        votes = sum(_is_found(project_dir / root, name) for name in local)
+        return (votes, root == usual, -len(root.parts))
+
+    return max(_possible_roots(path, module), key=weight, default=None)
+
+
+def _possible_roots(path: PurePosixPath, module: Module) -> Iterator[PurePosixPath]:
+    """The file's ancestors below which its dotted name is made of identifiers."""
+    # A package's `__init__`, and what imports relatively, lies at least one directory below the root.
+    within_package = path.name == "__init__.py" or has_relative_imports(module)
+    for root in list(path.parents)[within_package:]:
+        parts = module_name(path, root).split(".")
+        if all(part.isidentifier() for part in parts) and _PLAIN.match(str(root)):
+            yield root
+
+
+def _is_found(directory: Path, name: str) -> bool:
+    """Tell whether `import name` finds a module or a package with Python files in the directory."""
+    if (directory / f"{name}.py").is_file() or _is_package(directory / name):
+        return True
+    return any((directory / name).glob("*.py"))
+
+
+def _is_package(directory: Path) -> bool:
+    return (directory / "__init__.py").is_file()

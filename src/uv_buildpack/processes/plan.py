@@ -1,0 +1,244 @@
+"""What the image starts: from `[tool.uv-buildpack.processes]`, else from `Procfile`, else inferred."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeGuard
+
+from cnb.launch import PROCESS_TYPE, Process
+from uv_buildpack import log
+from uv_buildpack.errors import Collector, DefaultProcessUnknown, ProcessInvalid, ProcfileInvalid
+from uv_buildpack.processes import start_command
+from uv_buildpack.processes.inference import AppFacts, infer
+from uv_buildpack.processes.procfile import read_procfile
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from pathlib import Path
+
+    from uv_buildpack.processes.start_command import StartCommand
+
+TABLE = "[tool.uv-buildpack.processes]"
+PROCFILE = "Procfile"
+_KEYS = ("command", "args", "working-dir")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessPlan:
+    """The processes, and what the log says about them."""
+
+    processes: tuple[Process, ...]
+    evidence: Mapping[str, tuple[str, ...]]
+    """For each type, where it is from, in lines."""
+    warnings: tuple[str, ...] = ()
+    considered: tuple[str, ...] = ()
+    """What inference looked at in vain."""
+    suggestion: str = ""
+    """What to write into pyproject.toml when nothing was inferred, in lines."""
+
+    @property
+    def default(self) -> Process | None:
+        """The process that the image starts when nothing else is asked for."""
+        return next((process for process in self.processes if process.default), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Defined:
+    """One process type as its source defines it."""
+
+    type: str
+    command: StartCommand
+    evidence: tuple[str, ...]
+    args: tuple[str, ...] = ()
+    working_directory: str | None = None
+
+
+def plan_processes(table: Mapping[str, Any], default_process: str | None, app_dir: Path, app: AppFacts) -> ProcessPlan:
+    """Decide the process types. `table` and `default_process` are what the user set, `app` what inference goes by.
+
+    A process starts in the project's directory; one of a Procfile in the Procfile's directory, which is the project's
+    or the app directory. Raises `Problems` with everything that is wrong, `ProcfileInvalid`, `OSError`.
+    """
+    plan = (
+        _from_table(table, default_process, app_dir, app.project_dir)
+        if table
+        else _from_procfile(default_process, app_dir, app.project_dir) or _inferred(app_dir, app)
+    )
+    _check_default(default_process, [process.type for process in plan.processes])
+    return _with_default(plan, default_process)
+
+
+def announce(plan: ProcessPlan) -> None:
+    """Log the processes and where they are from, then what is to be mended."""
+    for process in plan.processes:
+        log.step(f"{process.type}{' (default)' if process.default else ''}: {shown(process)}")
+        for line in plan.evidence[process.type]:
+            log.detail(line)
+    for warning in plan.warnings:
+        log.warning(warning)
+    if plan.default is None:
+        log.warning("The image has no default process.", *_ways_out(plan))
+
+
+def shown(process: Process) -> str:
+    """Give the command as a reader would write it."""
+    if process.command[:2] == ("/bin/sh", "-c"):
+        return process.command[2]
+    return " ".join((*process.command, *process.args))
+
+
+def _from_table(table: Mapping[str, Any], default_process: str | None, app_dir: Path, project_dir: Path) -> ProcessPlan:
+    collector = Collector()
+    defined: list[_Defined] = []
+    for name, value in table.items():
+        with collector.collecting():
+            defined.append(_entry(name, value, app_dir, project_dir))
+    with collector.collecting():
+        _check_default(default_process, table)
+    collector.raise_if_any()
+    return _plan(defined)
+
+
+def _entry(name: str, value: object, app_dir: Path, project_dir: Path) -> _Defined:
+    """One key of the table. Raises `ProcessInvalid`."""
+    origin = f"{TABLE} {name}"
+    if not PROCESS_TYPE.match(name):
+        raise ProcessInvalid(origin, "a process type is made of letters, digits, `.`, `_` and `-`")
+    fields = value if isinstance(value, Mapping) else {"command": value}
+    unknown = ", ".join(sorted(set(fields) - set(_KEYS)))
+    if unknown:
+        raise ProcessInvalid(origin, f"unknown key {unknown}; the default is set by `default-process`")
+    command = _command(fields.get("command"), origin)
+    args = fields.get("args", [])
+    if not _is_words(args):
+        raise ProcessInvalid(f"{origin} args", "is not an array of strings")
+    if args and command.shell:
+        raise ProcessInvalid(f"{origin} args", "the command needs a shell, so its arguments belong into `command`")
+    directory = _working_directory(fields.get("working-dir"), origin, app_dir, project_dir)
+    return _Defined(
+        type=name, command=command, evidence=(f"pyproject.toml {TABLE}",), args=tuple(args), working_directory=directory
+    )
+
+
+def _command(value: object, origin: str) -> StartCommand:
+    try:
+        if isinstance(value, str):
+            return start_command.from_line(value)
+        if _is_words(value):
+            return start_command.from_words(value)
+    except ValueError as error:
+        raise ProcessInvalid(origin, str(error)) from None
+    raise ProcessInvalid(origin, "`command` is missing" if value is None else "is no command")
+
+
+def _is_words(value: object) -> TypeGuard[list[str]]:
+    return isinstance(value, list) and all(isinstance(word, str) for word in value)
+
+
+def _working_directory(value: object, origin: str, app_dir: Path, project_dir: Path) -> str | None:
+    """The directory to start in, absolute; `None` for the app directory, where every process starts by default."""
+    if value is None:
+        return _start_directory(project_dir, app_dir)
+    if not isinstance(value, str):
+        raise ProcessInvalid(f"{origin} working-dir", "is not a string")
+    directory = (project_dir / value).resolve()
+    if not directory.is_relative_to(app_dir.resolve()) or not directory.is_dir():
+        raise ProcessInvalid(f"{origin} working-dir", f"{value!r} is not a directory inside the app directory")
+    return _start_directory(app_dir / directory.relative_to(app_dir.resolve()), app_dir)
+
+
+def _start_directory(directory: Path, app_dir: Path) -> str | None:
+    return None if directory == app_dir else str(directory)
+
+
+def _from_procfile(default_process: str | None, app_dir: Path, project_dir: Path) -> ProcessPlan | None:
+    """The Procfile beside `pyproject.toml`, else the one of the app directory; `None` if there is neither."""
+    for directory in dict.fromkeys((project_dir, app_dir)):
+        path = directory / PROCFILE
+        if path.is_file():
+            shown_path = path.relative_to(app_dir).as_posix()
+            return _read_procfile(path, shown_path, default_process, _start_directory(directory, app_dir))
+    return None
+
+
+def _read_procfile(path: Path, shown_path: str, default_process: str | None, directory: str | None) -> ProcessPlan:
+    procfile = read_procfile(path, shown_path)
+    collector = Collector()
+    defined: list[_Defined] = []
+    wrong: list[str] = []
+    for name, entry in procfile.entries.items():
+        try:
+            command = start_command.from_line(entry.command)
+        except ValueError as error:
+            wrong.append(f"line {entry.line}: {error}")
+            continue
+        evidence = (f"{shown_path} line {entry.line}",)
+        defined.append(_Defined(type=name, command=command, evidence=evidence, working_directory=directory))
+    if wrong:
+        collector.problems.append(ProcfileInvalid(shown_path, wrong))
+    with collector.collecting():
+        _check_default(default_process, procfile.entries)
+    collector.raise_if_any()
+    return _plan(defined, procfile.notes)
+
+
+def _inferred(app_dir: Path, app: AppFacts) -> ProcessPlan:
+    inference = infer(app)
+    directory = _start_directory(app.project_dir, app_dir)
+    defined = [
+        _Defined(
+            type=process.type,
+            command=start_command.from_line(process.command),
+            evidence=process.evidence,
+            working_directory=directory,
+        )
+        for process in inference.processes
+    ]
+    warnings = tuple(warning for process in inference.processes for warning in process.warnings)
+    plan = _plan(defined, warnings)
+    return replace(plan, considered=inference.considered, suggestion=inference.suggestion)
+
+
+def _plan(defined: Sequence[_Defined], notes: Sequence[str] = ()) -> ProcessPlan:
+    return ProcessPlan(
+        processes=tuple(
+            Process(
+                type=process.type,
+                command=process.command.argv,
+                args=process.args,
+                working_directory=process.working_directory,
+            )
+            for process in defined
+        ),
+        evidence={process.type: process.evidence for process in defined},
+        warnings=(*notes, *(warning for process in defined for warning in process.command.warnings)),
+    )
+
+
+def _check_default(default_process: str | None, types: Collection[str]) -> None:
+    if default_process is not None and default_process not in types:
+        raise DefaultProcessUnknown(default_process, list(types))
+
+
+def _with_default(plan: ProcessPlan, default_process: str | None) -> ProcessPlan:
+    """Mark the default: `web` if there is one, else the only one, else what `default-process` says."""
+    types = [process.type for process in plan.processes]
+    chosen = "web" if "web" in types else types[0] if len(types) == 1 else default_process
+    warnings = plan.warnings
+    if default_process not in {None, chosen}:
+        warnings += (f"default-process = {default_process!r} has no effect: `web` is the default where there is one",)
+    processes = tuple(replace(process, default=process.type == chosen) for process in plan.processes)
+    return replace(plan, processes=processes, warnings=warnings)
+
+
+def _ways_out(plan: ProcessPlan) -> list[str]:
+    if plan.processes:
+        types = ", ".join(process.type for process in plan.processes)
+        return [f"There are {types}: name one of them as `default-process` in [tool.uv-buildpack]."]
+    return [
+        "Considered:",
+        *(f"  {line}" for line in plan.considered),
+        "Write into pyproject.toml:",
+        *(f"  {line}" for line in plan.suggestion.splitlines()),
+    ]

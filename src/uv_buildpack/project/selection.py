@@ -1,0 +1,277 @@
+"""Which packages of a lock are installed for a target: the walk that `uv sync` does, without uv or an interpreter.
+
+It decides whether a build is hot, and which Python minors have wheels, so it must be possible before anything is
+downloaded. After each sync the result is compared with what uv really installed (`layers/venv.py`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from packaging.markers import InvalidMarker, Marker, UndefinedComparison
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+
+from uv_buildpack.errors import Collector, LockfileInvalid, LockfileOutdated, UnknownExtra, UnknownGroup, UnknownPackage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from packaging.tags import Tag
+
+    from uv_buildpack.project.lockfile import Artifact, Dependency, Lock, LockedPackage
+
+    _Node = tuple[LockedPackage, str | None]
+
+# uv encodes what is declared as conflicting as markers on `extra`: "extra-<length>-<package>-<extra>", and the like
+# for groups and whole projects.
+_CONFLICT = re.compile(r"extra\s*(==|!=)\s*(['\"])((?:extra|group|project)-\d+-[^'\"]+)\2")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What the user chose to install. `packages` is never empty."""
+
+    packages: tuple[str, ...]
+    extras: tuple[str, ...]
+    groups: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    """What markers and wheel tags are compared with: `machine` is `x86_64` or `aarch64`, `libc` `gnu` or `musl`."""
+
+    python: str
+    """A full version, 3.13.4."""
+    machine: str
+    libc: str
+    freethreaded: bool = False
+
+    @property
+    def minor(self) -> tuple[int, int]:
+        """Major and minor version of Python."""
+        major, minor, *_ = self.python.split(".")
+        return int(major), int(minor)
+
+
+def choose(lock: Lock, name: str | None, wanted: Choice) -> Choice:
+    """Complete and check a choice. `name` is the project's; a virtual root without choice means all members.
+
+    Raises `Problems`: unknown package, extra or group, a project that is not in the lock.
+    """
+    packages = wanted.packages or ((name,) if name else lock.members)
+    collector = Collector()
+    for package in packages:
+        with collector.collecting():
+            if package not in lock.members and not wanted.packages:
+                # Nobody chose it: the project has another name than when it was locked.
+                raise LockfileOutdated([f"the project is {package}, uv.lock has {', '.join(lock.members) or 'none'}"])
+            if package not in lock.members:
+                raise UnknownPackage(package, lock.members)
+    selected = [package for name in packages for package in lock.named(name)]
+    known_extras = sorted({extra for package in selected for extra in _known_extras(package)})
+    extras = tuple(known_extras) if "*" in wanted.extras else wanted.extras
+    known_groups = {group for package in (*selected, *_root_package(lock)) for group in _known_groups(package)}
+    known_groups |= set(lock.root_groups)
+    normalised: dict[str, str] = {canonicalize_name(group): group for group in known_groups}
+    collector.problems.extend(UnknownExtra(extra, known_extras) for extra in extras if extra not in known_extras)
+    collector.problems.extend(
+        UnknownGroup(group, sorted(known_groups)) for group in wanted.groups if group not in normalised
+    )
+    collector.raise_if_any()
+    groups = tuple(normalised[group] for group in wanted.groups)
+    return Choice(packages=packages, extras=extras, groups=groups)
+
+
+def select(lock: Lock, choice: Choice, platform: Platform) -> tuple[LockedPackage, ...]:
+    """Give the selected packages, sorted by name, local and virtual ones included."""
+    by_name: dict[str, list[LockedPackage]] = {}
+    for package in lock.packages:
+        by_name.setdefault(package.name, []).append(package)
+    environment = _environment(platform)
+    active = frozenset(_conflict_names(choice))
+    seen = _walk(lock, choice, by_name, environment, active)
+    # A dependency may turn on an extra that other markers ask about ("app" depends on "lib[gpu]").
+    while lock.conflicts and not (reached := active.union(*(_node_names(*node) for node in seen))) <= active:
+        active = reached
+        seen = _walk(lock, choice, by_name, environment, active)
+    unique = {id(package): package for package, _ in seen}
+    return tuple(sorted(unique.values(), key=lambda package: package.name))
+
+
+def compatible_wheels(package: LockedPackage, platform: Platform) -> tuple[Artifact, ...]:
+    """Give the wheels of a package that run on the platform, whatever the version of its C library."""
+    return tuple(wheel for wheel in package.wheels if _compatible(wheel.filename, platform))
+
+
+def uninstallable(lock: Lock, packages: Iterable[LockedPackage], platform: Platform) -> list[str]:
+    """Say what of a lock cannot be installed on the platform, whoever tries: one line for each package."""
+    environment = _environment(platform)
+    if lock.supported and not any(_holds(marker, environment, frozenset()) for marker in lock.supported):
+        return [f"uv.lock is only for {' or '.join(lock.supported)} (environments in [tool.uv])"]
+    if platform.freethreaded:
+        return []  # the tags of its wheels are not settled yet
+    where = f"Python {platform.python} on Linux ({platform.machine}, {platform.libc})"
+    return [
+        f"{package.name} {package.version} has no wheel for {where}, and no source distribution"
+        for package in packages
+        if package.wheels and package.sdist is None and not compatible_wheels(package, platform)
+    ]
+
+
+def identity(package: LockedPackage, platform: Platform) -> str:
+    """Give a text that changes when what is installed of a package changes: version, source and hashes.
+
+    Only files that could be installed on the platform count: a wheel that is added for another one changes nothing.
+    """
+    files = compatible_wheels(package, platform) or ((package.sdist,) if package.sdist else ())
+    digest = hashlib.sha256("\n".join(sorted(file.hash for file in files)).encode()).hexdigest()
+    return f"{package.version or '-'} {package.source_kind}={package.source} {digest[:16]}"
+
+
+def _walk(
+    lock: Lock,
+    choice: Choice,
+    by_name: Mapping[str, Sequence[LockedPackage]],
+    environment: dict[str, str],
+    active: frozenset[str],
+) -> list[_Node]:
+    """Give each package that is reached, once for itself and once for each extra."""
+
+    def follow(edges: Iterable[Dependency]) -> Iterator[_Node]:
+        for edge in edges:
+            holds = partial(_holds, environment=environment, active=active.union(_edge_names(edge)))
+            if edge.marker is None or holds(edge.marker):
+                yield from _targets(edge, by_name.get(edge.name, ()), holds)
+
+    queue = [*_roots(choice, by_name), *follow(_group_edges(lock, choice, by_name))]
+    seen: dict[tuple[int, str | None], _Node] = {}
+    while queue:
+        package, extra = queue.pop()
+        if (id(package), extra) not in seen:
+            seen[id(package), extra] = package, extra
+            queue.extend(follow(package.dependencies if extra is None else package.extras.get(extra, ())))
+    return list(seen.values())
+
+
+def _roots(choice: Choice, by_name: Mapping[str, Sequence[LockedPackage]]) -> Iterator[_Node]:
+    for name in choice.packages:
+        for package in by_name.get(name, ()):
+            yield package, None
+            yield from ((package, extra) for extra in choice.extras)
+
+
+def _group_edges(lock: Lock, choice: Choice, by_name: Mapping[str, Sequence[LockedPackage]]) -> Iterator[Dependency]:
+    """Give the dependencies of the groups; one that no chosen package has is looked for in the workspace root."""
+    chosen = [package for name in choice.packages for package in by_name.get(name, ())]
+    for group in choice.groups:
+        owners = [package for package in chosen if group in _known_groups(package)] or _root_package(lock)
+        for package in owners:
+            yield from package.groups.get(group, ())
+        if not owners:
+            yield from lock.root_groups.get(group, ())
+
+
+def _root_package(lock: Lock) -> list[LockedPackage]:
+    return [package for package in lock.packages if package.local and package.source == "."]
+
+
+def _targets(edge: Dependency, candidates: Sequence[LockedPackage], holds: Callable[[str], bool]) -> Iterator[_Node]:
+    for package in candidates:
+        if edge.version not in {None, package.version} or edge.source not in {None, package.source}:
+            continue
+        # Groups of a root that is no project name no version, so the forks tell for whom they are.
+        if edge.version is None and len(candidates) > 1 and package.forks and not any(map(holds, package.forks)):
+            continue
+        yield package, None
+        yield from ((package, extra) for extra in edge.extras)
+
+
+def _known_extras(package: LockedPackage) -> set[str]:
+    declared = (package.metadata or {}).get("provides-extras", ())
+    return {canonicalize_name(extra) for extra in (*package.extras, *declared)}
+
+
+def _known_groups(package: LockedPackage) -> set[str]:
+    return {*package.groups, *(package.metadata or {}).get("requires-dev", {})}
+
+
+def _conflict_names(choice: Choice) -> Iterator[str]:
+    for package in choice.packages:
+        yield _conflict_name("project", package)
+        yield from (_conflict_name("extra", package, extra) for extra in choice.extras)
+        yield from (_conflict_name("group", package, group) for group in choice.groups)
+
+
+def _edge_names(edge: Dependency) -> Iterator[str]:
+    yield _conflict_name("project", edge.name)
+    yield from (_conflict_name("extra", edge.name, extra) for extra in edge.extras)
+
+
+def _node_names(package: LockedPackage, extra: str | None) -> Iterator[str]:
+    yield _conflict_name("project", package.name) if extra is None else _conflict_name("extra", package.name, extra)
+
+
+def _conflict_name(kind: str, package: str, *more: str) -> str:
+    return "-".join((kind, str(len(package)), package, *more))
+
+
+def _holds(marker: str, environment: dict[str, str], active: frozenset[str]) -> bool:
+    """Evaluate a marker; conflict markers become comparisons that hold or not."""
+
+    def decide(match: re.Match[str]) -> str:
+        operator, name = match.group(1), match.group(3)
+        return "os_name == 'posix'" if (name in active) == (operator == "==") else "os_name != 'posix'"
+
+    try:
+        return Marker(_CONFLICT.sub(decide, marker)).evaluate(environment)
+    except (InvalidMarker, UndefinedComparison) as error:
+        raise LockfileInvalid("uv.lock", f"The marker {marker!r} cannot be read: {error}") from None
+
+
+def _environment(platform: Platform) -> dict[str, str]:
+    major, minor = platform.minor
+    return {
+        "implementation_name": "cpython",
+        "implementation_version": platform.python,
+        "os_name": "posix",
+        "platform_machine": platform.machine,
+        "platform_python_implementation": "CPython",
+        "platform_release": "",
+        "platform_system": "Linux",
+        "platform_version": "",
+        "python_full_version": platform.python,
+        "python_version": f"{major}.{minor}",
+        "sys_platform": "linux",
+    }
+
+
+def _compatible(filename: str, platform: Platform) -> bool:
+    try:
+        tags = parse_wheel_filename(filename)[3]
+    except InvalidWheelFilename:
+        return False
+    return any(_interpreter_fits(tag, platform) and _platform_fits(tag.platform, platform) for tag in tags)
+
+
+def _interpreter_fits(tag: Tag, platform: Platform) -> bool:
+    major, minor = platform.minor
+    own = f"cp{major}{minor}"
+    if tag.interpreter == own:
+        suffix = "t" if platform.freethreaded else ""
+        return tag.abi in {f"{own}{suffix}", "none"} or (tag.abi == "abi3" and not platform.freethreaded)
+    if tag.abi == "abi3" and not platform.freethreaded:
+        match = re.fullmatch(rf"cp{major}(\d+)", tag.interpreter)
+        return match is not None and int(match.group(1)) <= minor
+    match = re.fullmatch(rf"(?:py|cp){major}(\d*)", tag.interpreter)
+    return tag.abi == "none" and match is not None and int(match.group(1) or 0) <= minor
+
+
+def _platform_fits(tag: str, platform: Platform) -> bool:
+    if tag == "any":
+        return True
+    prefix = "musllinux" if platform.libc == "musl" else "manylinux"
+    return tag.endswith(f"_{platform.machine}") and tag.startswith((prefix, "linux"))

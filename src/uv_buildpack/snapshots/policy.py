@@ -1,0 +1,122 @@
+"""What is kept for the next build: which snapshots are found, taken and written, by policy.
+
+`auto` keeps what is small, and what builds have missed: see `layers/snapshots.py` for the economics.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from cnb.layer import Layer
+from cnb.result import empty_layer
+from uv_buildpack import log
+from uv_buildpack.layers import venv
+from uv_buildpack.snapshots import file_format
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+    from pathlib import Path
+
+    from cnb.context import BuildContext
+    from uv_buildpack.decisions import Decisions
+    from uv_buildpack.layers.venv import VenvKey
+    from uv_buildpack.snapshots.file_format import Memory, Snapshot
+    from uv_buildpack.uv.running import Uv
+
+_WHEELS = "wheels"
+_KEPT_IF_SMALL = frozenset({venv.NAME, _WHEELS})
+APP_MODULES = "app-modules"
+"""Bytecode of the app directory, which every build has use for: it is kept whatever its size."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Store:
+    """The `snapshots` layer of this build; `directory` is `None` where nothing is kept."""
+
+    directory: Path | None
+    policy: str
+    before: Memory
+    """What earlier builds left; this build's own is collected in `keys` and `wanted`."""
+    keys: dict[str, str] = field(default_factory=dict)
+    wanted: dict[str, int] = field(default_factory=dict)
+    found: dict[str, Snapshot | None] = field(default_factory=dict)
+    """What was looked for, as the build found it: whether a snapshot is whole costs reading it once."""
+
+    def find(self, kind: str) -> Snapshot | None:
+        """Give the snapshot of a kind, if there is one that is whole."""
+        if self.directory is not None and kind not in self.found:
+            self.found[kind] = file_format.find(self.directory, kind)
+        return self.found.get(kind)
+
+    def take(self, kind: str, target: Path, key: Mapping[str, str]) -> bool:
+        """Unpack the snapshot of a kind into the empty directory `target` if it has this key. Raises `OSError`."""
+        snapshot = self.find(kind)
+        if snapshot is None or any(snapshot.key.get(name) != value for name, value in key.items()):
+            return False
+        log.step(f"taking {kind} from its snapshot")
+        file_format.unpack(snapshot, target)
+        return True
+
+    def note(self, kind: str, key: Mapping[str, str], *, hot: bool) -> None:
+        """Remember the key of a layer, and whether the image had it."""
+        digest = hashlib.sha256(json.dumps(dict(key), sort_keys=True).encode()).hexdigest()[:16]
+        patience = file_format.patience(self.before, kind, digest, hot=hot)
+        self.keys[kind] = digest
+        if patience > 0:
+            self.wanted[kind] = patience
+
+    def keep(self, kind: str, tree: Path, key: Mapping[str, str]) -> bool:
+        """Keep a snapshot of what was made, if the policy says so, and tell whether there is one. Raises `OSError`."""
+        self.note(kind, key, hot=False)
+        wanted = self.policy == "always" or kind in self.wanted
+        if self.directory is None or (not wanted and kind not in _KEPT_IF_SMALL):
+            return False
+        known = self.find(kind)
+        if known is not None and dict(known.key) == dict(key):
+            return True
+        return file_format.keep(self.directory, kind, tree, key, limit=None if wanted else file_format.ALWAYS_BELOW)
+
+    def keep_part(self, kind: str, tree: Path, key: Mapping[str, str], without: Collection[Path]) -> None:
+        """Keep, of a tree that is too large, what is left without some of its files. Raises `OSError`."""
+        if self.directory is not None:
+            file_format.keep(self.directory, kind, tree, key, limit=file_format.ALWAYS_BELOW, without=without)
+
+    @contextmanager
+    def built_wheels(self, uv: Uv, decisions: Decisions, key: VenvKey, cache: Path) -> Iterator[None]:
+        """Bring back the wheels that were built from source, and keep them afterwards: compilers are slow."""
+        if self.directory is None or not decisions.sdists:
+            yield
+            return
+        known = {"python": key.python, "target": key.target, "build_environment": key.build_environment}
+        # The lock gate has used it already; of what it left there nothing is worth more than a moment.
+        shutil.rmtree(cache, ignore_errors=True)
+        cache.mkdir()
+        self.take(_WHEELS, cache, known)
+        yield
+        uv.prune_to_built_wheels(cache.parent)  # uv refuses to run inside its own cache
+        identities = {name: decisions.packages[name] for name in decisions.sdists}
+        self.keep(_WHEELS, cache, known | {"packages": json.dumps(identities, sort_keys=True)})
+
+    def layers(self) -> list[Layer]:
+        """Declare the layer, with what it remembers. Raises `OSError`."""
+        if self.directory is None:
+            return []
+        kinds = set(self.keys) if self.policy == "always" else {*_KEPT_IF_SMALL, *self.wanted}
+        file_format.forget_others(self.directory, {APP_MODULES, *kinds})
+        file_format.remember(self.directory, file_format.Memory(keys=self.keys, wanted=self.wanted))
+        return [Layer(name=file_format.NAME, types=file_format.TYPES, metadata={"scheme": file_format.SCHEME})]
+
+
+def open_store(context: BuildContext, policy: str) -> Store:
+    """Open the layer, as it was restored or empty; with the policy `never` there is none. Raises `OSError`."""
+    if policy == "never":
+        return Store(directory=None, policy=policy, before=file_format.Memory(keys={}, wanted={}))
+    directory = context.layers_dir / file_format.NAME
+    if not directory.is_dir():
+        empty_layer(context, file_format.NAME)
+    return Store(directory=directory, policy=policy, before=file_format.recall(directory))

@@ -1,0 +1,1 @@
+"""Running uv: how, with which variables, and what its failures mean."""

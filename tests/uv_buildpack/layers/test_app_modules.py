@@ -1,0 +1,267 @@
+"""Bytecode of the app directory, made by the interpreter that runs the tests."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from importlib.util import cache_from_source, source_hash
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from structlog.testing import capture_logs
+from tests.uv_buildpack.trees import plant
+
+from uv_buildpack.interpreter.catalogue import CPythonBuild
+from uv_buildpack.layers import app_modules
+from uv_buildpack.snapshots.file_format import Memory
+from uv_buildpack.snapshots.policy import APP_MODULES, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+BUILD = CPythonBuild(
+    version=f"{sys.version_info.major}.{sys.version_info.minor}.99",
+    date="20251120",
+    arch="x86_64",
+    libc="gnu",
+    variant="default",
+    path="a.tar.gz",
+    sha256="0" * 64,
+)
+FILES = {
+    "main.py": "import shop\n",
+    "src/shop/__init__.py": "SETS = [{'226', '426'}, {'226', '426'}]\n\ndef f(x):\n    return x in {'226', '['}\n",
+    "src/shop/template.py": "{{ name }} = 1 +\n",
+}
+COMPILED = {"main.py", "src/shop/__init__.py"}
+
+
+class Bench:
+    """An app directory that each build gets anew, and what builds leave for the next one."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.app = root / "app"
+        self.snapshots = root / "snapshots"
+        self.snapshots.mkdir()
+        self.builds = 0
+
+    def build(self, files: Mapping[str, str] = FILES, *, build: CPythonBuild = BUILD, policy: str = "auto") -> str:
+        """Write the app, compile it, and give what was said of it: one line for each event."""
+        if self.app.exists():
+            self.app.rename(self.root / f"app-of-{self.builds}")
+        plant(self.app, files)
+        return self.compile(build=build, policy=policy)
+
+    def compile(self, *, build: CPythonBuild = BUILD, policy: str = "auto") -> str:
+        """Compile the app that is there."""
+        self.builds += 1
+        scratch = self.root / f"scratch-{self.builds}"
+        scratch.mkdir()
+        directory = None if policy == "never" else self.snapshots
+        store = Store(directory=directory, policy=policy, before=Memory(keys={}, wanted={}))
+        with capture_logs() as events:
+            app_modules.contribute(self.app, build, store, scratch)
+        store.layers()
+        return "\n".join(str(event["event"]) for event in events)
+
+    def bytecode(self) -> dict[str, bytes]:
+        """The bytecode in the app directory, by the path of its source."""
+        found = {}
+        for path in self.app.rglob("*.pyc"):
+            source = path.parents[1] / f"{path.name.split('.')[0]}.py"
+            assert path == Path(cache_from_source(source))
+            found[str(source.relative_to(self.app))] = path.read_bytes()
+        return found
+
+    def kept(self) -> Path:
+        """The snapshot."""
+        return self.snapshots / f"{APP_MODULES}.snapshot"
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+@pytest.fixture
+def no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An interpreter that cannot compile anything."""
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+
+
+def test_modules_have_bytecode_that_is_compared_with_their_source(bench: Bench) -> None:
+    bench.build()
+    found = bench.bytecode()
+    assert set(found) == COMPILED
+    for source, content in found.items():
+        assert int.from_bytes(content[4:8], "little") == 0b11
+        assert content[8:16] == source_hash((bench.app / source).read_bytes())
+
+
+def test_the_interpreter_loads_it_and_code_knows_its_path(bench: Bench) -> None:
+    bench.build()
+    program = "import sys; sys.path.insert(0, 'src'); import main; print(main.shop.f.__code__.co_filename)"
+    argv = [sys.executable, "-v", "-B", "-c", program]
+    done = subprocess.run(argv, cwd=bench.app, capture_output=True, text=True, check=True)
+    assert f"matches {bench.app / 'src/shop/__init__.py'}" in done.stderr
+    assert done.stdout == f"{bench.app / 'src/shop/__init__.py'}\n"
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        ".hidden/module.py",
+        "a/.hidden.py",
+        "a/__pycache__/module.py",
+        "a/tests/test_a.py",
+        "environment/lib/python3.13/site-packages/six.py",
+        "frontend/node_modules/gyp/module.py",
+        "module.txt",
+    ],
+)
+def test_what_no_application_imports_is_left_out(bench: Bench, place: str) -> None:
+    bench.build({**FILES, "environment/pyvenv.cfg": "", place: ""})
+    assert set(bench.bytecode()) == COMPILED
+
+
+def test_links_and_pipes_are_left_alone(bench: Bench, tmp_path: Path) -> None:
+    plant(tmp_path / "elsewhere", {"module.py": ""})
+    plant(bench.app, FILES)
+    (bench.app / "linked.py").symlink_to(tmp_path / "elsewhere" / "module.py")
+    (bench.app / "linked").symlink_to(tmp_path / "elsewhere")
+    os.mkfifo(bench.app / "pipe.py")
+    bench.compile()
+    assert set(bench.bytecode()) == COMPILED
+    assert [path.name for path in (tmp_path / "elsewhere").iterdir()] == ["module.py"]
+
+
+@pytest.mark.parametrize("name", [b"a.b.py", b"with space\nand line.py", b"caf\xe9.py", b"x" * 250 + b".py"])
+def test_odd_names_are_no_trouble(bench: Bench, name: bytes) -> None:
+    """The last one is too long for the name of its bytecode."""
+    plant(bench.app, FILES)
+    Path(os.fsdecode(os.fsencode(bench.app) + b"/" + name)).write_text("X = 1\n")
+    said = bench.compile()
+    again = bench.build()
+    assert ("3 of them new" in said) == (len(name) < 250)
+    assert "bytecode of 2 modules, 0 of them new" in again
+
+
+@pytest.mark.usefixtures("no_compiler")
+def test_an_app_without_modules_starts_no_process(bench: Bench) -> None:
+    assert bench.build({"pyproject.toml": ""}) == "Application\nbytecode of 0 modules, 0 of them new\nApplication"
+
+
+def test_a_build_with_nothing_changed_starts_no_process(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.build()
+    first, kept = bench.bytecode(), bench.kept().stat()
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    assert "bytecode of 2 modules, 0 of them new" in bench.build()
+    assert bench.bytecode() == first
+    assert bench.kept().stat() == kept
+
+
+def test_only_what_changed_is_compiled(bench: Bench) -> None:
+    bench.build()
+    edited = {**FILES, "main.py": "import shop\n\nX = 1\n"}
+    assert "bytecode of 2 modules, 1 of them new" in bench.build(edited)
+    warm = bench.bytecode()
+    assert "bytecode of 2 modules, 2 of them new" in bench.build(edited, policy="never")
+    assert bench.bytecode() == warm
+
+
+def test_bytes_and_modes_are_those_of_a_build_from_nothing(bench: Bench) -> None:
+    bench.build({**FILES, "main.py": ""})
+    bench.build()
+    warm = bench.bytecode()
+    bench.build(policy="never")
+    assert bench.bytecode() == warm
+    for path in bench.app.rglob("__pycache__"):
+        assert path.stat().st_mode & 0o777 == 0o755
+        assert {file.stat().st_mode & 0o777 for file in path.iterdir()} == {0o644}
+
+
+def test_the_snapshot_holds_what_the_app_has_now(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.build({**FILES, "old.py": "X = 1\n"})
+    bench.build()
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    assert "are not compiled" in bench.build({**FILES, "old.py": "X = 1\n"})
+
+
+def test_nothing_is_kept_where_nobody_wants_snapshots(bench: Bench) -> None:
+    bench.build(policy="never")
+    assert set(bench.bytecode()) == COMPILED
+    assert list(bench.snapshots.iterdir()) == []
+
+
+def test_a_damaged_snapshot_is_named_and_made_anew(bench: Bench) -> None:
+    bench.build()
+    first, kept = bench.bytecode(), bench.kept().read_bytes()
+    for place in (40, len(kept) - 9):
+        bench.kept().write_bytes(kept[:place] + bytes([kept[place] ^ 1]) + kept[place + 1 :])
+        said = bench.build()
+        assert f"The snapshot {APP_MODULES}.snapshot cannot be used" in said
+        assert "bytecode of 2 modules, 2 of them new" in said
+        assert bench.bytecode() == first
+    assert "0 of them new" in bench.build()
+
+
+def test_another_interpreter_of_the_buildpack_believes_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.build()
+    monkeypatch.setattr(sys, "version", f"{sys.version} patched")
+    assert "bytecode of 2 modules, 2 of them new" in bench.build()
+    assert "bytecode of 2 modules, 0 of them new" in bench.build()
+
+
+def test_another_place_of_the_app_believes_nothing(bench: Bench) -> None:
+    bench.build()
+    bench.app = bench.app.with_name("workspace")
+    assert "bytecode of 2 modules, 2 of them new" in bench.build()
+
+
+@pytest.mark.parametrize("other", [{"version": "3.99.0"}, {"version": "3.1.0"}, {"variant": "freethreaded"}])
+def test_another_python_gets_no_bytecode(bench: Bench, other: dict[str, str]) -> None:
+    bench.build()
+    assert "modules of the app are not compiled" in bench.build(build=replace(BUILD, **other))
+    assert bench.bytecode() == {}
+    assert not bench.kept().exists()
+
+
+def test_a_source_that_does_not_compile_is_told_in_the_debug_log_only(bench: Bench) -> None:
+    with capture_logs() as events:
+        bench.build()
+    assert events == []
+    said = bench.build(policy="never")
+    assert f"not compiled: {bench.app / 'src/shop/template.py'}: SyntaxError" in said
+
+
+def test_where_nothing_can_be_written_nothing_is(bench: Bench, tmp_path: Path) -> None:
+    plant(bench.app, FILES)
+    (bench.app / "__pycache__").symlink_to(tmp_path / "snapshots")
+    plant(bench.app, {"src/shop/__pycache__": "a file"})
+    assert "bytecode of 0 modules, 0 of them new" in bench.compile()
+    assert [path.name for path in bench.snapshots.iterdir() if path.suffix == ".pyc"] == []
+
+
+def test_bytecode_that_is_linked_to_something_else_is_replaced(bench: Bench, tmp_path: Path) -> None:
+    plant(tmp_path, {"other": "other", "third": "third"})
+    plant(bench.app, {"a.py": "", "b.py": "", "__pycache__/x": ""})
+    Path(cache_from_source(bench.app / "a.py")).hardlink_to(tmp_path / "other")
+    Path(cache_from_source(bench.app / "b.py")).symlink_to(tmp_path / "third")
+    assert "bytecode of 2 modules" in bench.compile()
+    assert (tmp_path / "other").read_text() == "other"
+    assert (tmp_path / "third").read_text() == "third"
+
+
+def test_a_crash_of_the_compiler_leaves_the_app_without_bytecode_whatever_is_known(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.build()
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    said = bench.build({**FILES, "new.py": ""})
+    assert "Modules of the app are not compiled." in said
+    assert bench.bytecode() == {}
+    assert "Modules of the app are not compiled." in bench.build()

@@ -1,0 +1,52 @@
+"""Which settings of uv reach builds, and which packages are built though they have wheels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.uv_buildpack.trees import PROJECT, PYPROJECT, plant
+
+from uv_buildpack.project.build_settings import of_project, source_only
+from uv_buildpack.project.files import Project, read_project
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def project(root: Path, settings: str = "", uv_toml: str | None = None) -> Project:
+    files = {**PROJECT, "pyproject.toml": f"{PYPROJECT}\n[tool.uv]\n{settings}\n"}
+    return read_project(plant(root, files if uv_toml is None else {**files, "uv.toml": uv_toml}), ".")
+
+
+def test_settings_that_reach_builds_are_taken_and_others_are_not(tmp_path: Path) -> None:
+    made = project(tmp_path, 'no-binary-package = ["numpy"]\nresolution = "lowest"\n[tool.uv.config-settings]\na = "b"')
+    assert of_project(made) == {"no-binary-package": ["numpy"], "config-settings": {"a": "b"}}
+
+
+def test_uv_toml_hides_the_table_as_it_does_for_uv(tmp_path: Path) -> None:
+    assert of_project(project(tmp_path, "no-binary = true", "no-build-isolation = true\n")) == {
+        "no-build-isolation": True
+    }
+
+
+def test_a_broken_uv_toml_is_left_to_uv(tmp_path: Path) -> None:
+    assert of_project(project(tmp_path, "no-binary = true", "[")) == {}
+
+
+@pytest.mark.parametrize(
+    ("environment", "settings", "built"),
+    [
+        ({}, "", []),
+        ({"UV_NO_BINARY": "1"}, "", ["numpy", "six"]),
+        ({"UV_NO_BINARY": "false"}, "", []),
+        ({"UV_NO_BINARY_PACKAGE": "Six other"}, "", ["six"]),
+        ({}, "no-binary = true", ["numpy", "six"]),
+        ({}, 'no-binary-package = ["NumPy"]', ["numpy"]),
+    ],
+)
+def test_packages_are_built_though_they_have_wheels_where_that_is_set(
+    tmp_path: Path, environment: dict[str, str], settings: str, built: list[str]
+) -> None:
+    chosen = source_only(environment, project(tmp_path, settings))
+    assert [name for name in ("numpy", "six") if chosen(name)] == built

@@ -1,0 +1,215 @@
+"""Where the project is, whose lock it uses, and what it declares."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.uv_buildpack.trees import LOCK, PROJECT, PYPROJECT, plant
+
+from uv_buildpack.errors import (
+    FileUnreadable,
+    LockfileMissing,
+    ProjectDirectoryOutside,
+    PyprojectInvalid,
+    PyprojectMissing,
+)
+from uv_buildpack.project.files import locate, python_version_file, read_project, read_pyproject, workspace_members
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+WORKSPACE = {
+    "pyproject.toml": """
+        [project]
+        name = "root"
+        version = "0.1.0"
+
+        [tool.uv.workspace]
+        members = ["packages/*", "tool"]
+        exclude = ["packages/old"]
+    """,
+    "uv.lock": LOCK,
+    "packages/api/pyproject.toml": '[project]\nname = "API_Server"\nversion = "1"\n',
+    "packages/old/pyproject.toml": '[project]\nname = "old"\nversion = "1"\n',
+    "packages/notes/README.md": "no project\n",
+    "tool/pyproject.toml": '[project]\nname = "tool"\nversion = "1"\n',
+}
+
+
+def test_a_project_uses_the_lock_beside_it(tmp_path: Path) -> None:
+    project = read_project(plant(tmp_path, PROJECT), ".")
+    assert project.root is project.pyproject
+    assert project.directory == tmp_path
+    assert project.lock_path == tmp_path / "uv.lock"
+    assert project.pyproject.name == "shop"
+    assert project.pyproject.requires_python == ">=3.11"
+
+
+def test_a_member_uses_the_lock_of_the_workspace_root(tmp_path: Path) -> None:
+    project = read_project(plant(tmp_path, WORKSPACE), "packages/api")
+    assert project.root.directory == tmp_path
+    assert project.directory == tmp_path / "packages" / "api"
+    assert project.lock_path == tmp_path / "uv.lock"
+    assert project.pyproject.name == "api-server"
+    assert project.shown(project.pyproject.path) == "packages/api/pyproject.toml"
+
+
+def test_the_nearest_lock_counts(tmp_path: Path) -> None:
+    plant(tmp_path, WORKSPACE)
+    plant(tmp_path / "packages" / "api", {"uv.lock": LOCK})
+    assert read_project(tmp_path, "packages/api").root.directory == tmp_path / "packages" / "api"
+
+
+@pytest.mark.parametrize("directory", ["packages/old", "elsewhere"])
+def test_a_project_that_is_no_member_cannot_use_the_lock_above(tmp_path: Path, directory: str) -> None:
+    plant(tmp_path, {**WORKSPACE, "elsewhere/pyproject.toml": PYPROJECT})
+    with pytest.raises(LockfileMissing) as raised:
+        read_project(tmp_path, directory)
+    assert raised.value.what == f"There is no uv.lock in {directory} or in a workspace root above it."
+
+
+def test_members_are_found_by_globs_without_the_excluded_ones(tmp_path: Path) -> None:
+    plant(tmp_path, WORKSPACE)
+    root = read_pyproject(tmp_path, tmp_path / "pyproject.toml")
+    assert workspace_members(root) == [tmp_path / "packages" / "api", tmp_path / "tool"]
+
+
+def test_members_may_lie_above_the_root(tmp_path: Path) -> None:
+    plant(
+        tmp_path,
+        {
+            "root/pyproject.toml": '[tool.uv.workspace]\nmembers = ["../lib", "./own"]\n',
+            "lib/pyproject.toml": "",
+            "root/own/pyproject.toml": "",
+        },
+    )
+    root = read_pyproject(tmp_path, tmp_path / "root" / "pyproject.toml")
+    assert workspace_members(root) == [tmp_path / "lib", tmp_path / "root" / "own"]
+
+
+def test_a_project_without_a_workspace_has_no_members(tmp_path: Path) -> None:
+    plant(tmp_path, PROJECT)
+    assert workspace_members(read_pyproject(tmp_path, tmp_path / "pyproject.toml")) == []
+
+
+@pytest.mark.parametrize(
+    ("directory", "where"), [(".", "the app directory"), ("api", "api"), ("missing/too", "missing/too")]
+)
+def test_a_missing_project_is_named(tmp_path: Path, directory: str, where: str) -> None:
+    (tmp_path / "api").mkdir()
+    with pytest.raises(PyprojectMissing) as raised:
+        read_project(tmp_path, directory)
+    assert raised.value.what == f"There is no pyproject.toml in {where}."
+
+
+def test_a_missing_lock_is_named(tmp_path: Path) -> None:
+    with pytest.raises(LockfileMissing, match="in the app directory"):
+        read_project(plant(tmp_path, {"pyproject.toml": PYPROJECT}), ".")
+
+
+@pytest.mark.parametrize("value", ["..", "../other", "/etc", "api/../.."])
+def test_a_project_outside_the_app_is_an_error(tmp_path: Path, value: str) -> None:
+    app_dir = plant(tmp_path / "app", PROJECT)
+    with pytest.raises(ProjectDirectoryOutside) as raised:
+        read_project(app_dir, value)
+    assert raised.value.what == f"BP_UV_PROJECT_DIR={value} is outside the app directory."
+
+
+def test_a_link_out_of_the_app_is_an_error(tmp_path: Path) -> None:
+    plant(tmp_path / "other", PROJECT)
+    app_dir = plant(tmp_path / "app", PROJECT)
+    (app_dir / "api").symlink_to(tmp_path / "other")
+    with pytest.raises(ProjectDirectoryOutside):
+        read_project(app_dir, "api")
+
+
+def test_a_link_inside_the_app_leads_to_its_target(tmp_path: Path) -> None:
+    plant(tmp_path, WORKSPACE)
+    (tmp_path / "current").symlink_to("packages/api")
+    assert read_project(tmp_path, "current").directory == tmp_path / "packages" / "api"
+
+
+def test_an_app_directory_that_is_a_link_keeps_its_name(tmp_path: Path) -> None:
+    plant(tmp_path / "real", WORKSPACE)
+    (tmp_path / "app").symlink_to("real")
+    assert locate(tmp_path / "app", "packages/api") == (tmp_path / "app" / "packages" / "api", tmp_path / "app")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"[project", "at end of document"),
+        (b'name = "\xff"', "It is not UTF-8 (byte 8)."),
+        (b"project = 1", "project is not a table"),
+        (b"[project]\n[tool]\nuv = 1", "tool.uv is not a table"),
+        (b"tool = 1", "tool is not a table"),
+        (b"[tool]\nuv-buildpack = []", "tool.uv-buildpack is not a table"),
+        (b"dependency-groups = []", "dependency-groups is not a table"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_an_error_that_says_why(tmp_path: Path, content: bytes, reason: str) -> None:
+    plant(tmp_path, PROJECT)
+    (tmp_path / "pyproject.toml").write_bytes(content)
+    with pytest.raises(PyprojectInvalid) as raised:
+        read_project(tmp_path, ".")
+    assert raised.value.what == "pyproject.toml is not a valid pyproject.toml."
+    assert reason in raised.value.facts[0]
+
+
+def test_the_workspace_roots_file_is_named_when_it_is_the_broken_one(tmp_path: Path) -> None:
+    plant(tmp_path, {**WORKSPACE, "pyproject.toml": "["})
+    with pytest.raises(PyprojectInvalid, match=r"^pyproject\.toml is not"):
+        read_project(tmp_path, "packages/api")
+
+
+@pytest.mark.parametrize(
+    ("text", "packaged"),
+    [
+        ("", False),
+        ("[build-system]\n", True),
+        ("[build-system]\n[tool.uv]\npackage = false\n", False),
+        ("[tool.uv]\npackage = true\n", True),
+    ],
+)
+def test_a_project_is_a_package_when_uv_says_so(tmp_path: Path, text: str, packaged: bool) -> None:  # noqa: FBT001
+    plant(tmp_path, {"pyproject.toml": text})
+    assert read_pyproject(tmp_path, tmp_path / "pyproject.toml").is_package() is packaged
+
+
+def test_a_virtual_root_has_no_name_and_no_requires_python(tmp_path: Path) -> None:
+    plant(tmp_path, {"pyproject.toml": "[tool.uv.workspace]\n"})
+    root = read_pyproject(tmp_path, tmp_path / "pyproject.toml")
+    assert (root.name, root.requires_python) == (None, None)
+
+
+def test_the_nearest_python_version_file_counts(tmp_path: Path) -> None:
+    plant(tmp_path, {**WORKSPACE, ".python-version": "3.12\n"})
+    project = read_project(tmp_path, "packages/api")
+    assert python_version_file(project) == tmp_path / ".python-version"
+    plant(tmp_path, {"packages/.python-version": "3.13\n"})
+    assert python_version_file(project) == tmp_path / "packages" / ".python-version"
+
+
+def test_a_python_version_file_above_the_app_does_not_count(tmp_path: Path) -> None:
+    plant(tmp_path, {".python-version": "3.12\n"})
+    assert python_version_file(read_project(plant(tmp_path / "app", PROJECT), ".")) is None
+
+
+def test_an_absolute_pattern_has_no_members(tmp_path: Path) -> None:
+    text = '[tool.uv.workspace]\nmembers = ["/etc/*", "tool"]\n'
+    plant(tmp_path, {**WORKSPACE, "pyproject.toml": text})
+    assert workspace_members(read_pyproject(tmp_path, tmp_path / "pyproject.toml")) == [tmp_path / "tool"]
+
+
+def test_development_dependencies_that_are_no_array_are_named(tmp_path: Path) -> None:
+    plant(tmp_path, {"pyproject.toml": "[tool.uv]\ndev-dependencies = 3\n"})
+    with pytest.raises(PyprojectInvalid) as raised:
+        read_pyproject(tmp_path, tmp_path / "pyproject.toml")
+    assert raised.value.facts == ("tool.uv.dev-dependencies is not an array",)
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileUnreadable) as raised:
+        read_pyproject(tmp_path, tmp_path / "pyproject.toml")
+    assert raised.value.facts == ("No such file or directory",)

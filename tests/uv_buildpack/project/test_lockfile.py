@@ -1,0 +1,243 @@
+"""Locks of all revisions, and those that cannot be read."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.uv_buildpack.trees import plant
+
+from uv_buildpack.errors import FileUnreadable, LockfileInvalid, LockfileTooNew
+from uv_buildpack.project.lockfile import Artifact, Dependency, Lock, LockedPackage, read_lock
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# An early lock: no revision, no metadata of declarations, files by address.
+FIRST = """
+version = 1
+requires-python = ">=3.12"
+
+[[package]]
+name = "Shop_App"
+version = "0.1.0"
+source = { editable = "." }
+dependencies = [
+    { name = "httpx", extra = ["http2"], marker = "sys_platform == 'linux'" },
+]
+
+[[package]]
+name = "httpx"
+version = "0.28.1"
+source = { registry = "https://index.example/simple" }
+sdist = { url = "https://index.example/files/httpx-0.28.1.tar.gz", hash = "sha256:aa", size = 10 }
+wheels = [
+    { url = "https://index.example/files/httpx-0.28.1-py3-none-any.whl", hash = "sha256:bb" },
+]
+"""
+
+SOURCES = """
+version = 1
+revision = 3
+requires-python = ">=3.12"
+
+[manifest]
+members = ["api", "worker"]
+
+[manifest.dependency-groups]
+ops = [{ name = "ruff" }]
+
+[[package]]
+name = "api"
+version = "0.1.0"
+source = { virtual = "api" }
+
+[package.optional-dependencies]
+fast = [{ name = "ruff", version = "1", source = { registry = "https://index.example/simple" } }]
+
+[package.dev-dependencies]
+dev = [{ name = "pytest" }]
+
+[package.metadata]
+requires-dist = [{ name = "ruff" }]
+
+[[package]]
+name = "worker"
+source = { editable = "worker" }
+
+[[package]]
+name = "from-git"
+version = "1"
+source = { git = "https://git.example/x?rev=main#0123456789abcdef0123456789abcdef01234567" }
+
+[[package]]
+name = "from-archive"
+version = "1"
+source = { url = "https://files.example/x.zip", subdirectory = "python" }
+
+[[package]]
+name = "from-wheel"
+version = "1"
+source = { path = "wheels/from_wheel-1-py3-none-any.whl" }
+wheels = [{ filename = "from_wheel-1-py3-none-any.whl", hash = "sha256:cc" }]
+
+[[package]]
+name = "from-directory"
+version = "1"
+source = { directory = "libs/x" }
+resolution-markers = ["sys_platform == 'linux'"]
+"""
+
+
+def read(directory: Path, text: str) -> Lock:
+    plant(directory, {"uv.lock": text})
+    return read_lock(directory / "uv.lock", "uv.lock")
+
+
+def named(lock: Lock, name: str) -> LockedPackage:
+    (package,) = lock.named(name)
+    return package
+
+
+def test_a_lock_of_the_first_revision_is_read(tmp_path: Path) -> None:
+    lock = read(tmp_path, FIRST)
+    assert lock.members == ("shop-app",)
+    assert lock.requires_python == ">=3.12"
+    assert lock.conflicts is False
+    assert lock.digest == hashlib.sha256(FIRST.encode()).hexdigest()
+    assert named(lock, "shop-app").dependencies == (
+        Dependency(name="httpx", version=None, source=None, extras=("http2",), marker="sys_platform == 'linux'"),
+    )
+    package = named(lock, "httpx")
+    assert (package.source_kind, package.source) == ("registry", "https://index.example/simple")
+    assert package.sdist == Artifact(filename="httpx-0.28.1.tar.gz", hash="sha256:aa", size=10)
+    assert package.wheels == (Artifact(filename="httpx-0.28.1-py3-none-any.whl", hash="sha256:bb", size=None),)
+    assert package.metadata is None
+
+
+def test_every_kind_of_source_is_read(tmp_path: Path) -> None:
+    lock = read(tmp_path, SOURCES)
+    assert {package.name: (package.source_kind, package.source) for package in lock.packages} == {
+        "api": ("virtual", "api"),
+        "worker": ("editable", "worker"),
+        "from-git": ("git", "https://git.example/x?rev=main#0123456789abcdef0123456789abcdef01234567"),
+        "from-archive": ("url", "https://files.example/x.zip#python"),
+        "from-wheel": ("path", "wheels/from_wheel-1-py3-none-any.whl"),
+        "from-directory": ("directory", "libs/x"),
+    }
+
+
+def test_packages_whose_files_are_in_the_app_are_local(tmp_path: Path) -> None:
+    lock = read(tmp_path, SOURCES)
+    assert {package.name for package in lock.packages if package.local} == {
+        "api",
+        "worker",
+        "from-wheel",
+        "from-directory",
+    }
+
+
+def test_a_virtual_project_is_not_installed_and_a_dynamic_version_is_none(tmp_path: Path) -> None:
+    lock = read(tmp_path, SOURCES)
+    assert not named(lock, "api").installed
+    assert named(lock, "worker").installed
+    assert named(lock, "worker").version is None
+
+
+def test_members_extras_groups_and_forks_are_read(tmp_path: Path) -> None:
+    lock = read(tmp_path, SOURCES)
+    assert lock.members == ("api", "worker")
+    assert [edge.name for edge in lock.root_groups["ops"]] == ["ruff"]
+    api = named(lock, "api")
+    assert api.extras["fast"] == (
+        Dependency(name="ruff", version="1", source="https://index.example/simple", extras=(), marker=None),
+    )
+    assert [edge.name for edge in api.groups["dev"]] == ["pytest"]
+    assert api.metadata == {"requires-dist": [{"name": "ruff"}]}
+    assert named(lock, "from-directory").forks == ("sys_platform == 'linux'",)
+
+
+def test_fields_and_revisions_of_the_future_are_passed_over(tmp_path: Path) -> None:
+    text = FIRST.replace("version = 1\n", "version = 1\nrevision = 99\nweather = 'fine'\n", 1)
+    assert [package.name for package in read(tmp_path, text).packages] == ["shop-app", "httpx"]
+
+
+def test_a_lock_without_packages_is_read(tmp_path: Path) -> None:
+    lock = read(tmp_path, "version = 1\n")
+    assert (lock.packages, lock.members, lock.requires_python) == ((), (), "")
+
+
+def test_a_lock_of_another_format_version_is_too_new(tmp_path: Path) -> None:
+    with pytest.raises(LockfileTooNew) as raised:
+        read(tmp_path, "version = 2\n")
+    assert raised.value.what == "uv.lock has lock format version 2; this buildpack knows version 1."
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "`version` is missing."),
+        ("version = '1'", "`version` is missing."),
+        ("<<<<<<< HEAD\nversion = 1\n", "line 1"),
+        ("version = 1\n[[package]]\nversion = '1'\n", "A value is missing or has the wrong type: 'source'"),
+        ("version = 1\n[[package]]\nname = 'x'\nsource = { ftp = '' }\n", "unknown source {'ftp': ''}"),
+        ("version = 1\npackage = 'x'\n", "A value is missing or has the wrong type"),
+        (
+            "version = 1\n[[package]]\nname = 1\nsource = { virtual = '.' }\n",
+            "A value is missing or has the wrong type",
+        ),
+        ("version = 1\nmanifest = []\n", "A value is missing or has the wrong type"),
+    ],
+)
+def test_a_broken_lock_is_an_error_that_says_why(tmp_path: Path, text: str, reason: str) -> None:
+    with pytest.raises(LockfileInvalid) as raised:
+        read(tmp_path, text)
+    assert raised.value.what == "uv.lock is not a valid lockfile."
+    assert reason in raised.value.facts[0]
+
+
+def test_a_lock_that_is_not_utf8_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "uv.lock").write_bytes(b"\xff\xfe")
+    with pytest.raises(LockfileInvalid):
+        read_lock(tmp_path / "uv.lock", "uv.lock")
+
+
+DAMAGED = {
+    "a hash": FIRST.replace('"sha256:bb"', "3"),
+    "a marker": FIRST.replace("\"sys_platform == 'linux'\"", "3"),
+    "a version": FIRST.replace('"0.28.1"', "3"),
+    "metadata": FIRST + "metadata = 3\n",
+    "a list of requirements": FIRST + "[package.metadata]\nrequires-dist = 3\n",
+    "a requirement": FIRST + '[package.metadata]\nrequires-dist = ["six"]\n',
+    "a specifier": FIRST + '[package.metadata]\nrequires-dist = [{ name = "six", specifier = "newest" }]\n',
+    "groups": FIRST + "[package.metadata]\nrequires-dev = []\n",
+    "extras": FIRST + "[package.metadata]\nprovides-extras = [3]\n",
+}
+
+
+@pytest.mark.parametrize("text", DAMAGED.values(), ids=DAMAGED.keys())
+def test_a_value_of_the_wrong_type_is_said_when_the_lock_is_read(tmp_path: Path, text: str) -> None:
+    with pytest.raises(LockfileInvalid):
+        read_lock(plant(tmp_path, {"uv.lock": text}) / "uv.lock", "uv.lock")
+
+
+def test_a_lock_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileUnreadable, match=r"uv\.lock cannot be read"):
+        read_lock(tmp_path, "uv.lock")
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        'url = "https://index.example/whl/torch-2.9.1%2Bcpu-cp313-cp313-linux_x86_64.whl"',
+        'url = "https://index.example/whl/torch-2.9.1+cpu-cp313-cp313-linux_x86_64.whl?token=x#egg=torch"',
+        'path = "wheels/torch-2.9.1+cpu-cp313-cp313-linux_x86_64.whl"',
+        'filename = "torch-2.9.1+cpu-cp313-cp313-linux_x86_64.whl"',
+    ],
+)
+def test_the_name_of_a_file_is_the_one_that_it_has_on_a_disk(tmp_path: Path, file: str) -> None:
+    text = FIRST.replace('url = "https://index.example/files/httpx-0.28.1-py3-none-any.whl"', file)
+    lock = read_lock(plant(tmp_path, {"uv.lock": text}) / "uv.lock", "uv.lock")
+    (found,) = lock.named("httpx")
+    assert found.wheels[0].filename == "torch-2.9.1+cpu-cp313-cp313-linux_x86_64.whl"

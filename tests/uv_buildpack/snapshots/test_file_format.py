@@ -1,0 +1,181 @@
+"""Snapshots: whole or not there, and kept only where they serve."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+from structlog.testing import capture_logs
+
+from uv_buildpack.snapshots import file_format
+from uv_buildpack.snapshots.file_format import Memory
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KEY = {"python": "3.13.4", "packages": "{}"}
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    directory = tmp_path / "tree"
+    (directory / "bin").mkdir(parents=True)
+    (directory / "bin" / "run").write_text("#!/bin/sh\n", encoding="utf-8")
+    (directory / "bin" / "run").chmod(0o755)
+    (directory / "python").symlink_to("/elsewhere/python")
+    (directory / "dangling").symlink_to("nowhere")
+    (directory / "empty").mkdir(mode=0o700)
+    return directory
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    directory = tmp_path / "snapshots"
+    directory.mkdir()
+    return directory
+
+
+def listing(directory: Path) -> dict[str, tuple[int, str]]:
+    """Give what a layer's digest depends on: names, modes, contents and link targets."""
+    found = {}
+    for path in sorted(directory.rglob("*")):
+        content = str(path.readlink()) if path.is_symlink() else path.read_text() if path.is_file() else "/"
+        found[str(path.relative_to(directory))] = (path.lstat().st_mode, content)
+    return found
+
+
+def test_a_tree_comes_back_as_it_was(store: Path, tree: Path, tmp_path: Path) -> None:
+    assert file_format.keep(store, "venv", tree, KEY)
+    snapshot = file_format.find(store, "venv")
+    assert snapshot is not None
+    assert snapshot.key == KEY
+    target = tmp_path / "target"
+    target.mkdir()
+    file_format.unpack(snapshot, target)
+    assert listing(target) == listing(tree)
+
+
+def test_names_and_modes_of_any_kind_come_back(store: Path, tree: Path, tmp_path: Path) -> None:
+    (tree / "odd").mkdir()
+    for name in (b"\xff not UTF-8", b"a new\nline", "ünïcode".encode(), b'"quoted"', b" ", b"back\\slash"):
+        (tree / "odd" / os.fsdecode(name)).write_text(str(name), encoding="utf-8")
+        (tree / "odd" / os.fsdecode(name + b"-link")).symlink_to(os.fsdecode(name))
+    (tree / "secret").write_text("x" * 3_000_000, encoding="utf-8")
+    (tree / "secret").chmod(0o400)
+    (tree / "nothing").write_text("", encoding="utf-8")
+    (tree / "nothing").chmod(0o4755)
+    assert file_format.keep(store, "venv", tree, KEY)
+    snapshot = file_format.find(store, "venv")
+    assert snapshot is not None
+    target = tmp_path / "target"
+    target.mkdir()
+    before = os.umask(0o077)
+    file_format.unpack(snapshot, target)
+    os.umask(before)
+    assert listing(target) == listing(tree)
+
+
+@pytest.mark.parametrize("full", [".venv.payload", ".venv.snapshot"])
+def test_a_full_disk_costs_the_snapshot_not_the_build(store: Path, tree: Path, full: str) -> None:
+    file_format.keep(store, "venv", tree, {"python": "of before"})
+    (store / full).symlink_to("/dev/full")
+    with capture_logs() as events:
+        assert not file_format.keep(store, "venv", tree, KEY)
+    assert "No snapshot of venv is kept: No space left" in events[0]["event"]
+    assert list(store.iterdir()) == []
+
+
+def test_nothing_but_the_snapshot_is_left(store: Path, tree: Path) -> None:
+    file_format.keep(store, "venv", tree, KEY)
+    assert [path.name for path in store.iterdir()] == ["venv.snapshot"]
+
+
+@pytest.mark.parametrize("place", [0, 20, -1])
+def test_a_flipped_byte_is_noticed_and_named(store: Path, tree: Path, place: int) -> None:
+    file_format.keep(store, "venv", tree, KEY)
+    path = store / "venv.snapshot"
+    content = bytearray(path.read_bytes())
+    content[place] ^= 0x55
+    path.write_bytes(content)
+    with capture_logs() as events:
+        assert file_format.find(store, "venv") is None
+    assert "venv.snapshot" in events[0]["event"]
+    assert not path.exists()
+
+
+def test_a_cut_off_snapshot_is_noticed(store: Path, tree: Path) -> None:
+    file_format.keep(store, "venv", tree, KEY)
+    path = store / "venv.snapshot"
+    path.write_bytes(path.read_bytes()[:-10])
+    assert file_format.find(store, "venv") is None
+
+
+def test_a_snapshot_of_another_scheme_is_not_used(store: Path, tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file_format.keep(store, "venv", tree, KEY)
+    monkeypatch.setattr(file_format, "SCHEME", "other")
+    assert file_format.find(store, "venv") is None
+
+
+def test_a_tree_that_does_not_compress_below_the_limit_is_not_kept(store: Path, tree: Path) -> None:
+    (tree / "noise").write_bytes(os.urandom(20_000))
+    file_format.keep(store, "venv", tree, KEY)
+    assert not file_format.keep(store, "venv", tree, KEY, limit=10_000)
+    assert list(store.iterdir()) == []
+
+
+def test_a_key_that_was_seen_and_missed_makes_a_kind_wanted() -> None:
+    before = Memory(keys={"python": "a"}, wanted={})
+    assert file_format.patience(before, "python", "a", hot=False) > 0
+    assert file_format.patience(before, "python", "b", hot=False) == 0
+    assert file_format.patience(before, "python", "a", hot=True) <= 0
+
+
+def test_patience_ends_after_hot_builds() -> None:
+    left = file_format.patience(Memory(keys={"python": "a"}, wanted={}), "python", "a", hot=False)
+    builds = 0
+    while left > 0:
+        left = file_format.patience(Memory(keys={"python": "a"}, wanted={"python": left}), "python", "a", hot=True)
+        builds += 1
+    assert builds == 10
+
+
+def test_what_is_remembered_survives_and_damage_means_nothing_is_known(store: Path) -> None:
+    memory = Memory(keys={"venv": "k"}, wanted={"venv": 3})
+    file_format.remember(store, memory)
+    assert file_format.recall(store) == memory
+    (store / "marker.json").write_text("{", encoding="utf-8")
+    assert file_format.recall(store) == Memory(keys={}, wanted={})
+
+
+def test_what_nobody_knows_is_removed(store: Path, tree: Path) -> None:
+    file_format.keep(store, "venv", tree, KEY)
+    file_format.keep(store, "packages-old", tree, KEY)
+    (store / ".venv.payload").write_bytes(b"of a killed build")
+    (store / "directory").mkdir()
+    file_format.forget_others(store, {"venv"})
+    assert [path.name for path in store.iterdir()] == ["venv.snapshot"]
+
+
+def test_a_key_that_was_changed_is_noticed(store: Path, tree: Path) -> None:
+    file_format.keep(store, "venv", tree, KEY)
+    path = store / "venv.snapshot"
+    path.write_bytes(path.read_bytes().replace(b"3.13.4", b"3.13.5", 1))
+    with capture_logs() as events:
+        assert file_format.find(store, "venv") is None
+    assert "its header was changed" in events[0]["event"]
+
+
+@pytest.mark.parametrize(
+    "text", ["3", "[]", '{"keys": [], "wanted": {}}', '{"keys": {}, "wanted": {"venv": "x"}}', "{"]
+)
+def test_a_marker_of_another_shape_is_no_marker(store: Path, text: str) -> None:
+    (store / "marker.json").write_text(text, encoding="utf-8")
+    assert file_format.recall(store) == Memory(keys={}, wanted={})
+
+
+def test_directories_are_not_kept(store: Path) -> None:
+    (store / "marker.json").mkdir()
+    (store / "venv.snapshot").mkdir()
+    file_format.forget_others(store, {"venv"})
+    assert list(store.iterdir()) == []
