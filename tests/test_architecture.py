@@ -129,7 +129,8 @@ def test_detection_imports_neither_httpx_nor_structlog() -> None:
 
 
 def test_a_build_imports_asyncio_and_httpx_when_something_uses_them() -> None:
-    program = "import uv_buildpack.__main__ as main; main.defer_imports(); import uv_buildpack.build, uv_buildpack.downloads.download"
+    start = "import uv_buildpack.__main__ as main; main.defer_imports()"
+    program = f"{start}; import uv_buildpack.build, uv_buildpack.downloads.download"
     loaded = loaded_after(program)
     assert "structlog.stdlib" in loaded
     assert not {"httpx._client", "asyncio.events"} & loaded
