@@ -39,6 +39,7 @@ class Buildpack:
     api: str
     id: str
     version: str
+    homepage: str
     clear_env: bool
     sbom_formats: tuple[str, ...]
     metadata: Mapping[str, Any]
@@ -94,6 +95,7 @@ def read_buildpack(directory: Path) -> Buildpack:
             api=document["api"],
             id=table["id"],
             version=table["version"],
+            homepage=str(table.get("homepage", "")),
             clear_env=bool(table.get("clear-env", False)),
             sbom_formats=tuple(table.get("sbom-formats", ())),
             metadata=document.get("metadata", {}),

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 EXIT_READER = 1
 EXIT_BUG = 2
-_DOCUMENTATION = "docs/errors.md"
 
 
 def main() -> int:
@@ -59,9 +58,19 @@ def _build(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         sys.stderr.write(log.masked(traceback.format_exc()))
         return EXIT_BUG
     log.configure(sys.stderr, form=environment.get("BP_LOG_FORMAT", "text"))
+    page = _page_of_errors(environment["CNB_BUILDPACK_DIR"])
     for problem in problems:
-        log.error(problem.what, problem.facts, problem.advice, f"{_DOCUMENTATION}#{problem.anchor}")
+        log.error(problem.what, problem.facts, problem.advice, f"{page}#{problem.anchor}")
     return EXIT_READER
+
+
+def _page_of_errors(buildpack: str) -> str:
+    """The address of the page with the errors of this version: its reader has no checkout of this repository."""
+    from cnb.context import read_buildpack  # noqa: PLC0415 (only a build that failed pays for it)
+    from uv_buildpack.errors import page  # noqa: PLC0415
+
+    about = read_buildpack(Path(buildpack))
+    return page(about.homepage, about.version)
 
 
 class _Deferred(ModuleType):

@@ -1,7 +1,7 @@
 """The error catalogue: everything a user can be told to mend, in one place.
 
 Each class is named for what happened, holds the facts, and says three things: what happened, what to do, where to read
-more (`docs/errors.md`, under the class's name in kebab case).
+more (the entry in `docs/errors.md` under the class's name in kebab case).
 """
 
 from __future__ import annotations
@@ -12,6 +12,15 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+
+def page(homepage: str, version: str) -> str:
+    """Return the address of `docs/errors.md` as it was in a release.
+
+    `homepage` is the address of a repository on GitHub or GitLab. Both serve a file of a tag at `/blob/<tag>/<path>`,
+    and its headings as anchors.
+    """
+    return f"{homepage.rstrip('/')}/blob/v{version}/docs/errors.md" if homepage else "docs/errors.md"
 
 
 class Problem(Exception):

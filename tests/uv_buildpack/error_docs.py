@@ -11,13 +11,19 @@ from typing import TYPE_CHECKING
 import structlog
 from tests.uv_buildpack.bad_input import PRODUCERS
 
+from cnb.context import read_buildpack
 from uv_buildpack import log
-from uv_buildpack.errors import Problem, Problems
+from uv_buildpack.errors import Problem, Problems, page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "errors.md"
+_REPOSITORY = Path(__file__).parents[2]
+DOCUMENT = _REPOSITORY / "docs" / "errors.md"
+_ABOUT = read_buildpack(_REPOSITORY)
+PAGE = page(_ABOUT.homepage, _ABOUT.version)
+"""The address of the page in the release that this checkout becomes."""
+
 _ENTRY = re.compile(r"^## (?P<anchor>[a-z-]+)\n(?P<body>.*?)(?=^## |^# |\Z)", re.MULTILINE | re.DOTALL)
 _EXAMPLE = re.compile(r"(?<=^```text\n).*?(?=^```$)", re.MULTILINE | re.DOTALL)
 
@@ -77,7 +83,7 @@ def _printed(problem: Problem) -> str:
     stream = io.StringIO()
     log.configure(stream)
     try:
-        log.error(problem.what, problem.facts, problem.advice, f"docs/errors.md#{problem.anchor}")
+        log.error(problem.what, problem.facts, problem.advice, f"{PAGE}#{problem.anchor}")
     finally:
         structlog.reset_defaults()
     return stream.getvalue()

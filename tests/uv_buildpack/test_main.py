@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.uv_buildpack.contexts import REPOSITORY, catalogue
+from tests.uv_buildpack.error_docs import PAGE
 from tests.uv_buildpack.trees import LOCK, PROJECT, PYPROJECT, plant
 
 if TYPE_CHECKING:
@@ -68,10 +70,19 @@ def test_what_the_reader_can_mend_is_said_on_standard_error_all_at_once(tmp_path
     done = run(tmp_path, "build", BROKEN)
     assert done.returncode == 1
     assert done.stderr.count("\nerror: ") == 2
-    assert "more: docs/errors.md#unknown-key" in done.stderr
-    assert "more: docs/errors.md#python-implementation-unsupported" in done.stderr
+    assert f"more: {PAGE}#unknown-key" in done.stderr
+    assert f"more: {PAGE}#python-implementation-unsupported" in done.stderr
     assert "Traceback" not in done.stderr
     assert "error" not in done.stdout
+
+
+def test_an_error_links_to_the_page_of_its_own_version_below_the_homepage(tmp_path: Path) -> None:
+    text = (REPOSITORY / "buildpack.toml").read_text(encoding="utf-8")
+    text = re.sub("^homepage = .*$", 'homepage = "https://code.example/fork/"', text, flags=re.MULTILINE)
+    text = re.sub("^version = .*$", 'version = "7.8.9"', text, flags=re.MULTILINE)
+    fork = plant(tmp_path / "fork", {"buildpack.toml": text})
+    done = run(tmp_path, "build", BROKEN, CNB_BUILDPACK_DIR=str(fork))
+    assert "\n  more: https://code.example/fork/blob/v7.8.9/docs/errors.md#unknown-key\n" in done.stderr
 
 
 def test_a_build_that_fails_leaves_nothing(tmp_path: Path) -> None:
