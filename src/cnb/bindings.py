@@ -1,5 +1,6 @@
-"""Service bindings: directories of files that a platform mounts (servicebinding.io).
+"""Service bindings: directories of files that a platform mounts.
 
+https://servicebinding.io/spec/core/1.1.0/#workload-projection
 At build they are below `SERVICE_BINDING_ROOT`, if the platform passed it on, else `<platform>/bindings`.
 """
 
@@ -18,7 +19,9 @@ class Binding:
     """One binding. `entries` maps a key to its file; contents are secret and are read only when needed."""
 
     name: str
+    """Its directory's name."""
     type: str
+    """In lower case."""
     provider: str | None
     entries: Mapping[str, Path]
 

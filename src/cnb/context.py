@@ -1,7 +1,8 @@
 """What the lifecycle tells a build: environment variables, positional arguments and files.
 
-Buildpack specification, "Build". Both forms are read: `CNB_*` variables (Buildpack API 0.8 on)
-and positional arguments, which the lifecycle still passes; a variable wins.
+Buildpack specification, "Build": https://github.com/buildpacks/spec/blob/buildpack/0.10/buildpack.md#build
+Both forms are read: `CNB_*` variables (Buildpack API 0.8 on) and positional arguments, which lifecycle 0.21 still
+passes (https://github.com/buildpacks/lifecycle/blob/v0.21.17/buildpack/build.go); a variable wins.
 """
 
 from __future__ import annotations
@@ -25,10 +26,15 @@ class Target:
     """The image that is built for. Fields are empty where the platform does not say."""
 
     os: str
+    """`linux`."""
     arch: str
+    """As Go names it: `amd64`, `arm64`."""
     arch_variant: str = ""
+    """`v8` and the like."""
     distro_name: str = ""
+    """`ID` of /etc/os-release in the run image: `debian`, `ubuntu`, …"""
     distro_version: str = ""
+    """`VERSION_ID` of /etc/os-release in the run image."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,13 +42,18 @@ class Buildpack:
     """The buildpack that runs: its directory (read-only) and `buildpack.toml`."""
 
     directory: Path
+    """`CNB_BUILDPACK_DIR`, absolute."""
     api: str
+    """Buildpack API, such as `0.10`."""
     id: str
     version: str
     homepage: str
     clear_env: bool
+    """Whether the lifecycle keeps the user's variables out of the environment; their files stay readable."""
     sbom_formats: tuple[str, ...]
+    """Media types of the SBOM files that the lifecycle accepts from this buildpack."""
     metadata: Mapping[str, Any]
+    """The `[metadata]` table of `buildpack.toml`, for the buildpack's own use."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,16 +61,25 @@ class BuildContext:
     """Input of `bin/build`."""
 
     app_dir: Path
+    """The application's source, absolute: the working directory of `bin/build`."""
     layers_dir: Path
+    """Where this buildpack writes its layers and their metadata, absolute."""
     platform_dir: Path
+    """`env/` and `bindings/` of the platform, absolute."""
     environment: Mapping[str, str]
     """The process environment with the user's variables; with `clear-env` those of `<platform>/env` are added."""
     buildpack: Buildpack
+    """The running buildpack."""
     target: Target
+    """The image that is built for."""
     plan: tuple[PlanEntry, ...]
+    """What buildpacks of the group require of this one, in the order of the group; names may repeat."""
     bindings: tuple[Binding, ...]
+    """The service bindings of the build, by name."""
     store: Mapping[str, Any]
+    """What the previous build put into `store.toml`; numbers come back as floats."""
     restored: Mapping[str, RestoredLayer]
+    """Layers of the previous build whose metadata the platform restored, by name."""
 
 
 def build_context(arguments: Sequence[str], environment: Mapping[str, str], app_dir: Path) -> BuildContext:

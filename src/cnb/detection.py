@@ -1,7 +1,8 @@
 """What the lifecycle tells detection, which runs for every app on every builder and so imports next to nothing.
 
-Buildpack specification, "Detection". Both forms are read: `CNB_*` variables (Buildpack API 0.8 on) and positional
-arguments, which the lifecycle still passes; a variable wins.
+Buildpack specification, "Detection": https://github.com/buildpacks/spec/blob/buildpack/0.10/buildpack.md#detection
+Both forms are read: `CNB_*` variables (Buildpack API 0.8 on) and positional arguments, which lifecycle 0.21 still
+passes (https://github.com/buildpacks/lifecycle/blob/v0.21.17/buildpack/detect.go); a variable wins.
 """
 
 from __future__ import annotations
@@ -23,10 +24,15 @@ class DetectContext:
     """Input of `bin/detect`."""
 
     app_dir: Path
+    """The application's source, absolute: the working directory of `bin/detect`."""
     platform_dir: Path
+    """`env/` and `bindings/` of the platform, absolute."""
     plan_path: Path
+    """The file that takes the build plan: it exists, empty."""
     environment: Mapping[str, str]
+    """The process environment with the user's variables; with `clear-env` those of `<platform>/env` are added."""
     buildpack_dir: Path
+    """`CNB_BUILDPACK_DIR`, absolute."""
 
 
 def detect_context(arguments: Sequence[str], environment: Mapping[str, str], app_dir: Path) -> DetectContext:
@@ -53,7 +59,7 @@ def user_environment(platform_dir: Path, environment: Mapping[str, str]) -> dict
 
 
 def input_path(name: str, environment: Mapping[str, str], arguments: Sequence[str], position: int) -> Path:
-    """Give an input as an absolute path: the variable, else the argument at `position`. Raises `ContextError`."""
+    """Return an input as an absolute path: the variable, else the argument at `position`. Raises `ContextError`."""
     value = environment.get(name) or (arguments[position] if position < len(arguments) else "")
     if not value:
         message = f"{name} is not set, and argument {position + 1} is missing"

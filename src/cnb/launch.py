@@ -1,6 +1,6 @@
 """What the image starts: processes, labels and slices of `launch.toml`.
 
-Buildpack specification, "launch.toml (TOML)".
+Buildpack specification, "launch.toml (TOML)": https://github.com/buildpacks/spec/blob/buildpack/0.10/buildpack.md#launchtoml-toml
 """
 
 from __future__ import annotations
@@ -18,14 +18,17 @@ class Process:
     """A process type. `args` are defaults that the user's own arguments replace (Platform API 0.10 on)."""
 
     type: str
+    """Its name; the exporter links `/cnb/process/<type>` to the launcher."""
     command: tuple[str, ...]
+    """Program and arguments that stay; executed without a shell."""
     args: tuple[str, ...] = ()
     default: bool = False
+    """Whether the image starts it when it is given no entrypoint; at most one process has it."""
     working_directory: str | None = None
     """Absolute, or relative to the app directory; the app directory when `None`."""
 
     def document(self) -> dict[str, Any]:
-        """Give the `[[processes]]` entry."""
+        """Return the `[[processes]]` entry."""
         document: dict[str, Any] = {"type": self.type, "command": list(self.command)}
         if self.args:
             document["args"] = list(self.args)

@@ -1,6 +1,7 @@
 """Layers: what they are for, their metadata, environment and contents.
 
-Buildpack specification, "Layer Types", "Layer Content Metadata (TOML)" and "Environment".
+Buildpack specification, "Layer Types", "Layer Content Metadata (TOML)" and "Environment":
+https://github.com/buildpacks/spec/blob/buildpack/0.10/buildpack.md#layer-types
 """
 
 from __future__ import annotations
@@ -21,11 +22,14 @@ class LayerTypes:
     """For whom a layer is: later buildpacks, the image, the next build."""
 
     build: bool = False
+    """On disk, and its environment set, for later buildpacks of this build."""
     launch: bool = False
+    """In the image."""
     cache: bool = False
+    """Restored with its contents by the next build that has the same cache."""
 
     def document(self) -> dict[str, bool]:
-        """Give the `[types]` table, all keys written."""
+        """Return the `[types]` table, all keys written."""
         return {"launch": self.launch, "build": self.build, "cache": self.cache}
 
 
@@ -55,14 +59,16 @@ class Variable:
     """
 
     name: str
+    """A name that a shell accepts; it is the name of the file, too."""
     value: str
+    """Taken verbatim: the lifecycle does not strip a newline and expands nothing."""
     action: Action = Action.OVERRIDE
     scope: Scope = Scope.ALL
     delimiter: str | None = None
     process: str | None = None
 
     def files(self) -> dict[str, str]:
-        """Give path in the layer → exact content (no newline is added: the lifecycle takes it verbatim)."""
+        """Return path in the layer → exact content (no newline is added: the lifecycle takes it verbatim)."""
         directory = f"{self.scope.value}/{self.process}" if self.process else self.scope.value
         files = {f"{directory}/{self.name}.{self.action.value}": self.value}
         if self.delimiter is not None:
@@ -94,16 +100,19 @@ _MEDIA_TYPES = {
 class Layer:
     """A layer as this build leaves it. Its contents were written to `<layers>/<name>` while building.
 
-    `metadata` holds strings only, because restored metadata went through JSON: integers come back as floats.
+    `metadata` holds strings only, because restored metadata went through JSON: integers come back as
+    floats (seen with lifecycle 0.21.17; https://github.com/buildpacks/lifecycle/blob/v0.21.17/platform/files/metadata.go).
     `environment` and `exec_d` (file name → executable to copy) are written into the layer by the SDK.
     """
 
     name: str
+    """The directory below the layers directory; the lifecycle orders layers by it."""
     types: LayerTypes
     metadata: Mapping[str, str] = field(default_factory=dict)
     environment: tuple[Variable, ...] = ()
     exec_d: Mapping[str, Path] = field(default_factory=dict)
     sboms: Mapping[SBOMFormat, bytes] = field(default_factory=dict)
+    """SBOM files of this layer, by format."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +120,9 @@ class ReusedLayer:
     """A launch-only layer that is taken from the previous image as it is: **no directory is written**.
 
     The exporter finds the blob by the metadata of the previous image; the lifecycle restores `<name>.toml` and
-    the SBOM files of such a layer, and nothing else. The restored SBOM files are kept unless `sboms` replaces them.
+    the SBOM files of such a layer, and nothing else
+    (https://github.com/buildpacks/lifecycle/blob/v0.21.17/phase/restorer.go).
+    The restored SBOM files are kept unless `sboms` replaces them.
     """
 
     name: str
@@ -130,5 +141,8 @@ class RestoredLayer:
 
     name: str
     metadata: Mapping[str, object]
+    """The `[metadata]` table as JSON leaves it; whoever can write the image or the cache can write it."""
     directory: Path | None
+    """The contents, if the layer was cached; `None` for a launch-only layer."""
     sboms: Mapping[SBOMFormat, bytes]
+    """The restored SBOM files of this layer, by format."""

@@ -1,6 +1,7 @@
 """The build plan, which detect writes, and the buildpack plan, which build reads.
 
-Buildpack specification, "Build Plan (TOML)" and "Buildpack Plan (TOML)".
+Buildpack specification, "Build Plan (TOML)" and "Buildpack Plan (TOML)":
+https://github.com/buildpacks/spec/blob/buildpack/0.10/buildpack.md#build-plan-toml
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class BuildPlan:
     alternatives: tuple[PlanOption, ...] = ()
 
     def document(self) -> dict[str, Any]:
-        """Give the content of the file at `CNB_BUILD_PLAN_PATH`."""
+        """Return the content of the file at `CNB_BUILD_PLAN_PATH`."""
         document = _option(self.provides, self.requires)
         if self.alternatives:
             document["or"] = [_option(option.provides, option.requires) for option in self.alternatives]

@@ -38,10 +38,15 @@ class BuildResult:
     processes: tuple[Process, ...] = ()
     labels: tuple[Label, ...] = ()
     slices: tuple[Slice, ...] = ()
+    """In the order in which they take files: a file belongs to the first slice that names it."""
     unmet: tuple[str, ...] = ()
+    """Entries of the buildpack plan that this buildpack leaves to later ones."""
     store: Mapping[str, Any] | None = None
+    """What the next build gets as `BuildContext.store`; `None` writes no `store.toml`, and forgets what there was."""
     launch_sboms: Mapping[SBOMFormat, bytes] = field(default_factory=dict)
+    """What is in the image beside the layers."""
     build_sboms: Mapping[SBOMFormat, bytes] = field(default_factory=dict)
+    """What the build used and the image does not have."""
 
 
 def empty_layer(context: BuildContext, name: str) -> Path:

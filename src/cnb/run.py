@@ -1,6 +1,7 @@
 """Running a buildpack: exit codes, and what is written when.
 
-Buildpack specification, "Detection" and "Build": 0 passes; 100 is a detection that fails; anything else is an error.
+Buildpack specification, "Detection" and "Build" (https://github.com/buildpacks/spec/blob/buildpack/0.10/buildpack.md#detection):
+0 passes; 100 is a detection that fails; anything else is an error.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def run_detect(
     app_dir: Path,
     say: Callable[[str], object],
 ) -> int:
-    """Run detection and give the exit code. Errors of `detect` pass through."""
+    """Run detection and return the exit code. Errors of `detect` pass through."""
     context = detect_context(arguments, environment, app_dir)
     outcome = detect(context)
     if isinstance(outcome, NotDetected):

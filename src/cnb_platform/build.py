@@ -1,6 +1,6 @@
 """The build phase: each buildpack's bin/build in order, and a check of what each left.
 
-Buildpack spec, "Phase #3: Build"; contract, §4, §6.
+Buildpack specification, "Phase #3: Build": https://github.com/buildpacks/spec/blob/buildpack/0.10/buildpack.md#phase-3-build
 """
 
 from collections.abc import Mapping, Sequence
@@ -80,7 +80,7 @@ def _build_one(session: Session, buildpack: Buildpack, entries: Sequence[Entry],
 
 
 def make_layers_directory(session: Session, path: Path) -> None:
-    """`CNB_LAYERS_DIR`, with the mode that the umask leaves: mending that is up to the buildpack (contract, §11.2)."""
+    """`CNB_LAYERS_DIR`, with the mode that the umask leaves: changing that is up to the buildpack."""
     if not path.is_dir():
         path.mkdir(parents=True)
         session.machine.give(path)

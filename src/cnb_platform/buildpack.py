@@ -26,7 +26,10 @@ class Target:
     distros: tuple[tuple[str, str], ...] = ()
 
     def admits(self, other: "Target") -> bool:
-        """Whether a build for `other` is within this target (contract, §3, target check)."""
+        """Whether a build for `other` is within this target; what either leaves out matches.
+
+        https://github.com/buildpacks/lifecycle/blob/v0.21.17/platform/target_data.go
+        """
         fields = ((self.os, other.os), (self.arch, other.arch), (self.variant, other.variant))
         if not all(mine in ("", theirs) or theirs == "" for mine, theirs in fields):
             return False

@@ -1,4 +1,7 @@
-"""Buildpack packages: `.cnb` files, which are tars of OCI image layouts (cnb-formats, §3)."""
+"""Buildpack packages: `.cnb` files, which are tars of OCI image layouts.
+
+Distribution specification, "Buildpackage": https://github.com/buildpacks/spec/blob/main/distribution.md
+"""
 
 import tarfile
 from pathlib import Path

@@ -1,4 +1,7 @@
-"""The cache directory: cached layers as plain archives named by digest, and what is known of them (contract, §11.3)."""
+"""The cache directory: cached layers as plain archives named by digest, and what is known of them.
+
+https://github.com/buildpacks/lifecycle/blob/v0.21.17/cache/volume_cache.go
+"""
 
 import contextlib
 import hashlib

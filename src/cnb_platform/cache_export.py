@@ -1,4 +1,7 @@
-"""What goes into the cache: staged before the image is written, committed after (contract, §11.1, §11.3)."""
+"""What goes into the cache: staged before the image is written, committed after.
+
+https://github.com/buildpacks/lifecycle/blob/v0.21.17/phase/cache.go
+"""
 
 from collections.abc import Mapping
 

@@ -118,7 +118,7 @@ def _take(pair: Pair, existed: set[Path]) -> bool:
         empty(pair.layers, but=MARKER)
         empty(pair.app)
         pair.layers.chmod(0o755)
-        pair.app.chmod(0o777)  # as pack leaves it; the mode is in the app layer's bytes (cnb-formats, §4.1)
+        pair.app.chmod(0o777)  # as pack leaves it; the mode is in the app layer's bytes
     except (OSError, NotFree) as error:
         _remove(pair, existed)
         raise NotFree(str(error)) from error
@@ -189,7 +189,7 @@ def copy_app(source: Path, target: Path, without: set[Path]) -> None:
 
 
 def copy_readable(source: Path, target: Path) -> None:
-    """Copy a buildpack so that everybody can read it: the modes that packaging gives (cnb-formats, §3.3)."""
+    """Copy a buildpack so that everybody can read it: the modes that packaging gives."""
     shutil.copytree(source, target, symlinks=True)
     target.chmod(0o755)
     for parent, names, files in os.walk(target):

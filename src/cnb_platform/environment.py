@@ -1,6 +1,7 @@
 """Environment directories: how buildpacks, users and operators change a process's environment.
 
-Buildpack spec, "Environment"; contract, §6. The same rules serve the build and the launch.
+Buildpack specification, "Environment": https://github.com/buildpacks/spec/blob/buildpack/0.10/buildpack.md#environment
+The same rules serve the build and the launch; which variables pass is https://github.com/buildpacks/lifecycle/blob/v0.21.17/env/build.go
 """
 
 import os

@@ -74,7 +74,7 @@ class ContractBroken(PlatformError):
 
     def __init__(self, *, buildpack: str, section: str, problem: str) -> None:
         """Name the buildpack (id@version), the section of the specification and what is wrong."""
-        super().__init__(f"cnb-contract: buildpack spec, {section}: {problem} (buildpack {buildpack})")
+        super().__init__(f"contract broken: buildpack spec, {section}: {problem} (buildpack {buildpack})")
         self.buildpack = buildpack
         self.section = section
         self.problem = problem

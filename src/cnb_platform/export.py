@@ -1,6 +1,7 @@
 """Export: what buildpacks left and the app become an image; unchanged layers keep the blobs of the previous one.
 
-Buildpack spec, "Phase #4: Export"; contract, §11; cnb-formats, §4, §7.
+Buildpack specification, "Phase #4: Export"; the order of layers and their reuse as in lifecycle 0.21.17:
+https://github.com/buildpacks/lifecycle/blob/v0.21.17/phase/exporter.go
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

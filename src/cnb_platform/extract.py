@@ -21,7 +21,7 @@ def extract(archive: IO[bytes], roots: Mapping[str, Path]) -> int:
     Returns how many members were unpacked. Mode bits are kept, times are those of unpacking, owners those of this
     process. Existing directories are reused.
     Raises UnsafeArchive for `..`, for a member below a symbolic link, and for anything but files, directories and
-    links (contract, §10); tarfile.TarError and OSError for a damaged stream.
+    links, which cached layers never hold; tarfile.TarError and OSError for a damaged stream.
     """
     ground = _Ground({name.rstrip("/"): str(path) for name, path in roots.items()})
     modes: list[tuple[str, int]] = []

@@ -1,6 +1,8 @@
 """The configuration document of an app image: environment, entrypoint, history and the lifecycle's labels.
 
-cnb-formats, §4.2.
+Platform specification, "Labels", and what lifecycle 0.21.17 writes:
+https://github.com/buildpacks/spec/blob/platform/0.15/platform.md#labels
+https://github.com/buildpacks/lifecycle/blob/v0.21.17/phase/exporter.go
 """
 
 from collections.abc import Mapping

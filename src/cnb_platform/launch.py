@@ -1,6 +1,7 @@
 """Launch on this machine: what the launcher does in a container, with the image's own layers unpacked here.
 
-cnb-formats, §5; contract, §6, §7. It starts from the image's environment, never from the caller's.
+It starts from the image's environment, never from the caller's. The order of its steps is the launcher's:
+https://github.com/buildpacks/lifecycle/blob/v0.21.17/launch/launcher.go
 """
 
 import contextlib

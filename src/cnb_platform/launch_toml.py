@@ -1,6 +1,7 @@
 """launch.toml of each buildpack, and what all of them come to: processes, labels, slices, metadata.toml.
 
-Buildpack spec, "launch.toml (TOML)"; cnb-formats, §4.3.
+Buildpack specification, "launch.toml (TOML)": https://github.com/buildpacks/spec/blob/buildpack/0.10/buildpack.md#launchtoml-toml
+`metadata.toml` as the launcher reads it: https://github.com/buildpacks/lifecycle/blob/v0.21.17/launch/launch.go
 """
 
 import re
@@ -140,7 +141,7 @@ def combine(launches: Iterable[Launch]) -> Launch:
 
 
 def for_platform(process: Process, platform_minor: int) -> Process:
-    """The process as an older launcher reads it: `command[1:]` goes into the arguments (contract, §7)."""
+    """The process as an older launcher reads it: `command[1:]` goes into the arguments."""
     if platform_minor >= ARRAY_COMMANDS_SINCE or len(process.command) == 1:
         return process
     return replace(process, command=process.command[:1], args=(*process.command[1:], *(process.args or ())))

@@ -1,4 +1,7 @@
-"""The launcher stand-in: a POSIX sh script made for one image (cnb-formats, §5)."""
+"""The launcher stand-in: a POSIX sh script made for one image.
+
+What it does, and in which order: https://github.com/buildpacks/lifecycle/blob/v0.21.17/launch/launcher.go
+"""
 
 import shlex
 from collections.abc import Sequence

@@ -1,6 +1,7 @@
 """The entries of each layer archive but the app's: buildpack layers, SBOM, launcher, configuration, process types.
 
-cnb-formats, §4.1: which directories come before the tree, and who owns them.
+Which directories come before the tree, and who owns them, as lifecycle 0.21.17 does it:
+https://github.com/buildpacks/lifecycle/blob/v0.21.17/layers/dir.go
 """
 
 import os

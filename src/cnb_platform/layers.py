@@ -1,6 +1,7 @@
 """What a buildpack left in its layers directory, read and checked when it has finished.
 
-Buildpack spec, "Layer Content Metadata (TOML)", "Software-Bill-of-Materials"; contract, §4, §8.
+Buildpack specification, "Layer Content Metadata (TOML)" and "Software-Bill-of-Materials":
+https://github.com/buildpacks/spec/blob/buildpack/0.10/buildpack.md
 """
 
 from collections.abc import Iterator, Mapping

@@ -70,7 +70,7 @@ def this_machine(caller: Mapping[str, str], owner: Owner | None = None, umask: i
 
 
 def home_of(uid: int) -> str:
-    """The home directory of an account, or one that does not exist (contract, §4)."""
+    """The home directory of an account, or one that does not exist, as a build user without an entry has."""
     try:
         return pwd.getpwuid(uid).pw_dir
     except KeyError:

@@ -66,7 +66,7 @@ class Records:
 
 
 def read_records(text: str | bytes) -> Records:
-    """Read the label or the cache's file; numbers come back as floats (contract, §10).
+    """Read the label or the cache's file; numbers come back as floats, as from Go's JSON.
 
     Raises ValueError where it is not JSON or not of this shape.
     """

@@ -1,4 +1,7 @@
-"""The real phases as a `Platform`: the lifecycle's creator, exporting to an OCI layout (contract, §13)."""
+"""The real phases as a `Platform`: the lifecycle's creator, exporting to an OCI layout.
+
+Platform specification, "creator", with the experimental `-layout`: https://github.com/buildpacks/spec/blob/platform/0.15/platform.md
+"""
 
 import contextlib
 import os

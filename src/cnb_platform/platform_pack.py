@@ -1,4 +1,7 @@
-"""The pack CLI as a `Platform`, with a builder made of images that Docker has (contract, §14)."""
+"""The pack CLI as a `Platform`, with a builder made of images that Docker has.
+
+Seen with pack 0.40.6: https://buildpacks.io/docs/reference/config/builder-config/
+"""
 
 import contextlib
 import hashlib
@@ -127,7 +130,10 @@ def _lifecycle_code(log: str, code: int) -> int:
 
 
 def _lifecycle_archive(binaries: Path, target: Path) -> str:
-    """The archive that `lifecycle.uri` wants (contract, §14.2)."""
+    """The archive that `lifecycle.uri` wants: `lifecycle.toml` and a `lifecycle/` directory.
+
+    As pack 0.40.6 reads it: https://github.com/buildpacks/pack/blob/v0.40.6/internal/builder/lifecycle.go
+    """
     descriptor = {
         "apis": {
             "buildpack": {"deprecated": [], "supported": [f"0.{minor}" for minor in range(7, 13)]},

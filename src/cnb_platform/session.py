@@ -55,7 +55,7 @@ class Session:
 def phase_environment(
     session: Session, buildpack: Buildpack, inherited: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """The environment of bin/detect and bin/build (contract, §3, §6).
+    """The environment of bin/detect and bin/build: buildpack specification, "Provided by the Lifecycle".
 
     The machine's allow-listed variables, or `inherited` with the layers of earlier buildpacks; then the user's and the
     operator's; then what the lifecycle provides.

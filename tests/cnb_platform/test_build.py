@@ -116,7 +116,7 @@ def test_what_breaks_the_contract_is_named_with_its_clause(
     workshop: Workshop, tmp_path: Path, files: str, message: str
 ) -> None:
     toy = buildpack(tmp_path, leave(files), detect=SELF_SUFFICIENT, about=CDX)
-    with pytest.raises(ContractBroken, match=f"cnb-contract: buildpack spec, .*{message}") as broken:
+    with pytest.raises(ContractBroken, match=f"contract broken: buildpack spec, .*{message}") as broken:
         workshop.build(toy)
     assert broken.value.exit_code == 52
     assert str(broken.value).endswith("(buildpack toy/one@1.2.3)")

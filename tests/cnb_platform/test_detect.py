@@ -82,7 +82,7 @@ def test_an_optional_buildpack_that_errors_does_not_fail_the_group_but_is_shown(
 def test_a_plan_that_is_not_toml_is_an_error_that_names_the_clause(workshop: Workshop, tmp_path: Path) -> None:
     with pytest.raises(DetectionErrored):
         workshop.build(buildpack(tmp_path, detect='echo "[[" >"$CNB_BUILD_PLAN_PATH"'))
-    assert "cnb-contract: buildpack spec, Build Plan (TOML):" in workshop.log.text()
+    assert "contract broken: buildpack spec, Build Plan (TOML):" in workshop.log.text()
 
 
 def test_a_plan_that_does_not_resolve_says_what_is_missing(workshop: Workshop, tmp_path: Path) -> None:
