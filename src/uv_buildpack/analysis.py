@@ -28,6 +28,7 @@ from uv_buildpack.interpreter import request as python_request
 from uv_buildpack.layers import uv as uv_layer
 from uv_buildpack.layers import venv, venv_project
 from uv_buildpack.processes import plan
+from uv_buildpack.processes.beside import TEST_ENVIRONMENT
 from uv_buildpack.processes.inference import AppFacts
 from uv_buildpack.project import build_settings, lock_check, selection
 from uv_buildpack.project.files import python_version_file, read_project, read_pyproject, workspace_members
@@ -236,7 +237,9 @@ def _work_out(given: _Given, collector: Collector) -> tuple[Decisions, dict[str,
         collector.problems.extend(venv_project.check_paths(lock, project.root.directory, context.app_dir))
         pyprojects = _pyprojects(project, _local_paths(lock))
         with collector.collecting():
-            choice = selection.choose(lock, project.pyproject.name, _wanted(configuration))
+            choice = selection.choose(
+                lock, project.pyproject.name, _wanted(configuration), _default_groups(given, pyprojects)
+            )
         _compare_with_files(lock, project, pyprojects)
     with collector.collecting():
         request = python_request.combine(given.requests, _required_pythons(given, pyprojects))
@@ -269,6 +272,19 @@ def _wanted(configuration: Configuration) -> selection.Choice:
     )
 
 
+def _default_groups(given: _Given, pyprojects: Mapping[str, Pyproject]) -> tuple[str, ...]:
+    """Return the groups that uv installs by default, which images for tests have: their project's developers do too."""
+    if given.configuration.execution_environment != TEST_ENVIRONMENT:
+        return ()
+    return _chosen_project(given, pyprojects).default_groups()
+
+
+def _chosen_project(given: _Given, pyprojects: Mapping[str, Pyproject]) -> Pyproject:
+    """Return the one member that is installed, else the project."""
+    chosen = [pyprojects[name] for name in given.configuration.packages if name in pyprojects]
+    return chosen[0] if len(chosen) == 1 else given.project.pyproject
+
+
 def _compare_with_files(lock: Lock, project: Project, pyprojects: Mapping[str, Pyproject]) -> None:
     names = {pyproject.directory: name for name, pyproject in pyprojects.items()}
     for path in workspace_members(project.root):
@@ -297,8 +313,7 @@ def _check_processes(given: _Given) -> None:
 
 def _plan_processes(given: _Given, decided: Decisions, pyprojects: Mapping[str, Pyproject]) -> ProcessPlan:
     """Plan the processes of the project, or of the one member that is installed. Raises `Problems`."""
-    chosen = [pyprojects[name] for name in given.configuration.packages if name in pyprojects]
-    pyproject = chosen[0] if len(chosen) == 1 else given.project.pyproject
+    pyproject = _chosen_project(given, pyprojects)
     versions = {name: identity.partition(" ")[0] for name, identity in decided.packages.items()}
     return _planned(given, pyproject, decided.choice.extras, decided.choice.groups, versions)
 
@@ -314,7 +329,13 @@ def _planned(
         pyproject=pyproject.document,
     )
     configuration = given.configuration
-    return plan.plan_processes(configuration.processes, configuration.default_process, given.context.app_dir, facts)
+    return plan.plan_processes(
+        configuration.processes,
+        configuration.default_process,
+        given.context.app_dir,
+        facts,
+        configuration.execution_environment,
+    )
 
 
 def _local_paths(lock: Lock) -> dict[str, str]:

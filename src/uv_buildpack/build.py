@@ -61,7 +61,7 @@ def build(context: BuildContext) -> BuildResult:
     log.heading("Processes")
     plan.announce(analysis.processes)
     _show_layers(context, layers)
-    return BuildResult(layers=tuple(layers), processes=analysis.processes.processes)
+    return BuildResult(layers=tuple(layers), processes=analysis.processes.all)
 
 
 def _announce(analysis: Analysis) -> None:

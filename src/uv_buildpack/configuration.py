@@ -42,6 +42,7 @@ class Configuration:
     python_version: str | None = None
     python_mirror: str | None = None
     python_catalogue: str | None = None
+    execution_environment: str = "production"
     log_format: str = "text"
     log_level: str = "info"
     processes: Mapping[str, Any] = field(default_factory=dict)
@@ -238,6 +239,7 @@ SETTINGS = (
     Setting("python_mirror", "BP_PYTHON_MIRROR", None, _mirror),
     Setting("python_mirror", "UV_PYTHON_INSTALL_MIRROR", None, _mirror),
     Setting("python_catalogue", "BP_PYTHON_CATALOGUE", None, _text),
+    Setting("execution_environment", "CNB_EXEC_ENV", None, _text),
     Setting("log_format", "BP_LOG_FORMAT", None, _one_of("text", "json")),
     Setting("log_level", "BP_LOG_LEVEL", None, _one_of("info", "debug")),
     Setting("processes", None, "processes", _table),

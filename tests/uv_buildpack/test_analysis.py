@@ -362,3 +362,62 @@ def test_a_target_is_said_with_its_c_library(tmp_path: Path) -> None:
     assert words[:2] == ["linux", "amd64"]
     assert words[2] in {"gnu", "musl"}
     assert words[3:] == ["debian", "13"]
+
+
+TESTED = {
+    "pyproject.toml": PYPROJECT + '\n[dependency-groups]\ndev = ["pytest"]\ndocs = ["mkdocs"]\n',
+    "uv.lock": LOCK
+    + """
+[package.dev-dependencies]
+dev = [{ name = "pytest" }]
+docs = [{ name = "mkdocs" }]
+"""
+    + "".join(
+        f"""
+[[package]]
+name = "{name}"
+version = "1.0"
+source = {{ registry = "https://index.example/simple" }}
+wheels = [{{ url = "https://files.example/{name}-1.0-py3-none-any.whl", hash = "sha256:00" }}]
+"""
+        for name in ("pytest", "mkdocs")
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("environment", "installed", "types"),
+    [
+        ({}, set(), ["python"]),
+        ({"CNB_EXEC_ENV": "production"}, set(), ["python"]),
+        ({"CNB_EXEC_ENV": "test"}, {"pytest"}, ["python", "test"]),
+        ({"CNB_EXEC_ENV": "test", "BP_UV_GROUPS": "docs"}, {"mkdocs", "pytest"}, ["python", "test"]),
+    ],
+)
+def test_an_image_for_tests_has_the_default_groups(
+    tmp_path: Path, environment: dict[str, str], installed: set[str], types: list[str]
+) -> None:
+    analysis = analysed(tmp_path, TESTED, environment)
+    assert set(analysis.decisions.packages) == installed
+    assert [process.type for process in analysis.processes.all] == types
+
+
+@pytest.mark.parametrize(
+    ("default", "installed"), [('["docs"]', {"mkdocs"}), ('"all"', {"mkdocs", "pytest"}), ("[]", set())]
+)
+def test_the_default_groups_are_those_of_the_project(tmp_path: Path, default: str, installed: set[str]) -> None:
+    settings = f"\n[tool.uv]\ndefault-groups = {default}\n"
+    files = {**TESTED, "pyproject.toml": TESTED["pyproject.toml"] + settings}
+    assert set(analysed(tmp_path, files, {"CNB_EXEC_ENV": "test"}).decisions.packages) == installed
+
+
+def test_a_project_without_groups_can_be_built_for_tests(tmp_path: Path) -> None:
+    assert analysed(tmp_path, PROJECT, {"CNB_EXEC_ENV": "test"}).decisions.choice.groups == ()
+
+
+def test_decisions_for_production_are_not_recalled_for_tests(tmp_path: Path) -> None:
+    context = context_for(tmp_path, TESTED)
+    following = remembered(context, analyse(context))
+    assert analyse(following).recalled
+    for_tests = replace(following, environment={**following.environment, "CNB_EXEC_ENV": "test"})
+    assert not analyse(for_tests).recalled

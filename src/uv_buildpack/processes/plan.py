@@ -10,6 +10,7 @@ from cnb.launch import PROCESS_TYPE, Process
 from uv_buildpack import log
 from uv_buildpack.errors import Collector, DefaultProcessUnknown, ProcessInvalid, ProcfileInvalid
 from uv_buildpack.processes import start_command
+from uv_buildpack.processes.beside import processes_beside
 from uv_buildpack.processes.inference import AppFacts, infer
 from uv_buildpack.processes.procfile import read_procfile
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from pathlib import Path
 
+    from uv_buildpack.processes.beside import Beside
     from uv_buildpack.processes.start_command import StartCommand
 
 TABLE = "[tool.uv-buildpack.processes]"
@@ -36,6 +38,13 @@ class ProcessPlan:
     """What inference looked at in vain."""
     suggestion: str = ""
     """What to write into pyproject.toml when nothing was inferred, in lines."""
+    beside: tuple[Beside, ...] = ()
+    """What the image has besides the project's own processes; nothing of it counts for the default."""
+
+    @property
+    def all(self) -> tuple[Process, ...]:
+        """Every process type of the image."""
+        return (*self.processes, *(beside.process for beside in self.beside))
 
     @property
     def default(self) -> Process | None:
@@ -54,7 +63,9 @@ class _Defined:
     working_directory: str | None = None
 
 
-def plan_processes(table: Mapping[str, Any], default_process: str | None, app_dir: Path, app: AppFacts) -> ProcessPlan:
+def plan_processes(
+    table: Mapping[str, Any], default_process: str | None, app_dir: Path, app: AppFacts, execution_environment: str
+) -> ProcessPlan:
     """Decide the process types. `table` and `default_process` are what the user set, `app` what inference goes by.
 
     A process starts in the project's directory; one of a Procfile in the Procfile's directory, which is the project's
@@ -65,8 +76,11 @@ def plan_processes(table: Mapping[str, Any], default_process: str | None, app_di
         if table
         else _from_procfile(default_process, app_dir, app.project_dir) or _inferred(app_dir, app)
     )
-    _check_default(default_process, [process.type for process in plan.processes])
-    return _with_default(plan, default_process)
+    types = [process.type for process in plan.processes]
+    _check_default(default_process, types)
+    directory = _start_directory(app.project_dir, app_dir)
+    beside = processes_beside(types, directory, execution_environment, app.installed)
+    return replace(_with_default(plan, default_process), beside=beside)
 
 
 def announce(plan: ProcessPlan) -> None:
@@ -75,6 +89,9 @@ def announce(plan: ProcessPlan) -> None:
         log.step(f"{process.type}{' (default)' if process.default else ''}: {shown(process)}")
         for line in plan.evidence[process.type]:
             log.detail(line)
+    for beside in plan.beside:
+        log.step(f"{beside.process.type}: {shown(beside.process)}")
+        log.detail(beside.evidence)
     for warning in plan.warnings:
         log.warning(warning)
     if plan.default is None:

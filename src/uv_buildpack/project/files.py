@@ -82,6 +82,13 @@ class Pyproject:
                 raise PyprojectInvalid(self.shown, f"{'.'.join(keys[:depth])} is not a table")
         return dict(value)
 
+    def default_groups(self) -> tuple[str, ...]:
+        """Return the dependency groups that uv installs without being asked: `dev`, unless the file says otherwise."""
+        value = self.uv.get("default-groups", ["dev"])
+        if value == "all":
+            value = [*self.table("dependency-groups"), "dev"]
+        return tuple(group for group in value if isinstance(group, str)) if isinstance(value, list) else ()
+
     def is_package(self) -> bool:
         """Tell whether uv installs the project itself: a build system, unless `tool.uv.package` says otherwise."""
         package = self.uv.get("package")

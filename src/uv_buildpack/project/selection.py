@@ -57,8 +57,10 @@ class Platform:
         return int(major), int(minor)
 
 
-def choose(lock: Lock, name: str | None, wanted: Choice) -> Choice:
+def choose(lock: Lock, name: str | None, wanted: Choice, default_groups: Sequence[str] = ()) -> Choice:
     """Complete and check a choice. `name` is the project's; a virtual root without choice means all members.
+
+    Of `default_groups` those are added that exist: uv's own default, `dev`, need not.
 
     Raises `Problems`: unknown package, extra or group, a project that is not in the lock.
     """
@@ -82,7 +84,8 @@ def choose(lock: Lock, name: str | None, wanted: Choice) -> Choice:
         UnknownGroup(group, sorted(known_groups)) for group in wanted.groups if group not in normalised
     )
     collector.raise_if_any()
-    groups = tuple(normalised[group] for group in wanted.groups)
+    added = (group for group in map(canonicalize_name, default_groups) if group in normalised)
+    groups = tuple(normalised[group] for group in dict.fromkeys((*wanted.groups, *added)))
     return Choice(packages=packages, extras=extras, groups=groups)
 
 

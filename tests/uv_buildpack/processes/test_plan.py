@@ -31,7 +31,7 @@ def planned(
         packaged=True,
         pyproject=pyproject or {},
     )
-    return plan_processes(table or {}, default, app_dir, facts)
+    return plan_processes(table or {}, default, app_dir, facts, "production")
 
 
 def problems(app_dir: Path, table: Mapping[str, Any], default: str | None = None) -> list[str]:
@@ -117,6 +117,23 @@ def test_there_is_one_default(tmp_path: Path, types: list[str], default: str | N
     assert [process.type for process in plan.processes if process.default] == ([expected] if expected else [])
 
 
+def test_the_interpreter_is_no_default_and_does_not_count(tmp_path: Path) -> None:
+    plan = planned(tmp_path, {"worker": "a"})
+    assert [(process.type, process.default) for process in plan.all] == [("worker", True), ("python", False)]
+    (tmp_path / "main.py").write_text("print('hello')\n")
+    assert [(process.type, process.default) for process in planned(tmp_path).all] == [("python", False)]
+
+
+def test_a_process_named_python_is_the_projects_if_it_defines_one(tmp_path: Path) -> None:
+    plan = planned(tmp_path, {"python": "bpython"})
+    assert [(process.command, process.default) for process in plan.all] == [(("bpython",), True)]
+
+
+def test_the_interpreter_cannot_be_asked_for_as_the_default(tmp_path: Path) -> None:
+    with pytest.raises(Problems, match="default-process is 'python'"):
+        planned(tmp_path, {"worker": "a"}, "python")
+
+
 def test_a_default_without_effect_is_named(tmp_path: Path) -> None:
     (warning,) = planned(tmp_path, {"web": "a", "clock": "b"}, "clock").warnings
     assert warning.startswith("default-process = 'clock' has no effect")
@@ -172,6 +189,8 @@ def test_the_log_names_the_evidence(tmp_path: Path) -> None:
         "web (default): exec uvicorn --host 0.0.0.0 --port ${PORT:-8080} main:app",
         "main.py:2: FastAPI application `app`",
         "uvicorn 0.2 in uv.lock",
+        "python: python",
+        "the environment's interpreter, for `docker exec` and one-off commands",
     ]
 
 
