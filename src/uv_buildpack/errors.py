@@ -735,3 +735,4 @@ class InterpreterFailed(Problem):
             facts=said.splitlines()[-10:],
             advice=["Check that the build has enough memory and disk."],
         )
+        self.status = status

@@ -25,6 +25,9 @@ Mode = Literal["unchecked-hash", "checked-hash"]
 #: Below this many bytes of source a further process costs more than it saves.
 _BYTES_WORTH_A_PROCESS = 400_000
 
+#: Status of `compile_worker.py` where the machine failed, not a source.
+_MACHINE_FAILED = 74
+
 #: Nothing of the build's environment may reach the compiler. The seed orders constant sets before CPython 3.11.
 _ENVIRONMENT = {"PYTHONHASHSEED": "0", "PYTHONUTF8": "1", "LC_ALL": "C.UTF-8"}
 
@@ -54,7 +57,8 @@ def compile_files(
 
     The paths are absolute and those of run time: the bytecode holds them. `jobs` is the number of processes, by default
     that of the CPUs this process may use. The bytes do not depend on it, nor on the order. `prefix` is a directory to
-    write below (`sys.pycache_prefix`) instead of beside the sources. Raises `InterpreterFailed`.
+    write below (`sys.pycache_prefix`) instead of beside the sources. Raises `InterpreterFailed`, and `OSError` where
+    it is not the fault of a source that it has no bytecode: such a failure is never taken for one of the source.
     """
     shares = _balanced(files, jobs or len(os.sched_getaffinity(0)))
     program = package_data.read("compile_worker.py")
@@ -76,9 +80,13 @@ def _compile(python: Path, program: str, order: Mapping[str, object]) -> list[tu
         )
     except OSError as error:
         raise InterpreterFailed(python, "compile bytecode", 127, str(error)) from error
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    if done.returncode == _MACHINE_FAILED and lines and len(lines[-1]) == len(("path", "reason", "errno")):
+        path, reason, number = lines[-1]
+        raise OSError(number, reason, path)
     if done.returncode != 0:
         raise InterpreterFailed(python, "compile bytecode", done.returncode, done.stderr)
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    return lines
 
 
 def _balanced(files: Iterable[Path], jobs: int) -> list[list[str]]:

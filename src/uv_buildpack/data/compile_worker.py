@@ -1,7 +1,8 @@
 """Compile sources to bytecode; run by the interpreter that will load it (CPython 3.8 and newer), never imported.
 
 Standard input: JSON, `{"checked": bool, "prefix": path or null, "files": [path, ...]}`. Standard output: JSON,
-`[path, reason]`, a line for each file that does not compile.
+`[path, reason]`, a line for each file that does not compile. What is not the fault of a source (no space left, no
+memory, a damaged disk) ends the program with status 74 and the line `[path, reason, errno]`.
 """
 # A program for old interpreters; and every import costs each process its time.
 # ruff: noqa: INP001, E402, PTH103, PTH105, PTH120, PTH123
@@ -11,21 +12,51 @@ import sys
 # The program comes by `-c`, so the first place to look for modules would be the current directory.
 sys.path[:] = [entry for entry in sys.path if entry]
 
+import errno
 import importlib.util
 import json
 import marshal
 import os
 
 UNCHECKED, CHECKED = 0b01, 0b11
+FAILED = 74  # EX_IOERR of sysexits.h
+# Nothing can be written at such a path, on any machine: the package is made so.
+OF_THE_PATH = {errno.EEXIST, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR}
+# Bytes that compiling takes at the most: a fixed amount, and some for each byte of source (its syntax tree).
+MEMORY, MEMORY_PER_BYTE = 64 << 20, 200
 
 
-def compile_file(path: str, checked: bool) -> None:  # noqa: FBT001 (as it comes in)
-    """Write the bytecode of `path` where CPython looks for it, in hash mode (PEP 552). Raises what `compile` does."""
+def compile_file(path: str, checked: bool) -> str:  # noqa: FBT001 (as it comes in)
+    """Write the bytecode of `path` where CPython looks for it, in hash mode (PEP 552).
+
+    Returns what is wrong with the source, or an empty string. Raises `OSError` if it is not the fault of the source.
+    """
     with open(path, "rb") as file:
         source = file.read()
+    try:
+        code = compiled(source, path)
+    except MemoryError as error:
+        # CPython's parser says this of nesting that is too deep as well (MAXSTACK in Parser/parser.c).
+        check_memory(MEMORY + MEMORY_PER_BYTE * len(source))
+        return f"MemoryError: {error}"
+    except Exception as error:  # noqa: BLE001 (whatever a source provokes is the fault of that source)
+        return f"{type(error).__name__}: {error}"
     header = importlib.util.MAGIC_NUMBER + (CHECKED if checked else UNCHECKED).to_bytes(4, "little")
-    content = header + importlib.util.source_hash(source) + compiled(source, path)
-    write(importlib.util.cache_from_source(path), content)
+    try:
+        write(importlib.util.cache_from_source(path), header + importlib.util.source_hash(source) + code)
+    except OSError as error:
+        if error.errno in OF_THE_PATH:
+            return f"{type(error).__name__}: {error}"
+        raise
+    return ""
+
+
+def check_memory(size: int) -> None:
+    """Raise `OSError` if there is no memory for `size` bytes."""
+    try:
+        bytearray(size)
+    except MemoryError:
+        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)) from None
 
 
 def compiled(source: bytes, path: str) -> bytes:
@@ -56,52 +87,61 @@ def write(path: str, content: bytes) -> None:
     """Write beside and rename: a file that is there may be a hard link into somebody's cache."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
     partial = f"{path}.{os.getpid()}"
-    with open(partial, "wb") as file:
-        file.write(content)
-    os.replace(partial, path)
-
-
-def attempt(path: str, checked: bool) -> str:  # noqa: FBT001 (as it comes in)
-    """Compile `path`; give what is wrong with it, or nothing."""
     try:
-        compile_file(path, checked)
-    except Exception as error:  # noqa: BLE001 (whatever a source provokes is that source's)
-        return f"{type(error).__name__}: {error}"
-    return ""
+        with open(partial, "wb") as file:
+            file.write(content)
+        os.replace(partial, path)
+    except OSError:
+        if os.path.lexists(partial):
+            os.unlink(partial)
+        raise
 
 
-def report(path: str, reason: str) -> None:
-    """Say on standard output what is wrong with a file."""
-    os.write(1, (json.dumps([path, reason]) + "\n").encode("ascii"))
+def report(*line: "str | int | None") -> None:
+    """Write a line on standard output."""
+    os.write(1, (json.dumps(line) + "\n").encode("ascii"))
 
 
-def attempt_apart(path: str, checked: bool) -> None:  # noqa: FBT001 (as it comes in)
-    """Compile `path` in a process of its own, forked from one that has compiled nothing.
+def attempt_apart(path: str, checked: bool) -> int:  # noqa: FBT001 (as it comes in)
+    """Compile `path` in a process of its own, forked from one that has compiled nothing; return its exit status.
 
     Before CPython 3.11 `marshal` looks at reference counts, which tell what else the process holds. Costs 3 ms a file.
     """
     child = os.fork()
     if child == 0:
-        if reason := attempt(path, checked):
+        os._exit(attempt([path], checked))
+    status = os.waitpid(child, 0)[1]
+    return os.WEXITSTATUS(status) if os.WIFEXITED(status) else FAILED
+
+
+def attempt(paths: "list[str]", checked: bool) -> int:  # noqa: FBT001 (as it comes in)
+    """Compile `paths`, report what is wrong with them, and return the exit status of the program."""
+    reasons = []
+    failure = None
+    for path in paths:
+        try:
+            reasons.append((path, compile_file(path, checked)))
+        except OSError as error:
+            failure = (path, error.strerror, error.errno)
+            break
+    # Not before all is compiled: the encoder interns "[" and "]", which marshal then writes in another way.
+    for path, reason in reasons:
+        if reason:
             report(path, reason)
-        os._exit(0)
-    os.waitpid(child, 0)
+    if failure:
+        report(*failure)
+        return FAILED
+    return 0
 
 
-def main() -> None:
+def main() -> int:
     """Compile what standard input names."""
     os.umask(0o022)
     order = json.load(sys.stdin)
     sys.pycache_prefix = order["prefix"]  # not before our own imports: they have bytecode where it usually is
     if sys.version_info < (3, 11):  # noqa: UP036 (older interpreters run this)
-        for path in order["files"]:
-            attempt_apart(path, order["checked"])
-        return
-    reasons = [(path, attempt(path, order["checked"])) for path in order["files"]]
-    # Not before all is compiled: the encoder interns "[" and "]", which marshal then writes in another way.
-    for path, reason in reasons:
-        if reason:
-            report(path, reason)
+        return next(filter(None, (attempt_apart(path, order["checked"]) for path in order["files"])), 0)
+    return attempt(order["files"], order["checked"])
 
 
-main()
+sys.exit(main())

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import signal
 import stat
 import sys
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 SCHEME = "1"
 _CONTENT = "modules"
+_KILLED = (-signal.SIGKILL, -signal.SIGTERM)
 _NEVER_MODULES = frozenset({"__pycache__", "node_modules", wanted.TESTS})
 
 
@@ -65,6 +67,8 @@ def contribute(app_dir: Path, build: CPythonBuild, store: Store, scratch: Path) 
         try:
             made = _compile([source for source in sources if source not in known], scratch)
         except InterpreterFailed as error:
+            if error.status in _KILLED:
+                raise  # for lack of memory, say: the next build would compile what this one did not
             # The same without the snapshot: what is in the image does not depend on what was known.
             log.warning("Modules of the app are not compiled.", str(error))
             known = made = {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import marshal
 import os
 import subprocess
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from uv_buildpack import package_data
 from uv_buildpack.bytecode.compiling import compile_files, compile_tree
 from uv_buildpack.errors import InterpreterFailed
 
@@ -143,6 +146,56 @@ def test_an_interpreter_that_fails_is_said(tmp_path: Path) -> None:
     with pytest.raises(InterpreterFailed, match=r"compile bytecode \(exit status 137\)") as caught:
         compile_files(python, [source], "unchecked-hash")
     assert caught.value.facts == ("no memory",)
+
+
+def limited(directory: Path, limit: str) -> Path:
+    """An interpreter whose machine has not enough of something."""
+    python = directory / "limited-python"
+    python.write_text(f'#!/bin/sh\n{limit}\nexec {PYTHON} "$@"\n', encoding="utf-8")
+    python.chmod(0o755)
+    return python
+
+
+def test_what_cannot_be_written_for_lack_of_space_ends_the_build_and_leaves_no_partial_file(tmp_path: Path) -> None:
+    (source,) = plant(tmp_path, module="X = 1\n")
+    with pytest.raises(OSError, match="File too large") as caught:
+        compile_files(limited(tmp_path, "ulimit -f 0"), [source], "unchecked-hash")
+    assert caught.value.errno == errno.EFBIG
+    assert caught.value.filename == str(source)
+    assert list((tmp_path / "__pycache__").iterdir()) == []
+
+
+def test_a_source_that_is_gone_is_not_one_that_does_not_compile(tmp_path: Path) -> None:
+    (source,) = plant(tmp_path, module="X = 1\n")
+    order = {"checked": False, "prefix": None, "files": [str(source), str(tmp_path / "gone.py")]}
+    program = package_data.read("compile_worker.py")
+    done = subprocess.run(
+        [PYTHON, "-S", "-c", program], input=json.dumps(order), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 74
+    assert json.loads(done.stdout) == [str(tmp_path / "gone.py"), "No such file or directory", errno.ENOENT]
+
+
+def test_memory_that_a_source_alone_would_need_is_the_fault_of_that_source(tmp_path: Path) -> None:
+    deep = "-" * 100_000 + "1\n"
+    source, good = plant(tmp_path, deep=deep, good="X = 1\n")
+    (failure,) = compile_files(PYTHON, [source, good], "unchecked-hash", jobs=1)
+    assert failure.path == source
+    assert failure.reason.partition(":")[0] in {"MemoryError", "RecursionError", "SyntaxError"}
+    assert pyc(good).is_file()
+
+
+def test_memory_that_the_machine_has_not_ends_the_build(tmp_path: Path) -> None:
+    source, _ = plant(tmp_path, large="X = [" + "1.5, 2.5, " * 3_000_000 + "]\n", good="X = 1\n")
+    with pytest.raises(OSError, match="Cannot allocate memory") as caught:
+        compile_files(limited(tmp_path, "ulimit -v 150000"), [source], "unchecked-hash")
+    assert caught.value.errno == errno.ENOMEM
+
+
+def test_a_module_whose_bytecode_can_have_no_name_does_not_compile(tmp_path: Path) -> None:
+    (source,) = plant(tmp_path, **{"m" * 250: "X = 1\n"})
+    (failure,) = compile_files(PYTHON, [source], "unchecked-hash")
+    assert "File name too long" in failure.reason
 
 
 def test_an_interpreter_that_is_not_there_is_said(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 from structlog.testing import capture_logs
 from tests.uv_buildpack.trees import plant
 
+from uv_buildpack.errors import InterpreterFailed
 from uv_buildpack.interpreter.catalogue import CPythonBuild
 from uv_buildpack.layers import app_modules
 from uv_buildpack.snapshots.file_format import Memory
@@ -265,3 +266,25 @@ def test_a_crash_of_the_compiler_leaves_the_app_without_bytecode_whatever_is_kno
     assert "Modules of the app are not compiled." in said
     assert bench.bytecode() == {}
     assert "Modules of the app are not compiled." in bench.build()
+
+
+def test_a_compiler_that_was_killed_ends_the_build(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    killed = bench.app.with_name("killed")
+    killed.write_text("#!/bin/sh\nkill -9 $$\n", encoding="utf-8")
+    killed.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(killed))
+    with pytest.raises(InterpreterFailed, match="exit status -9"):
+        bench.build()
+
+
+def test_a_module_that_cannot_be_written_for_lack_of_space_is_tried_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = bench.app.with_name("small")
+    small.write_text(f'#!/bin/sh\nulimit -f 0\nexec {sys.executable} "$@"\n', encoding="utf-8")
+    small.chmod(0o755)
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "executable", str(small))
+        with pytest.raises(OSError, match="File too large"):
+            bench.build()
+    assert "bytecode of 2 modules, 2 of them new" in bench.build()
