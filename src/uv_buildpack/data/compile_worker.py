@@ -5,7 +5,7 @@ Standard input: JSON, `{"checked": bool, "prefix": path or null, "files": [path,
 memory, a damaged disk) ends the program with status 74 and the line `[path, reason, errno]`.
 """
 # A program for old interpreters; and every import costs each process its time.
-# ruff: noqa: INP001, E402, PTH103, PTH105, PTH120, PTH123
+# ruff: noqa: INP001, E402, PTH103, PTH105, PTH108, PTH120, PTH123
 
 import sys
 
