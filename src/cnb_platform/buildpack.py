@@ -1,8 +1,8 @@
-"""Buildpacks as they lie on disk: buildpack.toml, orders of composites, and the order a platform runs."""
+"""Buildpacks as they lie on disk: buildpack.toml, and the order in which a platform tries them."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,7 @@ Group = tuple[Reference, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Buildpack:
-    """A buildpack directory and what its buildpack.toml says; `order` is not empty for composites."""
+    """A buildpack directory and what its buildpack.toml says."""
 
     directory: Path
     id: str
@@ -65,7 +65,6 @@ class Buildpack:
     sbom_formats: tuple[str, ...] = ()
     exec_env: tuple[str, ...] = ()
     targets: tuple[Target, ...] = ()
-    order: tuple[Group, ...] = field(default=())
 
     @property
     def key(self) -> str:
@@ -115,7 +114,6 @@ def _from_document(directory: Path, document: Mapping[str, Any]) -> Buildpack:
             sbom_formats=tuple(about.get("sbom-formats", ())),
             exec_env=tuple(_exec_env(directory, about.get("exec-env", ()))),
             targets=_targets(directory, document),
-            order=tuple(read_order(document)),
         )
     except (KeyError, TypeError, AttributeError) as error:
         problem = f"{directory / 'buildpack.toml'}: missing or unusable {error}"
@@ -147,6 +145,8 @@ def _targets(directory: Path, document: Mapping[str, Any]) -> tuple[Target, ...]
 
 
 def _check(buildpack: Buildpack, document: Mapping[str, Any]) -> None:
+    if "order" in document:
+        raise UnusableArgument(f"{buildpack.key} is a composite buildpack: give the buildpacks of its order instead")
     if buildpack.api not in KNOWN_APIS:
         message = f"{buildpack.key} declares Buildpack API {buildpack.api}; known are {', '.join(KNOWN_APIS)}"
         raise UnsupportedBuildpackApi(message)
@@ -156,8 +156,6 @@ def _check(buildpack: Buildpack, document: Mapping[str, Any]) -> None:
         )
         or buildpack.id in _RESERVED_IDS,
         f"version {buildpack.version!r} must be X.Y.Z without leading zeros": not _VERSION.fullmatch(buildpack.version),
-        "a composite buildpack (order) cannot have targets or stacks": bool(buildpack.order)
-        and ("targets" in document or "stacks" in document),
     }
     for problem, found in problems.items():
         if found:
@@ -165,7 +163,7 @@ def _check(buildpack: Buildpack, document: Mapping[str, Any]) -> None:
 
 
 def read_order(document: Mapping[str, Any]) -> Iterator[Group]:
-    """The `[[order]]` of an order.toml or of a composite buildpack."""
+    """The `[[order]]` of an order.toml."""
     for entry in document.get("order", ()):
         yield tuple(
             Reference(
@@ -203,28 +201,10 @@ class Member:
     optional: bool
 
 
-def flat_groups(order: Sequence[Group], shelf: Shelf) -> Iterator[tuple[Member, ...]]:
-    """Every group to try, composites replaced by their own groups, in the order of the detector's search.
-
-    Buildpack spec, "Phase #1: Detection", order resolution: an optional composite is tried in each of its groups and
-    then left out; of a buildpack named twice the first counts.
-    """
-    for group in order:
-        yield from _flatten((), group, shelf)
-
-
-def _flatten(done: tuple[Member, ...], rest: Group, shelf: Shelf) -> Iterator[tuple[Member, ...]]:
-    if not rest:
-        yield done
-        return
-    reference, later = rest[0], rest[1:]
-    buildpack = shelf.find(reference)
-    if buildpack.order:
-        for group in buildpack.order:
-            yield from _flatten(done, (*group, *later), shelf)
-        if reference.optional:
-            yield from _flatten(done, later, shelf)
-        return
-    known = any(member.buildpack.id == buildpack.id for member in done)
-    added = done if known else (*done, Member(buildpack, reference.optional))
-    yield from _flatten(added, later, shelf)
+def members(group: Group, shelf: Shelf) -> tuple[Member, ...]:
+    """The buildpacks of a group; of one named twice the first counts. Raises UnusableArgument."""
+    found: dict[str, Member] = {}
+    for reference in group:
+        buildpack = shelf.find(reference)
+        found.setdefault(buildpack.id, Member(buildpack, reference.optional))
+    return tuple(found.values())

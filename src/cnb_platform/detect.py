@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from cnb import toml
-from cnb_platform.buildpack import Buildpack, Group, Member, Shelf, Target, flat_groups
+from cnb_platform.buildpack import Buildpack, Group, Member, Shelf, Target, members
 from cnb_platform.command import Command
 from cnb_platform.console import Log
 from cnb_platform.errors import ContractBroken, DetectionErrored, DetectionFailed
@@ -34,13 +34,13 @@ class _Detector:
     session: Session
     outcomes: dict[str, Outcome] = field(default_factory=dict)  # a buildpack is asked once, whatever groups it is in
 
-    def ask(self, members: Sequence[Member]) -> list[tuple[Member, Outcome]]:
-        unknown = [m.buildpack for m in members if m.buildpack.key not in self.outcomes]
+    def ask(self, asked: Sequence[Member]) -> list[tuple[Member, Outcome]]:
+        unknown = [member.buildpack for member in asked if member.buildpack.key not in self.outcomes]
         if unknown:
             with ThreadPoolExecutor(len(unknown)) as pool:
                 for buildpack, outcome in zip(unknown, pool.map(self._run, unknown), strict=True):
                     self.outcomes[buildpack.key] = outcome
-        return [(member, self.outcomes[member.buildpack.key]) for member in members]
+        return [(member, self.outcomes[member.buildpack.key]) for member in asked]
 
     def _run(self, buildpack: Buildpack) -> Outcome:
         refusal = _refusal(buildpack, self.session)
@@ -96,24 +96,25 @@ def detect(session: Session, order: Sequence[Group], shelf: Shelf) -> Resolved:
     """
     detector = _Detector(session)
     reasons: list[str] = []
-    for members in flat_groups(order, shelf):
-        results = detector.ask(members)
+    for group in order:
+        tried = members(group, shelf)
+        results = detector.ask(tried)
         passed = [(member, outcome.options) for member, outcome in results if outcome.code == PASSED]
         if any(outcome.code != PASSED and not member.optional for member, outcome in results):
             continue
         resolved = resolve(passed)
         if isinstance(resolved, Resolved):
-            _announce(detector, members, resolved, session.log)
+            _announce(detector, tried, resolved, session.log)
             return resolved
         reasons.append(resolved.reason)
     raise _failure(detector, reasons, session.log)
 
 
-def _announce(detector: _Detector, members: Sequence[Member], resolved: Resolved, log: Log) -> None:
+def _announce(detector: _Detector, tried: Sequence[Member], resolved: Resolved, log: Log) -> None:
     for key, outcome in detector.outcomes.items():
         if outcome.code not in (PASSED, FAILED):
             _print_outcome(key, outcome, log)
-    log.line(f"{len(resolved.group)} of {len(members)} buildpacks participating")
+    log.line(f"{len(resolved.group)} of {len(tried)} buildpacks participating")
     for buildpack in resolved.group:
         log.line(f"  {buildpack.id} {buildpack.version}")
 

@@ -53,7 +53,7 @@ def test_a_package_is_a_buildpack(workshop: Workshop) -> None:
     assert "from a package" in result.log
 
 
-def test_of_a_composite_package_its_own_buildpack_is_run(workshop: Workshop) -> None:
+def test_a_composite_package_is_refused_with_what_to_do(workshop: Workshop) -> None:
     composite = workshop.root / "toy_all"
     composite.mkdir()
     (composite / "buildpack.toml").write_text(
@@ -61,9 +61,8 @@ def test_of_a_composite_package_its_own_buildpack_is_run(workshop: Workshop) -> 
         '[[order]]\ngroup = [{id = "toy/a", version = "1.2.3"}, {id = "toy/b", version = "1.2.3", optional = true}]\n'
     )
     members = [buildpack(workshop.root, f"echo {name}", name=f"toy/{name}") for name in "ab"]
-    log = workshop.build(package(workshop, composite, *members)).log
-    assert "2 of 2 buildpacks participating\n  toy/a 1.2.3\n  toy/b 1.2.3" in log
-    assert "BUILDING\na\nb\n" in log
+    with pytest.raises(UnusableArgument, match="composite buildpack: give the buildpacks of its order instead"):
+        workshop.build(package(workshop, composite, *members))
 
 
 def test_a_file_that_is_no_package_is_named(workshop: Workshop) -> None:

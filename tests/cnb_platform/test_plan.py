@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from cnb_platform.buildpack import Buildpack, Group, Member, Reference, Shelf, flat_groups
+from cnb_platform.buildpack import Buildpack, Group, Member, Reference, Shelf, members
 from cnb_platform.errors import ContractBroken, UnusableArgument
 from cnb_platform.plan import Resolved, Unresolved, read_options, resolve
 
 
-def a_buildpack(name: str, *order: Group) -> Buildpack:
-    return Buildpack(directory=Path(name), id=name, version="1.0.0", api="0.10", order=order)
+def a_buildpack(name: str) -> Buildpack:
+    return Buildpack(directory=Path(name), id=name, version="1.0.0", api="0.10")
 
 
 def table(provides: str = "", requires: str = "") -> dict[str, Any]:
@@ -99,29 +99,18 @@ def ref(name: str, *, optional: bool = False) -> Reference:
     return Reference(id=name, optional=optional)
 
 
-def groups(shelf: Shelf, *order: Group) -> list[str]:
-    return [
-        " ".join(f"({m.buildpack.id})" if m.optional else m.buildpack.id for m in group)
-        for group in flat_groups(order, shelf)
-    ]
-
-
-def test_a_composite_is_replaced_by_each_of_its_groups() -> None:
-    composite = a_buildpack("all", (ref("a"), ref("b")), (ref("c"),))
-    shelf = Shelf((*map(a_buildpack, "abcz"), composite))
-    assert groups(shelf, (ref("all"), ref("z"))) == ["a b z", "c z"]
-    assert groups(shelf, (ref("all", optional=True), ref("z"))) == ["a b z", "c z", "z"]
+def names(group: Group, shelf: Shelf) -> str:
+    return " ".join(f"({m.buildpack.id})" if m.optional else m.buildpack.id for m in members(group, shelf))
 
 
 def test_of_a_buildpack_named_twice_the_first_counts() -> None:
-    composite = a_buildpack("all", (ref("a", optional=True), ref("b")))
-    shelf = Shelf((*map(a_buildpack, "ab"), composite))
-    assert groups(shelf, (ref("a"), ref("all"))) == ["a b"]
+    shelf = Shelf(tuple(map(a_buildpack, "ab")))
+    assert names((ref("a"), ref("b", optional=True), ref("a", optional=True)), shelf) == "a (b)"
 
 
 def test_a_name_that_is_not_there_or_ambiguous_is_an_error() -> None:
     twins = Shelf((a_buildpack("a"), Buildpack(directory=Path("b"), id="a", version="2.0.0", api="0.10")))
     with pytest.raises(UnusableArgument, match="are several"):
-        groups(twins, (ref("a"),))
+        names((ref("a"),), twins)
     with pytest.raises(UnusableArgument, match=r"is none among: a@1\.0\.0, a@2\.0\.0"):
-        groups(twins, (ref("b"),))
+        names((ref("b"),), twins)
