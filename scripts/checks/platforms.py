@@ -26,15 +26,13 @@ class Availability:
 
 def availabilities(environment: Mapping[str, str]) -> list[Availability]:
     """All platforms of the test suite, the one that is always there first, and what else some cases need."""
-    docker = docker_reason()
     lifecycle = "" if environment.get("CNB_LIFECYCLE_DIR") else "CNB_LIFECYCLE_DIR names no directory of the phases"
-    pack = docker if shutil.which("pack") else "there is no pack on PATH"
     compiler = "" if shutil.which("cc") else "there is no cc on PATH"
     return [
         Availability("embedded", ""),
         Availability("embedded, in Docker containers", containers_reason()),
         Availability("lifecycle", lifecycle),
-        Availability("pack", pack),
+        Availability("pack", pack_reason()),
         Availability("packages with C code", compiler),
     ]
 
@@ -45,6 +43,11 @@ def containers_reason() -> str:
     if made or shutil.which("mmdebstrap"):
         return docker_reason()
     return docker_reason() or "there is no mmdebstrap to make base images with (scripts/base-images)"
+
+
+def pack_reason() -> str:
+    """Why pack cannot be used here; empty where it can."""
+    return docker_reason() if shutil.which("pack") else "there is no pack on PATH"
 
 
 def docker_reason() -> str:

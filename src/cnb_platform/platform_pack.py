@@ -5,22 +5,19 @@ Seen with pack 0.40.6: https://buildpacks.io/docs/reference/config/builder-confi
 
 import contextlib
 import hashlib
-import tarfile
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cnb import toml
 from cnb_platform import docker
 from cnb_platform.buildpack import read_buildpack
 from cnb_platform.command import Command, follow
 from cnb_platform.oci import Blob
+from cnb_platform.pack_builder import Builder, command
 from cnb_platform.platforms import BuildFailed, Options, Started, result_of
 from cnb_platform.result import BuildResult
 
-_PHASES = ("detector", "analyzer", "restorer", "builder", "exporter", "rebaser", "creator", "extender")
 _DEFAULTS = Options()
 
 
@@ -65,21 +62,16 @@ class Pack:
 
     def _builder(self, buildpacks: Sequence[Path]) -> str:
         """A builder with these buildpacks, made anew: a buildpack's files may have changed."""
-        group = [read_buildpack(path) for path in buildpacks]
-        keys = " ".join((self.build_image, *(buildpack.key for buildpack in group)))
+        builder = Builder(
+            buildpacks=tuple(buildpacks),
+            build_image=self.build_image,
+            run_image=self.run_image,
+            lifecycle=self.lifecycle,
+        )
+        keys = " ".join((self.build_image, *(read_buildpack(path).key for path in buildpacks)))
         name = f"cnb-platform-builder:{hashlib.sha256(keys.encode()).hexdigest()[:12]}"
-        document: dict[str, object] = {
-            "buildpacks": [{"uri": str(buildpack.directory.resolve())} for buildpack in group],
-            "order": [{"group": [{"id": b.id, "version": b.version} for b in group]}],
-            "build": {"image": self.build_image},
-            "run": {"images": [{"image": self.run_image}]},
-        }
-        with tempfile.TemporaryDirectory(prefix="cnb-platform-builder-") as directory:
-            if self.lifecycle is not None:
-                document["lifecycle"] = {"uri": _lifecycle_archive(self.lifecycle, Path(directory))}
-            config = Path(directory, "builder.toml")
-            config.write_text(toml.dumps(document), encoding="utf-8")
-            self._pack("builder", "create", name, "--config", str(config), "--pull-policy", "never")
+        with command(builder, name) as argv:
+            self._pack(*argv[1:], "--pull-policy", "never")
         return name
 
     def _pack(self, *words: str) -> str:
@@ -127,29 +119,3 @@ def _lifecycle_code(log: str, code: int) -> int:
     _, found, rest = log.rpartition("failed with status code: ")
     digits = rest.split(maxsplit=1)[0].rstrip(".") if found else ""
     return int(digits) if digits.isdecimal() else code
-
-
-def _lifecycle_archive(binaries: Path, target: Path) -> str:
-    """The archive that `lifecycle.uri` wants: `lifecycle.toml` and a `lifecycle/` directory.
-
-    As pack 0.40.6 reads it: https://github.com/buildpacks/pack/blob/v0.40.6/internal/builder/lifecycle.go
-    """
-    descriptor = {
-        "apis": {
-            "buildpack": {"deprecated": [], "supported": [f"0.{minor}" for minor in range(7, 13)]},
-            "platform": {"deprecated": [], "supported": [f"0.{minor}" for minor in range(7, 16)]},
-        },
-        "api": {"platform": "0.7", "buildpack": "0.7"},
-        "lifecycle": {"version": "0.21.17"},
-    }
-    path = target / "lifecycle.toml"
-    path.write_text(toml.dumps(descriptor), encoding="utf-8")
-    with tarfile.open(target / "lifecycle.tgz", "w:gz", compresslevel=1) as archive:
-        archive.add(path, arcname="lifecycle.toml")
-        for name in ("lifecycle", "launcher"):
-            archive.add((binaries / name).resolve(), arcname=f"lifecycle/{name}")
-        for name in _PHASES:
-            member = tarfile.TarInfo(f"lifecycle/{name}")
-            member.type, member.linkname = tarfile.SYMTYPE, "lifecycle"
-            archive.addfile(member)
-    return str(target / "lifecycle.tgz")
