@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _TYPED = ("src", "tests", "integration", "scripts", "benchmarks")
-_SHELL = ("bin", "scripts", "benchmarks", ".ci")
+_SHELL = ("bin", "src", "scripts", "benchmarks", ".ci")
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,7 +102,7 @@ class Layer:
 
     `metadata` holds strings only, because restored metadata went through JSON: integers come back as
     floats (seen with lifecycle 0.21.17; https://github.com/buildpacks/lifecycle/blob/v0.21.17/platform/files/metadata.go).
-    `environment` and `exec_d` (file name → executable to copy) are written into the layer by the SDK.
+    `environment` and `exec_d` are written into the layer by the SDK.
     """
 
     name: str
@@ -110,7 +110,8 @@ class Layer:
     types: LayerTypes
     metadata: Mapping[str, str] = field(default_factory=dict)
     environment: tuple[Variable, ...] = ()
-    exec_d: Mapping[str, Path] = field(default_factory=dict)
+    exec_d: Mapping[str, bytes] = field(default_factory=dict)
+    """Programs that the launcher runs before a process: `name`, or `type/name` for one process type."""
     sboms: Mapping[SBOMFormat, bytes] = field(default_factory=dict)
     """SBOM files of this layer, by format."""
 

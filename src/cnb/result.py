@@ -190,8 +190,8 @@ def _write_layer_files(directory: Path, layer: Layer) -> None:
     for variable in layer.environment:
         for name, content in variable.files().items():
             _write_below(directory, name, content.encode("utf-8", "surrogateescape"), 0o644)
-    for name, source in layer.exec_d.items():
-        _write_below(directory, f"exec.d/{name}", source.read_bytes(), 0o755)
+    for name, program in layer.exec_d.items():
+        _write_below(directory, f"exec.d/{name}", program, 0o755)
 
 
 def _write_documents(layers_dir: Path, result: BuildResult) -> None:

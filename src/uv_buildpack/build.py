@@ -18,7 +18,7 @@ from uv_buildpack import log
 from uv_buildpack.analysis import Analysis, analyse
 from uv_buildpack.contribution import Work, contribute
 from uv_buildpack.interpreter import end_of_life
-from uv_buildpack.layers import app_links, app_modules, venv
+from uv_buildpack.layers import app_links, app_modules, processes, venv
 from uv_buildpack.processes import plan
 from uv_buildpack.project import tree, vcs_version
 from uv_buildpack.reuse import keys_of, reasons_for
@@ -57,9 +57,11 @@ def build(context: BuildContext) -> BuildResult:
             app_links.put(app_links.read(layer.metadata) or {}, context.app_dir, context.layers_dir / layer.name)
         _link_environment(context, analysis)
         app_modules.contribute(context.app_dir, analysis.decisions.python, store, scratch)
-        layers = sorted([*layers, *store.layers()], key=lambda layer: layer.name)
+        layers = [*layers, *store.layers()]
     log.heading("Processes")
     plan.announce(analysis.processes)
+    layers += processes.contribute(context, analysis.processes.one_worker)
+    layers.sort(key=lambda layer: layer.name)
     _show_layers(context, layers)
     return BuildResult(layers=tuple(layers), processes=analysis.processes.all)
 

@@ -151,6 +151,7 @@ def _python(work: Work) -> Layer | ReusedLayer:
         types=python_layer.types(build=work.analysis.asked.python),
         metadata=key,
         environment=python_layer.ENVIRONMENT,
+        exec_d=python_layer.programs(),
         sboms=sbom.of_python(build.version, url=python_layer.address(build), sha256=build.sha256),
     )
     return _made(work, layer, work.reasons.python)

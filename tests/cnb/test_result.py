@@ -47,8 +47,6 @@ def _any_umask() -> Iterator[None]:
 
 def test_a_layer_is_metadata_types_environment_and_programs(tmp_path: Path) -> None:
     context = context_in(tmp_path)
-    program = tmp_path / "program"
-    program.write_text("#!/bin/sh\n")
     directory = empty_layer(context, "hello")
     (directory / "content").write_text("content")
     layer = Layer(
@@ -59,7 +57,7 @@ def test_a_layer_is_metadata_types_environment_and_programs(tmp_path: Path) -> N
             Variable(name="GREETING", value="hello"),
             Variable(name="PATH", value="/x", action=Action.PREPEND, scope=Scope.BUILD, delimiter=":"),
         ),
-        exec_d={"concurrency": program},
+        exec_d={"concurrency": b"#!/bin/sh\n"},
         sboms={SBOMFormat.CYCLONEDX: b"{}"},
     )
     write_result(context, BuildResult(layers=(layer,)))
@@ -99,14 +97,12 @@ def test_variables_of_an_earlier_build_do_not_stay(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("_any_umask")
 def test_modes_do_not_follow_the_umask(tmp_path: Path) -> None:
     context = context_in(tmp_path)
-    program = tmp_path / "program"
-    program.write_text("#!/bin/sh\n")
     directory = empty_layer(context, "hello")
     layer = Layer(
         name="hello",
         types=LAUNCH,
         environment=(Variable(name="A", value="1", scope=Scope.LAUNCH, process="web"),),
-        exec_d={"program": program},
+        exec_d={"web/program": b"#!/bin/sh\n"},
     )
     write_result(context, BuildResult(layers=(layer,)))
     modes = {path: path.stat().st_mode & 0o7777 for path in (context.layers_dir, directory, *directory.rglob("*"))}
@@ -117,7 +113,8 @@ def test_modes_do_not_follow_the_umask(tmp_path: Path) -> None:
         directory / "env.launch" / "web": 0o755,
         directory / "env.launch" / "web" / "A.override": 0o644,
         directory / "exec.d": 0o755,
-        directory / "exec.d" / "program": 0o755,
+        directory / "exec.d" / "web": 0o755,
+        directory / "exec.d" / "web" / "program": 0o755,
     }
     assert (context.layers_dir / "hello.toml").stat().st_mode & 0o7777 == 0o644
 

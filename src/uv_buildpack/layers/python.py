@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnb.layer import Action, LayerTypes, Scope, Variable
-from uv_buildpack import command, disk, log
+from uv_buildpack import command, disk, log, package_data
 from uv_buildpack.bytecode import compiling
 from uv_buildpack.errors import PythonUnusable
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from uv_buildpack.interpreter.catalogue import CPythonBuild
 
 NAME = "python"
-SCHEME = "3"
+SCHEME = "4"
 """Raised when what this module makes of equal inputs changes."""
 
 DEFAULT_MIRROR = "https://github.com/astral-sh/python-build-standalone/releases/download"
@@ -72,6 +72,11 @@ def differences(old: Mapping[str, object], new: PythonKey) -> list[str]:
 def types(*, build: bool) -> LayerTypes:
     """Launch, and for later buildpacks where one asks."""
     return LayerTypes(launch=True, build=build)
+
+
+def programs() -> dict[str, bytes]:
+    """Return what the launcher runs before each process: it sets `WEB_CONCURRENCY` from the container's limits."""
+    return {"web-concurrency": package_data.read("web_concurrency.sh").encode()}
 
 
 def interpreter(layer: Path, build: CPythonBuild) -> Path:

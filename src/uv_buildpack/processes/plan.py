@@ -13,6 +13,7 @@ from uv_buildpack.processes import start_command
 from uv_buildpack.processes.beside import processes_beside
 from uv_buildpack.processes.inference import AppFacts, infer
 from uv_buildpack.processes.procfile import read_procfile
+from uv_buildpack.processes.workers import starts_one_worker
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -40,6 +41,8 @@ class ProcessPlan:
     """What to write into pyproject.toml when nothing was inferred, in lines."""
     beside: tuple[Beside, ...] = ()
     """What the image has besides the project's own processes; nothing of it counts for the default."""
+    one_worker: tuple[str, ...] = ()
+    """The types that start one worker unless the user says otherwise."""
 
     @property
     def all(self) -> tuple[Process, ...]:
@@ -80,7 +83,8 @@ def plan_processes(
     _check_default(default_process, types)
     directory = _start_directory(app.project_dir, app_dir)
     beside = processes_beside(types, directory, execution_environment, app.installed)
-    return replace(_with_default(plan, default_process), beside=beside)
+    one_worker = [process.type for process in plan.processes if starts_one_worker(shown(process), app.installed)]
+    return replace(_with_default(plan, default_process), beside=beside, one_worker=tuple(one_worker))
 
 
 def announce(plan: ProcessPlan) -> None:

@@ -1,0 +1,38 @@
+"""The `processes` layer: variables of single process types. It is tiny, so each build makes it again.
+
+`uvicorn.run()` takes its number of workers from `WEB_CONCURRENCY` as well, and with more than one it refuses an
+application that is an object and not a name: the process ends with status 3 (`run()` in uvicorn/main.py, 0.54.0;
+NiceGUI does the same). A server's own command gets a name, so only there does the container's size decide.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cnb.layer import Action, Layer, LayerTypes, Scope, Variable
+from cnb.result import empty_layer
+from uv_buildpack import log
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from cnb.context import BuildContext
+
+NAME = "processes"
+TYPES = LayerTypes(launch=True)
+
+
+def contribute(context: BuildContext, one_worker: Collection[str]) -> list[Layer]:
+    """Make the layer for process types that start one worker unless the user says otherwise; none without such types.
+
+    Raises `OSError`.
+    """
+    if not one_worker:
+        return []
+    empty_layer(context, NAME)
+    log.step(f"one worker unless WEB_CONCURRENCY is set: {', '.join(one_worker)} (uvicorn.run() may refuse more)")
+    return [Layer(name=NAME, types=TYPES, environment=tuple(_one_worker(each) for each in one_worker))]
+
+
+def _one_worker(process_type: str) -> Variable:
+    return Variable(name="WEB_CONCURRENCY", value="1", action=Action.DEFAULT, scope=Scope.LAUNCH, process=process_type)
