@@ -15,6 +15,7 @@ from integration.machine import CONTAINERS
 from integration.workbench import BASE, Workbench, commands, diff_ids, layer_states
 
 from cnb_platform.platform_embedded import tag
+from trial.pins import pin
 from trial.prerequisites import REPOSITORY
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ def built(request: pytest.FixtureRequest, bench: Workbench, tmp_path_factory: py
     shutil.copytree(
         REPOSITORY / "examples" / example.name, app.directory, ignore=shutil.ignore_patterns("uv.lock", ".venv")
     )
+    pin(app.directory)
     app.lock()
     image = f"example-{example.name}"
     previous = "" if example is EXAMPLES[0] else f"example-{EXAMPLES[0].name}"

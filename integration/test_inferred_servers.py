@@ -13,6 +13,7 @@ import httpx
 import pytest
 from uv import find_uv_bin
 
+from trial.pins import PINS
 from uv_buildpack.processes import start_command
 from uv_buildpack.processes.inference import AppFacts, infer
 
@@ -53,7 +54,8 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     uv = find_uv_bin()
     subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, environment], check=True, timeout=60)
     python = environment / "bin" / "python"
-    subprocess.run([uv, "pip", "install", "--quiet", "--python", python, *DISTRIBUTIONS], check=True, timeout=300)
+    install = [uv, "pip", "install", "--quiet", "--python", str(python), "--constraint", str(PINS)]
+    subprocess.run([*install, *DISTRIBUTIONS], check=True, timeout=300)
     return environment / "bin"
 
 

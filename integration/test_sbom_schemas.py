@@ -10,6 +10,7 @@ import pytest
 from uv import find_uv_bin
 
 from cnb.layer import SBOMFormat
+from trial.pins import PINS, pin
 from uv_buildpack import sbom
 from uv_buildpack.project.lockfile import read_lock
 
@@ -55,16 +56,18 @@ def validated(directory: Path, documents: Mapping[SBOMFormat, bytes]) -> list[st
     for kind, content in documents.items():
         (directory / f"bill.{kind.value}").write_bytes(content)
     tools = ["cyclonedx-python-lib[json-validation]==11.*", "spdx-tools==0.8.*", "packageurl-python"]
-    options = [word for tool in tools for word in ("--with", tool)]
+    uv(directory, "venv", "--quiet", "--clear", "--python", sys.executable, "validators")
+    validators = str(directory / "validators" / "bin" / "python")
+    uv(directory, "pip", "install", "--quiet", "--python", validators, "--constraint", str(PINS), *tools)
     files = [f"bill.{kind.value}" for kind in (SBOMFormat.CYCLONEDX, SBOMFormat.SPDX)]
-    python = ["python", "-c", VALIDATE, *files]
-    return uv(directory, "run", "--no-project", "--python", sys.executable, *options, *python).splitlines()
+    return uv(directory, "run", "--no-project", "--python", validators, "python", "-c", VALIDATE, *files).splitlines()
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("shop")
     (directory / "pyproject.toml").write_text(PROJECT)
+    pin(directory)
     uv(directory, "lock", "--python", sys.executable)
     uv(directory, "sync", "--frozen", "--python", sys.executable)
     return directory

@@ -1,7 +1,8 @@
-"""The development environment: requirements/dev.txt in a virtual environment below `.cache/`.
+"""Virtual environments below `.cache/` with exactly what a list in `requirements/` pins.
 
 Made from nothing but a Python of at least 3.11 and a package index. Standard library only, since it runs before
-anything is installed. A script calls `enter()` first; run by itself, this file prints the environment's interpreter.
+anything is installed. A script calls `enter()` first; run by itself, this file prints the interpreter of the
+development environment.
 """
 
 from __future__ import annotations
@@ -13,70 +14,105 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 CACHE = REPOSITORY / ".cache"
-DIRECTORY = CACHE / "environment"
-PYTHON = DIRECTORY / "bin" / "python"
-REQUIREMENTS = REPOSITORY / "requirements" / "dev.txt"
-_STAMP = DIRECTORY / "requirements.sha256"
+REQUIREMENTS = REPOSITORY / "requirements"
 _OLDEST = (3, 11)
 
 
-def enter() -> None:
-    """Go on in the development environment, with `src` importable; where this is another Python, start over in it.
+@dataclass(frozen=True)
+class Environment:
+    """A virtual environment and the list that says what is in it."""
+
+    directory: Path
+    requirements: Path
+
+    @property
+    def python(self) -> Path:
+        """Its interpreter."""
+        return self.directory / "bin" / "python"
+
+    @property
+    def stamp(self) -> Path:
+        """The file with the digest of the list that it was made from."""
+        return self.directory / "requirements.sha256"
+
+    def digest(self) -> str:
+        """The digest of the list."""
+        return hashlib.sha256(self.requirements.read_bytes()).hexdigest()
+
+    def is_current(self) -> bool:
+        """Whether it has what the list says, and an interpreter that is still there."""
+        return self.python.exists() and self.stamp.is_file() and self.stamp.read_text() == self.digest()
+
+
+DEVELOPMENT = Environment(CACHE / "environment", REQUIREMENTS / "dev.txt")
+PLOTTING = Environment(CACHE / "benchmarks" / "plotting", REQUIREMENTS / "benchmarks.txt")
+PYTHON = DEVELOPMENT.python
+
+
+def enter(environment: Environment = DEVELOPMENT) -> None:
+    """Go on in an environment, with `src` importable; where this is another Python, start over in it.
 
     The environment is made first where it is missing or outdated.
     """
-    if Path(sys.prefix).resolve() == DIRECTORY.resolve():
+    if Path(sys.prefix).resolve() == environment.directory.resolve():
         sys.path.insert(0, str(REPOSITORY / "src"))
         return
-    prepare()
-    environment = {**os.environ, "VIRTUAL_ENV": str(DIRECTORY), "PATH": f"{PYTHON.parent}:{os.environ.get('PATH', '')}"}
-    environment.pop("PYTHONHOME", None)
+    prepare(environment)
+    path = f"{environment.python.parent}:{os.environ.get('PATH', '')}"
+    variables = {**os.environ, "VIRTUAL_ENV": str(environment.directory), "PATH": path}
+    variables.pop("PYTHONHOME", None)
     sys.stdout.flush()
-    os.execve(PYTHON, [str(PYTHON), *sys.argv], environment)  # noqa: S606 (this very script again)
+    os.execve(environment.python, [str(environment.python), *sys.argv], variables)  # noqa: S606 (this very script again)
 
 
-def prepare() -> None:
-    """Make the environment, unless one with the same requirements is there."""
+def prepare(environment: Environment = DEVELOPMENT) -> None:
+    """Make an environment, unless one with the same requirements is there."""
     if sys.version_info < _OLDEST:
         sys.exit(f"Python 3.11 or newer is needed; {sys.executable} is {sys.version.split()[0]}")
-    CACHE.mkdir(exist_ok=True)
-    with (CACHE / "environment.lock").open("w") as lock:
+    environment.directory.parent.mkdir(parents=True, exist_ok=True)
+    with environment.directory.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not _is_current():
-            print(f"making the development environment in {DIRECTORY}", file=sys.stderr)
-            _make()
-            _STAMP.write_text(_digest())
+        if not environment.is_current():
+            print(
+                f"making the environment of {environment.requirements.name} in {environment.directory}", file=sys.stderr
+            )
+            _make(environment)
+            environment.stamp.write_text(environment.digest())
 
 
-def _is_current() -> bool:
-    """Whether the environment has these requirements, and an interpreter that is still there."""
-    return PYTHON.exists() and _STAMP.is_file() and _STAMP.read_text() == _digest()
+def install_command(installer: list[str], requirements: Path) -> list[str]:
+    """Return the command that installs a list from `requirements/`, with `pip` or `uv pip`.
+
+    The lists are complete (`uv pip compile` wrote them), so nothing is resolved. A resolver would take another release
+    than the pinned one for a requirement with an extra: the line `coverage==7.17.4` does not bind pip's choice for
+    `coverage[toml]>=7.10`, and for what it takes instead no hash is listed.
+    """
+    return [*installer, "install", "--no-deps", "--require-hashes", "--requirement", str(requirements)]
 
 
-def _digest() -> str:
-    return hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
-
-
-def _make() -> None:
+def _make(environment: Environment) -> None:
     """Whatever installer this machine has does: ensurepip, else pip, else uv, else Debian's python3-venv."""
-    shutil.rmtree(DIRECTORY, ignore_errors=True)
-    # The list is complete. Without --no-deps pip resolves a requirement with an extra to the newest in the index.
-    wanted = ["--no-deps", "--require-hashes", "--requirement", str(REQUIREMENTS)]
+    shutil.rmtree(environment.directory, ignore_errors=True)
     if not any([_has("ensurepip"), _has("pip"), shutil.which("uv")]):
         _install_ensurepip()
+    without_pip = [] if _has("ensurepip") else ["--without-pip"]
+    _run(sys.executable, "-m", "venv", *without_pip, str(environment.directory))
+    _run(*install_command(_installer(environment.python), environment.requirements))
+
+
+def _installer(python: Path) -> list[str]:
+    """The program that installs into the environment of `python`."""
+    quiet = ["-m", "pip", "--quiet", "--disable-pip-version-check"]
     if _has("ensurepip"):
-        _run(sys.executable, "-m", "venv", str(DIRECTORY))
-        _run(str(PYTHON), "-m", "pip", "--quiet", "--disable-pip-version-check", "install", *wanted)
-        return
-    _run(sys.executable, "-m", "venv", "--without-pip", str(DIRECTORY))
+        return [str(python), *quiet]
     if _has("pip"):
-        _run(sys.executable, "-m", "pip", "--quiet", "--python", str(PYTHON), "install", *wanted)
-    else:
-        _run("uv", "--quiet", "pip", "install", "--python", str(PYTHON), *wanted)
+        return [sys.executable, *quiet, "--python", str(python)]
+    return ["env", f"VIRTUAL_ENV={python.parents[1]}", "uv", "--quiet", "pip"]
 
 
 def _has(module: str) -> bool:
@@ -101,7 +137,7 @@ def _run(*argv: str, environment: dict[str, str] | None = None) -> None:
     try:
         subprocess.run(argv, check=True, env=environment, stdout=sys.stderr, stdin=subprocess.DEVNULL)
     except (OSError, subprocess.CalledProcessError) as error:
-        sys.exit(f"the development environment could not be made: {error}")
+        sys.exit(f"the environment could not be made: {error}")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from trial.pins import pinned
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
@@ -84,13 +86,14 @@ def fetch_wheels(tools: Tools, names: Sequence[str], directory: Path) -> None:
         wanted = [*DEPENDENCIES[name], COMING, DEVELOPMENT, "uv_build", f"{CHANGING}=={VERSIONS[0]}"]
         listed = directory / f"{name}.in"
         listed.write_text("\n".join(wanted) + "\n", encoding="utf-8")
-        pinned = directory / f"{name}.txt"
-        tools.run(
-            directory, "pip", "compile", "--quiet", "--no-header", "--no-annotate", listed, "--output-file", pinned
-        )
-        with pinned.open("a", encoding="utf-8") as opened:
+        chosen = directory / f"{name}.txt"
+        bounds = directory / "bounds.txt"
+        bounds.write_text("\n".join(_bounds()) + "\n", encoding="utf-8")
+        options = ("--quiet", "--no-header", "--no-annotate", "--constraint", str(bounds), "--output-file", str(chosen))
+        tools.run(directory, "pip", "compile", *options, listed)
+        with chosen.open("a", encoding="utf-8") as opened:
             opened.write(f"{CHANGING}=={VERSIONS[1]}\n")
-        for line in pinned.read_text(encoding="utf-8").splitlines():
+        for line in chosen.read_text(encoding="utf-8").splitlines():
             argv = [
                 sys.executable,
                 "-m",
@@ -103,6 +106,11 @@ def fetch_wheels(tools: Tools, names: Sequence[str], directory: Path) -> None:
             ]
             subprocess.run([*argv, "--dest", directory, line], check=True)
         done.touch()
+
+
+def _bounds() -> list[str]:
+    """Return the pins of the packages that examples use too: not that of the one whose version changes."""
+    return [line for line in pinned() if not line.startswith(f"{CHANGING}==")]
 
 
 def create(name: str, directory: Path, tools: Tools, *, packaged: bool) -> App:

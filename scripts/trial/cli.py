@@ -14,6 +14,7 @@ import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trial.pins import PINS, pin
 from trial.platforms import Job, best_platform
 from trial.prerequisites import REPOSITORY, find_interpreters, package, run
 
@@ -61,9 +62,10 @@ def _try(example: Path, scratch: Path) -> None:
     interpreters = find_interpreters(os.environ, _CACHE, print).copied_to(scratch / "interpreters")
     _heading("Packaging the buildpack")
     buildpack = package(interpreters, REPOSITORY / "dist")
-    _heading(f"Locking {example.name} with uv lock")
+    _heading(f"Locking {example.name} with uv lock, to the versions of {PINS.relative_to(REPOSITORY)}")
     app = scratch / example.name
     shutil.copytree(example, app, ignore=shutil.ignore_patterns(".venv", "__pycache__"))
+    pin(app)
     run("uv", "lock", "--quiet", cwd=app)
     platform = best_platform(Job(app, buildpack, interpreters, scratch))
     platform.prepare()
