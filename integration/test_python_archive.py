@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from uv_buildpack.bytecode.compiling import compile_files
-from uv_buildpack.interpreter.catalogue import CPythonBuild, load
-from uv_buildpack.layers.python import compile_stdlib, contribute, interpreter
+from uv_buildpack.interpreter.catalogue import CPythonBuild, load, program
+from uv_buildpack.interpreter.installation import compile_stdlib, install
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "python-archive"
 #: What comes from libraries of the system: the archive carries those.
@@ -34,7 +34,7 @@ def build(mirror: Path) -> CPythonBuild:
 def layer(tmp_path_factory: pytest.TempPathFactory, mirror: Path, build: CPythonBuild) -> Path:
     directory = tmp_path_factory.mktemp("layers") / "python"
     directory.mkdir()
-    contribute(build, directory, mirror=mirror.as_uri(), environment={})
+    install(build, directory, mirror=mirror.as_uri(), environment={})
     compile_stdlib(build, directory)
     return directory
 
@@ -47,8 +47,8 @@ def said(python: Path, program: str) -> str:
 
 
 def test_the_interpreter_runs_where_it_was_unpacked_with_libraries_of_its_own(layer: Path, build: CPythonBuild) -> None:
-    program = f"{IMPORTS}\nprint(*sorted(line.split()[-1] for line in open('/proc/self/maps') if '.so' in line))"
-    mapped = {Path(place) for place in said(interpreter(layer, build), program).split()}
+    question = f"{IMPORTS}\nprint(*sorted(line.split()[-1] for line in open('/proc/self/maps') if '.so' in line))"
+    mapped = {Path(place) for place in said(program(layer, build), question).split()}
     foreign = {place.name.partition(".so")[0] for place in mapped if not place.is_relative_to(layer)}
     assert {place.name for place in mapped if place.parent == layer / "lib" / "carried"} >= {"libssl.so.3", "libz.so.1"}
     assert foreign <= {"ld-linux-x86-64", "ld-linux-aarch64", "libc", "libm", "libdl", "libpthread", "librt", "libutil"}
@@ -56,7 +56,7 @@ def test_the_interpreter_runs_where_it_was_unpacked_with_libraries_of_its_own(la
 
 def test_no_path_of_this_machine_is_left(layer: Path, build: CPythonBuild) -> None:
     home = said(Path(sys.executable), "import sys; print(sys.base_prefix)").strip()
-    paths = said(interpreter(layer, build), "import sysconfig; print(*sysconfig.get_paths().values())").split()
+    paths = said(program(layer, build), "import sysconfig; print(*sysconfig.get_paths().values())").split()
     assert [path for path in paths if not path.startswith(str(layer))] == []
     if home != "/usr":  # which every program may name
         assert [path for path in layer.rglob("*") if path.is_file() and home.encode() in path.read_bytes()] == []
@@ -64,8 +64,8 @@ def test_no_path_of_this_machine_is_left(layer: Path, build: CPythonBuild) -> No
 
 def test_everything_is_loaded_from_unchecked_bytecode(layer: Path, build: CPythonBuild) -> None:
     names = "[getattr(module, '__cached__', None) for module in list(sys.modules.values())]"
-    program = f"{IMPORTS}\nimport sys\nprint(*filter(None, {names}))"
-    files = [Path(name) for name in said(interpreter(layer, build), program).split()]
+    question = f"{IMPORTS}\nimport sys\nprint(*filter(None, {names}))"
+    files = [Path(name) for name in said(program(layer, build), question).split()]
     assert len(files) > 10
     assert {file.read_bytes()[4] for file in files} == {0b01}
 
@@ -73,7 +73,7 @@ def test_everything_is_loaded_from_unchecked_bytecode(layer: Path, build: CPytho
 def test_bytecode_is_the_same_in_another_order(layer: Path, build: CPythonBuild) -> None:
     sources = sorted(layer.glob("lib/python3*/*.py"))
     compiled = {path: path.read_bytes() for path in layer.glob("lib/python3*/__pycache__/*.pyc")}
-    compile_files(interpreter(layer, build), sources[::-1], "unchecked-hash", jobs=3)
+    compile_files(program(layer, build), sources[::-1], "unchecked-hash", jobs=3)
     assert {path: path.read_bytes() for path in compiled} == compiled
 
 

@@ -24,7 +24,9 @@ import cnb.run
 from cnb import toml
 from cnb_platform.cli import _parser
 from uv_buildpack import configuration
-from uv_buildpack.layers import packages, python, uv, venv, venv_project
+from uv_buildpack.layers import packages, python, uv, venv_project
+from uv_buildpack.layers.venv import key as venv_key
+from uv_buildpack.layers.venv import layer as venv
 from uv_buildpack.processes.inference.rules import FRAMEWORKS, SERVERS
 from uv_buildpack.snapshots import file_format
 
@@ -124,7 +126,7 @@ def test_keys_of_the_table_that_examples_use_exist(page: Path) -> None:
 
 def test_the_readme_lists_every_layer() -> None:
     section = prose(ROOT / "README.md").partition("## What is in the image")[2].partition("\n## ")[0]
-    names = {python.NAME, uv.NAME, venv.NAME, venv_project.NAME, file_format.NAME, f"{packages.PREFIX}<name>"}
+    names = {python.NAME, uv.NAME, venv_key.NAME, venv_project.NAME, file_format.NAME, f"{packages.PREFIX}<name>"}
     assert set(re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE)) == names
 
 
@@ -134,7 +136,7 @@ def test_what_is_in_the_image_is_what_is_for_launch() -> None:
     launch = {
         python.NAME: python.types(build=False).launch,
         uv.NAME: uv.TYPES.launch,
-        venv.NAME: venv.types(build=False).launch,
+        venv_key.NAME: venv.types(build=False).launch,
         venv_project.NAME: venv_project.types(build=False).launch,
         file_format.NAME: file_format.TYPES.launch,
         f"{packages.PREFIX}<name>": packages.types(build=False).launch,

@@ -19,7 +19,7 @@ from uv_buildpack.downloads import download
 from uv_buildpack.downloads.archive import extract
 from uv_buildpack.errors import Problem
 from uv_buildpack.interpreter import catalogue
-from uv_buildpack.layers.python import address
+from uv_buildpack.interpreter.installation import address
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

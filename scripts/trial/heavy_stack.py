@@ -19,9 +19,10 @@ from trial.prerequisites import REPOSITORY, find_interpreters
 from uv_buildpack.bytecode import compiling
 from uv_buildpack.installed import heavy
 from uv_buildpack.installed.heavy.records import read_records
-from uv_buildpack.interpreter import catalogue
+from uv_buildpack.interpreter import catalogue, installation
+from uv_buildpack.interpreter.catalogue import program
 from uv_buildpack.layers import python as python_layer
-from uv_buildpack.layers import venv
+from uv_buildpack.layers.venv import contents, key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -59,12 +60,12 @@ class Bench:
     @property
     def environment(self) -> Path:
         """The `venv` layer."""
-        return self.layers / venv.NAME
+        return self.layers / key.NAME
 
     @property
     def site_packages(self) -> Path:
         """Where packages are installed."""
-        return venv.site_packages_of(self.environment)
+        return contents.site_packages_of(self.environment)
 
     @property
     def python(self) -> Path:
@@ -165,8 +166,8 @@ def _interpreter(directory: Path) -> Path:
     build = next(build for build in fitting if build.version.startswith(f"{running}."))
     layer = directory / "layers" / python_layer.NAME
     layer.mkdir(parents=True)
-    python_layer.contribute(build, layer, mirror=variables.get("BP_PYTHON_MIRROR"), environment=variables)
-    return python_layer.interpreter(layer, build)
+    installation.install(build, layer, mirror=variables.get("BP_PYTHON_MIRROR"), environment=variables)
+    return program(layer, build)
 
 
 def _install(bench: Bench, more: Iterable[str]) -> None:

@@ -83,14 +83,14 @@ class _Deferred(ModuleType):
 
 
 def defer_imports() -> None:
-    """Import asyncio and httpx when they are first used.
+    """Import asyncio, httpx, and what makes layers when they are first used.
 
     structlog imports asyncio for loggers that a build does not have: a fifth of the start of a hot build. httpx is 50
     ms, which a build with a mirror in the file system does not need.
     """
     import logging  # noqa: PLC0415 (detect does not pay for it)
 
-    for name in ("asyncio", "httpx"):
+    for name in ("asyncio", "httpx", "uv_buildpack.layers.making"):
         if name not in sys.modules:
             sys.modules[name] = _Deferred(name)
     if sys.version_info >= (3, 12):

@@ -25,16 +25,15 @@ from uv_buildpack.errors import (
 )
 from uv_buildpack.interpreter import catalogue
 from uv_buildpack.interpreter import request as python_request
-from uv_buildpack.layers import uv as uv_layer
-from uv_buildpack.layers import venv, venv_project
 from uv_buildpack.processes import plan
 from uv_buildpack.processes.beside import TEST_ENVIRONMENT
 from uv_buildpack.processes.inference import AppFacts
-from uv_buildpack.project import build_settings, lock_check, selection
+from uv_buildpack.project import build_settings, local_packages, lock_check, selection
 from uv_buildpack.project.files import python_version_file, read_project, read_pyproject, workspace_members
 from uv_buildpack.project.lockfile import read_lock
 from uv_buildpack.uv.bindings import config_file
 from uv_buildpack.uv.running import BUILD_VARIABLES
+from uv_buildpack.uv.version import read_request
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -42,10 +41,10 @@ if TYPE_CHECKING:
     from cnb.context import BuildContext, Target
     from uv_buildpack.decisions import Decisions
     from uv_buildpack.interpreter.request import PythonRequest
-    from uv_buildpack.layers.uv import UvRequest
     from uv_buildpack.processes.plan import ProcessPlan
     from uv_buildpack.project.files import Project, Pyproject
     from uv_buildpack.project.lockfile import Lock
+    from uv_buildpack.uv.version import UvRequest
 
 _DECIDE_NOTHING = (
     "default_process",
@@ -84,6 +83,10 @@ class Analysis:
     """Digest of the files and settings behind the decisions."""
     pyprojects: Mapping[str, Pyproject]
     """Of the local packages, by name."""
+    target: str
+    """What wheels and interpreters depend on, as keys have it."""
+    build_environment: str
+    """Variables and settings that reach builds, as keys have them."""
 
     def sync_arguments(self) -> list[str]:
         """Give the choice as arguments of `uv sync`; without `--package` uv installs the project, or all members."""
@@ -140,6 +143,8 @@ def analyse(context: BuildContext) -> Analysis:
         recalled=recalled is not None,
         inputs=_inputs(given, pyprojects.values()),
         pyprojects=pyprojects,
+        target=target_text(context.target),
+        build_environment=build_environment(context.environment, project, config_file(context.bindings)),
     )
 
 
@@ -182,11 +187,11 @@ def _check_link(context: BuildContext, configuration: Configuration) -> None:
 
 def _uv_request(configuration: Configuration, project: Project) -> UvRequest | None:
     if configuration.uv_version is not None:
-        return uv_layer.read_request(configuration.uv_version, "BP_UV_VERSION")
+        return read_request(configuration.uv_version, "BP_UV_VERSION")
     required = project.root.uv_settings().get("required-version")
     file = "uv.toml" if (project.root.directory / "uv.toml").is_file() else project.root.shown
     origin = f"required-version in {file}"
-    return uv_layer.read_request(required if isinstance(required, str) else None, origin)
+    return read_request(required if isinstance(required, str) else None, origin)
 
 
 def _python_requests(
@@ -213,7 +218,7 @@ def _python_requests(
 
 def _recall(given: _Given) -> tuple[Decisions, dict[str, Pyproject]] | None:
     """Give the decisions of the previous build, if what they came from is equal byte for byte."""
-    restored = given.context.restored.get(venv.NAME)
+    restored = given.context.restored.get(decisions.LAYER)
     if restored is None:
         return None
     try:
@@ -234,7 +239,7 @@ def _work_out(given: _Given, collector: Collector) -> tuple[Decisions, dict[str,
     builds: tuple[catalogue.CPythonBuild, ...] = ()
     with collector.collecting():
         lock = read_lock(project.lock_path, project.shown(project.lock_path))
-        collector.problems.extend(venv_project.check_paths(lock, project.root.directory, context.app_dir))
+        collector.problems.extend(local_packages.check_paths(lock, project.root.directory, context.app_dir))
         pyprojects = _pyprojects(project, _local_paths(lock))
         with collector.collecting():
             choice = selection.choose(

@@ -6,33 +6,34 @@ only if all of it worked.
 
 from __future__ import annotations
 
-import shutil
-from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from cnb.layer import Layer, ReusedLayer
 from cnb.result import BuildResult
 from uv_buildpack import configuration as settings
-from uv_buildpack import log
+from uv_buildpack import decisions, log
 from uv_buildpack.analysis import Analysis, analyse
-from uv_buildpack.contribution import Work, contribute
 from uv_buildpack.interpreter import end_of_life
-from uv_buildpack.layers import app_links, app_modules, processes, venv
+from uv_buildpack.interpreter.catalogue import program
+from uv_buildpack.layers import app_links, app_modules, venv_project
+from uv_buildpack.layers import processes as processes_layer
+from uv_buildpack.layers import python as python_layer
+from uv_buildpack.layers import uv as uv_layer
+from uv_buildpack.layers.venv import layer as venv
+from uv_buildpack.layers.work import begun, give_back
 from uv_buildpack.processes import plan
-from uv_buildpack.project import tree, vcs_version
-from uv_buildpack.reuse import keys_of, reasons_for
-from uv_buildpack.snapshots.policy import open_store
-from uv_buildpack.uv.running import require_git
+from uv_buildpack.project import lock_check, tree, vcs_version
+from uv_buildpack.uv.running import require_git, with_python
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Sequence
+    from concurrent.futures import Future
 
     from cnb.context import BuildContext
-
-_SCRATCH = ".uv-buildpack"
-"""Below the layers directory: the same mount as the layers, so that hard links work; without a `.toml` not exported."""
+    from uv_buildpack.layers.work import Work
+    from uv_buildpack.uv.running import Uv
 
 
 def build(context: BuildContext) -> BuildResult:
@@ -41,32 +42,52 @@ def build(context: BuildContext) -> BuildResult:
     with log.timed("Analysing"):
         settings.warn_of_ignored_variables(context.environment)
         analysis = analyse(context)
-        keys = keys_of(context, analysis)
-        reasons = reasons_for(context, analysis, keys)
-        if reasons.venv:
+        python = python_layer.wanted(context, analysis)
+        environment = venv.wanted(context, analysis, python.key)
+        local = venv_project.wanted(context, analysis, python.key)
+        if environment.reasons:
             require_git(analysis.decisions.packages, context.environment)
-        _announce(analysis)
-        for line in vcs_version.unknown_versions(analysis.pyprojects, context.app_dir, context.environment):
-            log.warning(line)
-    with _scratch(context) as scratch:
-        store = open_store(context, analysis.configuration.snapshots)
-        layers = contribute(
-            Work(context=context, analysis=analysis, keys=keys, reasons=reasons, scratch=scratch, store=store)
-        )
-        for layer in layers:
-            app_links.put(app_links.read(layer.metadata) or {}, context.app_dir, context.layers_dir / layer.name)
-        _link_environment(context, analysis)
-        app_modules.contribute(context.app_dir, analysis.decisions.python, store, scratch)
-        layers = [*layers, *store.layers()]
+        _announce(context, analysis)
+    installs = bool(environment.reasons or (local and local.reasons))
+    # That these very files passed the check of the previous build counts.
+    checks = not analysis.recalled
+    checks_early = checks and lock_check.own_interpreter_fits(analysis.project)
+    layers: list[Layer | ReusedLayer] = []
+    with begun(context, analysis) as work:
+        with log.timed("uv"):
+            uv, uv_made = uv_layer.contribute(work, runs=installs or checks)
+            layers.append(uv_made)
+        checking = work.background.start(uv.check_lock, analysis.project.root.directory) if checks_early else None
+        with log.timed("Interpreter"):
+            layers.append(python_layer.contribute(work, python, runs=installs or (checks and not checks_early)))
+        interpreter = program(work.directory(python_layer.NAME), analysis.decisions.python)
+        installing_uv = with_python(uv, interpreter)
+        if checks:
+            with log.timed("Lock"):
+                _check_lock(work, checking, uv if checks_early else installing_uv)
+        with log.timed("Environment"):
+            layers += venv.contribute(work, environment, installing_uv, interpreter)
+        if local is not None:
+            with log.timed("Local packages"):
+                made = bool(environment.reasons)
+                layers.append(venv_project.contribute(work, local, installing_uv, interpreter, venv_is_made=made))
+        with log.timed("Application"):
+            app_links.put_all(layers, context)
+            _link_environment(context, analysis)
+            app_modules.contribute(context.app_dir, analysis.decisions.python, work.snapshots, work.scratch)
+    give_back(work, layers)
+    with log.timed("Snapshots"):
+        layers += work.snapshots.layers()
     log.heading("Processes")
     plan.announce(analysis.processes)
-    layers += processes.contribute(context, analysis.processes.one_worker)
+    layers += processes_layer.contribute(context, analysis.processes.one_worker)
+    log.heading("Layers")
     layers.sort(key=lambda layer: layer.name)
-    _show_layers(context, layers)
+    _show(context, layers)
     return BuildResult(layers=tuple(layers), processes=analysis.processes.all)
 
 
-def _announce(analysis: Analysis) -> None:
+def _announce(context: BuildContext, analysis: Analysis) -> None:
     settings.announce(analysis.configuration)
     decided, project = analysis.decisions, analysis.project
     log.step(f"project: {project.pyproject.shown}, lock: {project.shown(project.lock_path)}")
@@ -86,6 +107,16 @@ def _announce(analysis: Analysis) -> None:
             "There is a .venv in the app directory. It is not used, and makes the image larger.",
             "Exclude it: add .venv to .dockerignore, or to `exclude` in project.toml.",
         )
+    for line in vcs_version.unknown_versions(analysis.pyprojects, context.app_dir, context.environment):
+        log.warning(line)
+
+
+def _check_lock(work: Work, checking: Future[str | None] | None, uv: Uv) -> None:
+    """Let uv check the lock, or wait for its answer. Raises `Problem`."""
+    project = work.analysis.project
+    check = checking.result if checking else partial(uv.check_lock, project.root.directory)
+    installed = partial(decisions.installed, decisions=work.analysis.decisions)
+    lock_check.check_with_uv(check, uv, project, work.scratch, installed)
 
 
 def _link_environment(context: BuildContext, analysis: Analysis) -> None:
@@ -93,12 +124,11 @@ def _link_environment(context: BuildContext, analysis: Analysis) -> None:
     if wanted is not None:
         link = context.app_dir / wanted
         link.parent.mkdir(parents=True, exist_ok=True)
-        link.symlink_to(context.layers_dir / venv.NAME)
+        link.symlink_to(context.layers_dir / decisions.LAYER)
         log.step(f"{wanted} is a link to the environment")
 
 
-def _show_layers(context: BuildContext, layers: Sequence[Layer | ReusedLayer]) -> None:
-    log.heading("Layers")
+def _show(context: BuildContext, layers: Sequence[Layer | ReusedLayer]) -> None:
     rows = [("layer", "for", "size")]
     for layer in layers:
         kinds = ", ".join(kind for kind, wanted in layer.types.document().items() if wanted)
@@ -109,14 +139,3 @@ def _show_layers(context: BuildContext, layers: Sequence[Layer | ReusedLayer]) -
 def _size(context: BuildContext, layer: Layer) -> str:
     sizes = tree.sizes(context.layers_dir / layer.name)
     return f"{sum(sizes) / 1e6:.1f} MB in {len(sizes)} files"
-
-
-@contextmanager
-def _scratch(context: BuildContext) -> Iterator[Path]:
-    directory = context.layers_dir / _SCRATCH
-    shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir(mode=0o700)
-    try:
-        yield directory
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)

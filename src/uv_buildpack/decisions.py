@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING
 
 from uv_buildpack.errors import NoCompatibleDistribution
 from uv_buildpack.interpreter.catalogue import CPythonBuild
-from uv_buildpack.layers import venv_project
 from uv_buildpack.project import selection
+from uv_buildpack.project.local_packages import LocalPackage, local_packages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from uv_buildpack.interpreter.request import PythonRequest
     from uv_buildpack.project.lockfile import Lock, LockedPackage
+
+
+LAYER = "venv"
+"""The layer whose metadata holds what was decided: the environment, which no build is without."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +33,7 @@ class Decisions:
     """Third-party packages: name → identity."""
     sdists: tuple[str, ...]
     """Names of third-party packages that have to be built from source."""
-    local: tuple[venv_project.LocalPackage, ...]
+    local: tuple[LocalPackage, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ def decide(
             for package in third_party
             if source_only(package.name) or not selection.compatible_wheels(package, platform)
         ),
-        local=venv_project.local_packages(selected, no_editable=no_editable),
+        local=local_packages(selected, no_editable=no_editable),
     )
 
 
@@ -105,7 +109,7 @@ def read(metadata: Mapping[str, object]) -> Decisions:
         choice=selection.Choice(**choice),
         packages=packages,
         sdists=tuple(document["sdists"]),
-        local=tuple(venv_project.LocalPackage(**entry) for entry in document["local"]),
+        local=tuple(LocalPackage(**entry) for entry in document["local"]),
     )
 
 

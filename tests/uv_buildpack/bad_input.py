@@ -25,9 +25,11 @@ from uv_buildpack import errors
 from uv_buildpack.analysis import analyse
 from uv_buildpack.bytecode import compiling
 from uv_buildpack.downloads import archive, download
+from uv_buildpack.interpreter import installation
 from uv_buildpack.interpreter.catalogue import CPythonBuild
-from uv_buildpack.layers import python, uv, venv
+from uv_buildpack.layers.venv import contents
 from uv_buildpack.project import tree
+from uv_buildpack.uv import version
 from uv_buildpack.uv.running import failure
 
 if TYPE_CHECKING:
@@ -80,7 +82,7 @@ def layers_missing(root: Path) -> object:
 
 def other_interpreter(root: Path) -> None:
     plant(root / "venv", {"pyvenv.cfg": "home = /usr/bin\n"})
-    venv.verify_interpreter(root / "venv", Path("/layers/uv-buildpack_python/python/bin/python3.13"))
+    contents.verify_interpreter(root / "venv", Path("/layers/uv-buildpack_python/python/bin/python3.13"))
 
 
 def interpreter_that_prints(root: Path, text: str, status: int) -> Path:
@@ -94,7 +96,7 @@ def interpreter_that_does_not_start(root: Path) -> None:
     build = CPythonBuild(
         version="3.13.9", date="20251120", arch="x86_64", libc="gnu", variant="default", path="x", sha256="0"
     )
-    python._verify(build, interpreter_that_prints(root, said.replace("'", "'\\''"), 1))
+    installation._verify(build, interpreter_that_prints(root, said.replace("'", "'\\''"), 1))
 
 
 def interpreter_that_cannot_compile(root: Path) -> object:
@@ -195,7 +197,7 @@ PRODUCERS: dict[type[errors.Problem], Producer] = {
     errors.EnvironmentLinkOccupied: link_occupied,
     errors.TargetUnsupported: other_target,
     errors.WrongInterpreter: other_interpreter,
-    errors.UvNotFound: lambda root: uv.find_carried(root, {"PATH": "/usr/bin"}),
+    errors.UvNotFound: lambda root: version.find_carried(root, {"PATH": "/usr/bin"}),
     errors.UvVersionInvalid: app(environment={"BP_UV_VERSION": "newest"}),
     errors.ProcfileInvalid: app({"Procfile": "web\n"}),
     errors.ProcessInvalid: table("processes = { web = 1 }"),

@@ -17,8 +17,8 @@ from cnb.plan import PlanEntry
 from uv_buildpack import decisions
 from uv_buildpack.analysis import Analysis, analyse, build_environment, libc, target_text
 from uv_buildpack.errors import NoCompatibleDistribution, Problem, Problems
-from uv_buildpack.layers import venv
-from uv_buildpack.layers.venv_project import LocalPackage
+from uv_buildpack.layers.venv.key import packages_text
+from uv_buildpack.project.local_packages import LocalPackage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -245,13 +245,13 @@ def test_a_problem_writes_nothing(tmp_path: Path) -> None:
 def remembered(context: BuildContext, analysis: Analysis, **changed: str) -> BuildContext:
     """Give the next build's input: the environment's metadata as the lifecycle restores it."""
     metadata: dict[str, Any] = {
-        "packages": venv.packages_text(analysis.decisions.packages),
+        "packages": packages_text(analysis.decisions.packages),
         "inputs": analysis.inputs,
         "decisions": decisions.write(analysis.decisions),
         **changed,
     }
-    layer = RestoredLayer(venv.NAME, json.loads(json.dumps(metadata)), None, {})
-    return replace(context, restored={venv.NAME: layer})
+    layer = RestoredLayer(decisions.LAYER, json.loads(json.dumps(metadata)), None, {})
+    return replace(context, restored={decisions.LAYER: layer})
 
 
 FILES = {**WORKSPACE, ".python-version": "3.12\n", "uv.toml": "", "Procfile": "web: python -m worker\n"}

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from uv_buildpack.installed import distributions
 from uv_buildpack.installed.heavy.shared import is_below_link
-from uv_buildpack.layers import venv
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -42,7 +41,7 @@ def find(site_packages: Path, also: Collection[str] = ()) -> list[Disputed]:
     owners: dict[str, dict[str, str]] = {}
     for dist_info in site_packages.glob("*.dist-info"):
         for path, recorded in _recorded(dist_info):
-            owners.setdefault(path, {})[venv.distribution_name(dist_info)] = recorded
+            owners.setdefault(path, {})[distributions.name_of(dist_info)] = recorded
     return [
         Disputed(path=path, owners=tuple(sorted(hashes)), hash=hashes[max(hashes)])
         for path, hashes in sorted(owners.items())

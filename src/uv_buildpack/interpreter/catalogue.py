@@ -45,6 +45,12 @@ class CPythonBuild:
         return self.variant == "freethreaded"
 
 
+def program(layer: Path, build: CPythonBuild) -> Path:
+    """Return the path of the interpreter in its layer, which environments point to."""
+    major, minor = build.version.split(".")[:2]
+    return layer / "bin" / f"python{major}.{minor}{'t' if build.freethreaded else ''}"
+
+
 _FIELDS = tuple(field.name for field in fields(CPythonBuild))
 _VERSION = re.compile(r"\d+\.\d+\.\d+((a|b|rc)\d+)?")
 _DIGEST = re.compile(r"[0-9a-f]{64}")

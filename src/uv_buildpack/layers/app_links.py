@@ -13,10 +13,12 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from uv_buildpack.installed import distributions
-from uv_buildpack.layers import venv
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+
+    from cnb.context import BuildContext
+    from cnb.layer import Layer, ReusedLayer
 
 FIELD = "links"
 """The field of the layer's metadata: JSON, path in the app directory → path in the layer."""
@@ -48,6 +50,12 @@ def read(metadata: Mapping[str, object]) -> dict[str, str] | None:
     return links if isinstance(links, dict) and all(isinstance(path, str) for path in links.values()) else None
 
 
+def put_all(layers: Iterable[Layer | ReusedLayer], context: BuildContext) -> None:
+    """Make the links that layers ask for in their metadata. Raises `OSError`."""
+    for layer in layers:
+        put(read(layer.metadata) or {}, context.app_dir, context.layers_dir / layer.name)
+
+
 def put(links: Mapping[str, str], app_dir: Path, layer: Path) -> None:
     """Make the links, where there is nothing yet. Raises `OSError`."""
     for place, target in links.items():
@@ -75,4 +83,4 @@ def _recorded(site_packages: Path, name: str) -> Iterator[PurePosixPath]:
 
 
 def _records(site_packages: Path, name: str) -> Iterable[Path]:
-    return (path for path in site_packages.glob("*.dist-info/RECORD") if venv.distribution_name(path.parent) == name)
+    return (path for path in site_packages.glob("*.dist-info/RECORD") if distributions.name_of(path.parent) == name)

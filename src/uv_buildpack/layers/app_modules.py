@@ -56,27 +56,26 @@ def contribute(app_dir: Path, build: CPythonBuild, store: Store, scratch: Path) 
     """
     if not is_made_for(build):
         needed = f"{build.version}{'t' if build.freethreaded else ''}"
-        log.debug(f"modules of the app are not compiled: they need Python {needed}, the buildpack runs on {_minor()}")
+        log.step(f"modules of the app are not compiled: they need Python {needed}, the buildpack runs on {_minor()}")
         if store.directory is not None:
             file_format.forget(store.directory, APP_MODULES)
         return
-    with log.timed("Application"):
-        sources = list(_sources(app_dir))
-        kept = _recall(app_dir, store, scratch)
-        known = {source: kept[source] for source in sources if source in kept}
-        try:
-            made = _compile([source for source in sources if source not in known], scratch)
-        except InterpreterFailed as error:
-            if error.status in _KILLED:
-                raise  # for lack of memory, say: the next build would compile what this one did not
-            # The same without the snapshot: what is in the image does not depend on what was known.
-            log.warning("Modules of the app are not compiled.", str(error))
-            known = made = {}
-        found = known | made
-        written = {source for source, content in found.items() if content and _write(source.path, content)}
-        log.step(f"bytecode of {len(written)} modules, {len(written & made.keys())} of them new")
-        if found != kept:
-            _keep(found, app_dir, store, scratch)
+    sources = list(_sources(app_dir))
+    kept = _recall(app_dir, store, scratch)
+    known = {source: kept[source] for source in sources if source in kept}
+    try:
+        made = _compile([source for source in sources if source not in known], scratch)
+    except InterpreterFailed as error:
+        if error.status in _KILLED:
+            raise  # for lack of memory, say: the next build would compile what this one did not
+        # The same without the snapshot: what is in the image does not depend on what was known.
+        log.warning("Modules of the app are not compiled.", str(error))
+        known = made = {}
+    found = known | made
+    written = {source for source, content in found.items() if content and _write(source.path, content)}
+    log.step(f"bytecode of {len(written)} modules, {len(written & made.keys())} of them new")
+    if found != kept:
+        _keep(found, app_dir, store, scratch)
 
 
 def is_made_for(build: CPythonBuild) -> bool:

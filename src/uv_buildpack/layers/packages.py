@@ -7,18 +7,22 @@ the previous image without a directory, whatever their size.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cnb.layer import LayerTypes
-from uv_buildpack import key_changes
+from uv_buildpack.layers import reuse
+from uv_buildpack.layers.reuse import part
+from uv_buildpack.layers.venv.key import for_bundles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from cnb.context import BuildContext
     from uv_buildpack.installed.heavy import Group
-    from uv_buildpack.layers.venv import VenvKey
+    from uv_buildpack.layers.reuse import Wanted
+    from uv_buildpack.layers.venv.key import VenvKey
 
 PREFIX = "packages-"
 SCHEME = "1"
@@ -28,41 +32,41 @@ SCHEME = "1"
 class PackagesKey:
     """All that decides what is in the layer. Strings only."""
 
-    scheme: str
-    python: str
-    target: str
-    venv: str
+    scheme: str = part()
+    python: str = part()
+    target: str = part()
+    venv: str = part()
     """Path of the environment: it is in the bytecode."""
-    path: str
-    build_environment: str
-    packages: str
+    path: str = part()
+    build_environment: str = part(reuse.variables)
+    packages: str = part(reuse.third_party)
     """JSON: name → identity."""
-    directories: str
+    directories: str = part()
     """JSON: what of site-packages lies in the layer."""
 
 
 def key(group: Group, environment: VenvKey, identities: Mapping[str, str], layers_dir: Path) -> PackagesKey:
-    """Give the key of a group's layer."""
+    """Return the key of a group's layer; `identities` are those of the packages of this build."""
     return PackagesKey(
         scheme=SCHEME,
-        python=environment.python,
-        target=environment.target,
-        venv=environment.path,
         path=str(layers_dir / group.layer),
-        build_environment=environment.build_environment,
         packages=_text({package.name: identities.get(package.name, "") for package in group.packages}),
         directories=_text(sorted(name for package in group.packages for name in package.directories)),
+        **for_bundles(environment),
     )
+
+
+def wanted(
+    context: BuildContext, group: Group, environment: VenvKey, identities: Mapping[str, str], *, on_disk: bool
+) -> Wanted[PackagesKey]:
+    """Return the layer of a heavy group as this build wants it."""
+    new = key(group, environment, identities, context.layers_dir)
+    return reuse.wanted(context, group.layer, new, on_disk=on_disk)
 
 
 def types(*, build: bool) -> LayerTypes:
     """Launch, and for later buildpacks where one asks for the environment."""
     return LayerTypes(launch=True, build=build)
-
-
-def differences(old: Mapping[str, object], new: PackagesKey) -> list[str]:
-    """Say what differs between stored metadata and a key."""
-    return key_changes.differences(old, asdict(new), key_changes.third_party)
 
 
 def _text(value: object) -> str:

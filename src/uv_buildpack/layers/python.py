@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cnb.layer import Action, LayerTypes, Scope, Variable
-from uv_buildpack import command, disk, log, package_data
-from uv_buildpack.bytecode import compiling
-from uv_buildpack.errors import PythonUnusable
+from cnb.layer import Action, Layer, LayerTypes, ReusedLayer, Scope, Variable
+from cnb.result import empty_layer
+from uv_buildpack import package_data
+from uv_buildpack.layers import making, reuse
+from uv_buildpack.layers.reuse import part
+from uv_buildpack.layers.work import made, reused
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from pathlib import Path
 
+    from cnb.context import BuildContext
+    from uv_buildpack.analysis import Analysis
     from uv_buildpack.interpreter.catalogue import CPythonBuild
+    from uv_buildpack.layers.reuse import Wanted
+    from uv_buildpack.layers.work import Work
 
 NAME = "python"
 SCHEME = "4"
-"""Raised when what this module makes of equal inputs changes."""
-
-DEFAULT_MIRROR = "https://github.com/astral-sh/python-build-standalone/releases/download"
-_LARGEST_ARCHIVE = 400 * 1024 * 1024
+"""Raised when what is made of equal inputs changes."""
 
 ENVIRONMENT = (
     Variable(name="PYTHONDONTWRITEBYTECODE", value="1", scope=Scope.LAUNCH, action=Action.DEFAULT),
@@ -35,22 +37,22 @@ ENVIRONMENT = (
 class PythonKey:
     """All that decides what is in the layer. Strings only."""
 
-    scheme: str
-    version: str
-    date: str
-    variant: str
-    arch: str
-    libc: str
-    sha256: str
-    path: str
+    scheme: str = part()
+    version: str = part()
+    date: str = part()
+    variant: str = part()
+    arch: str = part()
+    libc: str = part()
+    sha256: str = part()
+    path: str = part()
 
     def text(self) -> str:
-        """Give the interpreter in one line, for the keys of layers that are made with it."""
+        """Return the interpreter in one line, for the keys of layers that are made with it."""
         return f"{self.version} {self.variant} {self.date} {self.sha256[:12]} scheme {self.scheme}"
 
 
 def key(build: CPythonBuild, layer: Path) -> PythonKey:
-    """Give the key of the layer at `layer`."""
+    """Return the key of the layer at `layer`."""
     return PythonKey(
         scheme=SCHEME,
         version=build.version,
@@ -63,10 +65,10 @@ def key(build: CPythonBuild, layer: Path) -> PythonKey:
     )
 
 
-def differences(old: Mapping[str, object], new: PythonKey) -> list[str]:
-    """Say what differs between stored metadata and a key."""
-    changed = ((field, old.get(field), value) for field, value in asdict(new).items() if old.get(field) != value)
-    return [f"{field}: {before or 'unknown'} → {after}" for field, before, after in changed]
+def wanted(context: BuildContext, analysis: Analysis) -> Wanted[PythonKey]:
+    """Return the layer as this build wants it."""
+    new = key(analysis.decisions.python, context.layers_dir / NAME)
+    return reuse.wanted(context, NAME, new, on_disk=analysis.asked.python)
 
 
 def types(*, build: bool) -> LayerTypes:
@@ -79,99 +81,38 @@ def programs() -> dict[str, bytes]:
     return {"web-concurrency": package_data.read("web_concurrency.sh").encode()}
 
 
-def interpreter(layer: Path, build: CPythonBuild) -> Path:
-    """Give the path of the interpreter, which environments point to."""
-    major, minor = build.version.split(".")[:2]
-    return layer / "bin" / f"python{major}.{minor}{'t' if build.freethreaded else ''}"
+def contribute(work: Work, layer: Wanted[PythonKey], *, runs: bool) -> Layer | ReusedLayer:
+    """Make the layer, or take it from the previous image; then it is on the disk only if this build `runs` it.
 
-
-def address(build: CPythonBuild, mirror: str | None = None) -> str:
-    """Give the address of a build's archive; `mirror` replaces the base of the releases."""
-    return f"{(mirror or DEFAULT_MIRROR).rstrip('/')}/{build.path.replace('+', '%2B')}"
-
-
-def contribute(build: CPythonBuild, directory: Path, *, mirror: str | None, environment: Mapping[str, str]) -> None:
-    """Fill the empty layer: fetch the archive, unpack, prune, move, start the interpreter once.
-
-    Raises `Problem`, `OSError`.
+    The standard library of a new one is compiled while packages are installed. Raises `Problem`, `OSError`.
     """
-    with disk.full_is_said(f"making the layer {NAME}"):
-        _unpack(build, directory, mirror, environment)
-        python = interpreter(directory, build)
-        _link(python)
-        _forbid_installing(directory)
-        _verify(build, python)
+    if not layer.reasons:
+        if runs:
+            _put(work, layer)
+        return reused(work, NAME, layer.metadata)
+    build = work.analysis.decisions.python
+    if not _put(work, layer):
+        work.background.start(making.installation.compile_stdlib, build, work.directory(NAME))
+    work.snapshots.keep_at_end(NAME, work.directory(NAME), layer.metadata)
+    url = making.installation.address(build)
+    new = Layer(
+        name=NAME,
+        types=types(build=work.analysis.asked.python),
+        metadata=layer.metadata,
+        environment=ENVIRONMENT,
+        exec_d=programs(),
+        sboms=making.sbom.of_python(build.version, url=url, sha256=build.sha256),
+    )
+    return made(work, new, layer.reasons)
 
 
-def compile_stdlib(build: CPythonBuild, directory: Path) -> None:
-    """Compile the standard library in the layer: archives carry no bytecode. Raises `Problem`."""
-    with disk.full_is_said(f"making the layer {NAME}"):
-        for failure in compiling.compile_tree(interpreter(directory, build), directory / "lib"):
-            log.debug(f"not compiled: {failure}")
-
-
-def _unpack(build: CPythonBuild, directory: Path, mirror: str | None, environment: Mapping[str, str]) -> None:
-    # A hot build does not pay for them.
-    from uv_buildpack.downloads import archive, download  # noqa: PLC0415
-    from uv_buildpack.interpreter import relocation  # noqa: PLC0415
-
-    if mirror is not None:
-        log.detail(f"CPython comes from the mirror {mirror}")
-    fetched = directory.with_name(f".{directory.name}.archive")
-    try:
-        download.fetch(
-            address(build, mirror), fetched, sha256=build.sha256, max_bytes=_LARGEST_ARCHIVE, environment=environment
-        )
-        log.step(f"unpacking CPython {build.version} ({build.date})")
-        archive.extract(fetched, directory, strip_components=1, wanted=relocation.is_wanted)
-    finally:
-        fetched.unlink(missing_ok=True)
-    relocation.move(directory)
-
-
-def _link(python: Path) -> None:
-    for name in ("python", "python3"):
-        link = python.with_name(name)
-        link.unlink(missing_ok=True)
-        link.symlink_to(python.name)
-
-
-def _forbid_installing(directory: Path) -> None:
-    """Mark the interpreter as PEP 668 has it: what is installed into a layer is lost when the layer is reused.
-
-    Environments are not concerned; uv marks its own interpreters in the same way.
-    """
-    for library in directory.glob("lib/python*.*/"):
-        marker = library / "EXTERNALLY-MANAGED"
-        marker.write_text(
-            "[externally-managed]\nError=This Python belongs to the buildpack uv-buildpack/python. Install into the\n"
-            "  environment that VIRTUAL_ENV names, or add the package to pyproject.toml and run `uv lock`.\n",
-            encoding="utf-8",
-        )
-        marker.chmod(0o644)
-
-
-#: What an application, or uv in its name, needs first; an archive without the libraries it was linked with shows here.
-_QUESTIONS = """
-import ctypes, hashlib, json, platform, ssl, sys, sysconfig, zlib
-print(platform.python_version())
-print(sys.base_prefix)
-print(sysconfig.get_config_var("LIBDIR"))
-print("freethreaded" if sysconfig.get_config_var("Py_GIL_DISABLED") else "default")
-print(platform.machine())
-"""
-
-
-def _verify(build: CPythonBuild, python: Path) -> None:
-    """Start the interpreter: does it run in this image, and is it what the catalogue says, and in the right place?"""
-    prefix = python.parents[1]
-    try:
-        # It leaves bytecode of what it imports: who starts it before the library is compiled has less to do then.
-        # In a layer that stays every module is compiled anew afterwards.
-        done = command.run([python, "-I", "-c", _QUESTIONS], environment={"LC_ALL": "C.UTF-8"}, cwd=Path("/"))
-    except OSError as error:
-        raise PythonUnusable(build.version, str(error)) from error
-    expected = [build.version, str(prefix), str(prefix / "lib"), build.variant, build.arch]
-    if done.returncode or done.stdout.splitlines() != expected:
-        said = done.stderr or f"expected {' '.join(expected)}\nfound    {' '.join(done.stdout.splitlines())}"
-        raise PythonUnusable(build.version, said.strip())
+def _put(work: Work, layer: Wanted[PythonKey]) -> bool:
+    """Put the interpreter on the disk, and tell whether it was in a snapshot: then its library is compiled."""
+    directory = empty_layer(work.context, NAME)
+    if work.snapshots.take(NAME, directory, layer.metadata):
+        return True
+    mirror = work.analysis.configuration.python_mirror
+    making.installation.install(
+        work.analysis.decisions.python, directory, mirror=mirror, environment=work.context.environment
+    )
+    return False

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
+import sys
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.version import InvalidVersion, Version
-
 from cnb import toml
-from cnb.layer import LayerTypes, Scope, Variable
-from uv_buildpack import package_data
-from uv_buildpack.errors import UvNotFound, UvVersionInvalid
+from cnb.layer import Layer, LayerTypes, Scope, Variable
+from cnb.result import empty_layer
+from uv_buildpack import log
+from uv_buildpack.uv import bindings
+from uv_buildpack.uv.running import Uv, environment_for, with_python
+from uv_buildpack.uv.version import carried_fits, carried_version, find_carried
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from uv_buildpack.uv.running import Uv
+    from uv_buildpack.layers.work import Work
+    from uv_buildpack.uv.version import UvRequest
 
 NAME = "uv"
 # Always for later buildpacks, never at launch. Not cached: a hot build needs no uv, and 40 MB would cost it a second.
@@ -39,51 +40,34 @@ _INDEX_SETTINGS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class UvRequest:
-    """A specifier for uv's version, and where it was written."""
+def contribute(work: Work, *, runs: bool) -> tuple[Uv, Layer]:
+    """Make the layer, and return a uv to run, with the buildpack's own interpreter until there is another.
 
-    specifier: SpecifierSet
-    origin: str
-
-
-def read_request(text: str | None, origin: str) -> UvRequest | None:
-    """Read a version (`0.13.8`) or a specifier (`>=0.12,<0.14`). Raises `UvVersionInvalid`."""
-    if text is None:
-        return None
-    try:
-        return UvRequest(SpecifierSet(f"=={Version(text)}"), origin)
-    except InvalidVersion:
-        pass
-    try:
-        return UvRequest(SpecifierSet(text), origin)
-    except InvalidSpecifier:
-        raise UvVersionInvalid(text, origin) from None
-
-
-def carried_version() -> str:
-    """Give the version of the uv that the package carries."""
-    return str(json.loads(package_data.read("uv.json"))["version"])
-
-
-def carried_fits(request: UvRequest | None) -> bool:
-    """Tell whether the carried uv is the one that is asked for."""
-    return request is None or request.specifier.contains(carried_version(), prereleases=True)
+    A version that is not carried is installed only where something `runs` it, or a later buildpack asks for it.
+    Raises `Problem`, `OSError`.
+    """
+    context, request = work.context, work.analysis.uv_request
+    bound = bindings.read(context.bindings, work.scratch)
+    carried = Uv(
+        binary=find_carried(context.buildpack.directory, context.environment),
+        environment=environment_for(context.environment, bound=bound, cache_dir=work.uv_cache),
+    )
+    uv = with_python(carried, Path(sys.executable))
+    directory = empty_layer(context, NAME)
+    asked = f"{request.specifier} ({request.origin})" if request is not None else ""
+    if carried_fits(request):
+        log.step(f"uv {carried_version()}{asked and f' for {asked}'}")
+    elif runs or work.analysis.asked.uv:
+        log.step(f"uv {asked}, from the index")
+    else:
+        log.step(f"uv {asked} is not installed: nothing needs it")
+        return uv, Layer(name=NAME, types=TYPES, environment=ENVIRONMENT)
+    root = work.analysis.project.root
+    binary = fill(directory, uv=uv, request=request, root=root.directory, settings=root.uv_settings())
+    return replace(uv, binary=binary), Layer(name=NAME, types=TYPES, environment=ENVIRONMENT)
 
 
-def find_carried(buildpack_dir: Path, environment: Mapping[str, str]) -> Path:
-    """Find the uv that the package carries; a source checkout takes one from `PATH`. Raises `UvNotFound`."""
-    carried = buildpack_dir / "uv" / "uv"
-    if carried.is_file():
-        return carried
-    for directory in environment.get("PATH", "").split(":"):
-        candidate = type(buildpack_dir)(directory) / "uv"
-        if directory and candidate.is_file():
-            return candidate
-    raise UvNotFound
-
-
-def contribute(directory: Path, *, uv: Uv, request: UvRequest | None, root: Path, settings: Mapping[str, Any]) -> Path:
+def fill(directory: Path, *, uv: Uv, request: UvRequest | None, root: Path, settings: Mapping[str, Any]) -> Path:
     """Fill the layer's `bin` with uv and give its path: a link to the carried one, or the version asked for.
 
     Another version is installed by the carried uv from the user's own index, with the user's own credentials.

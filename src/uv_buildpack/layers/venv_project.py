@@ -10,23 +10,32 @@ import json
 import os
 import re
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cnb.layer import LayerTypes
-from uv_buildpack import key_changes, log
-from uv_buildpack.bytecode import wanted
-from uv_buildpack.errors import LocalPackageMissing, PathDependencyOutside, Problem
+from cnb.layer import Layer, LayerTypes, ReusedLayer
+from cnb.result import empty_layer
+from uv_buildpack import log
+from uv_buildpack.bytecode.wanted import modules
 from uv_buildpack.installed import conflicts
-from uv_buildpack.layers import app_links, venv
+from uv_buildpack.layers import app_links, making, reuse
+from uv_buildpack.layers.reuse import part
+from uv_buildpack.layers.venv import key as venv
+from uv_buildpack.layers.venv.contents import compile_packages, site_packages_below
+from uv_buildpack.layers.work import made, reused
 from uv_buildpack.project import build_reach, tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from cnb.context import BuildContext
+    from uv_buildpack.analysis import Analysis
+    from uv_buildpack.layers.python import PythonKey
+    from uv_buildpack.layers.reuse import Wanted
+    from uv_buildpack.layers.work import Work
     from uv_buildpack.project.files import Project, Pyproject
-    from uv_buildpack.project.lockfile import Lock, LockedPackage
+    from uv_buildpack.project.local_packages import LocalPackage
     from uv_buildpack.uv.running import Uv
 
 NAME = "venv-project"
@@ -48,28 +57,19 @@ _LITTERING = re.compile(r"setuptools\b.*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LocalPackage:
-    """A package in the app directory. `path` is relative to the lock."""
-
-    name: str
-    path: str
-    editable: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class LocalKey:
     """All that decides what is in the layer. Strings only."""
 
-    scheme: str
-    python: str
-    target: str
-    path: str
-    venv: str
+    scheme: str = part()
+    python: str = part()
+    target: str = part()
+    path: str = part()
+    venv: str = part()
     """Path of the venv layer: it is in the `#!` lines of console scripts."""
-    app: str
+    app: str = part()
     """Path of the lock's directory: it is in the `.pth` files of editable packages."""
-    build_environment: str
-    packages: str
+    build_environment: str = part(reuse.variables)
+    packages: str = part(reuse.local)
     """JSON: name → how it is installed, and the digest of what it is made from."""
 
 
@@ -78,32 +78,53 @@ def types(*, build: bool) -> LayerTypes:
     return LayerTypes(launch=True, build=build)
 
 
-def local_packages(selected: Iterable[LockedPackage], *, no_editable: bool) -> tuple[LocalPackage, ...]:
-    """Give the selected local packages that are installed; a virtual project only brings dependencies."""
-    return tuple(
-        LocalPackage(
-            name=package.name,
-            path=package.source.partition("#")[0],
-            editable=package.source_kind == "editable" and not no_editable,
-        )
-        for package in selected
-        if package.local and package.installed
+def wanted(context: BuildContext, analysis: Analysis, python: PythonKey) -> Wanted[LocalKey] | None:
+    """Return the layer as this build wants it; `None` without local packages. Raises `OSError` (an unreadable tree)."""
+    packages = analysis.decisions.local
+    if not packages:
+        return None
+    root, app_dir = analysis.project.root.directory, analysis.project.app_dir
+    key = LocalKey(
+        scheme=SCHEME,
+        python=python.text(),
+        target=analysis.target,
+        path=str(context.layers_dir / NAME),
+        venv=str(context.layers_dir / venv.NAME),
+        app=str(root),
+        build_environment=analysis.build_environment,
+        packages=packages_text(packages, root, analysis.pyprojects, app_dir),
     )
+    restored = context.restored.get(NAME)
+    unreadable = restored is not None and app_links.read(restored.metadata) is None
+    more = ("its links into the app directory cannot be read",) if unreadable else ()
+    return reuse.wanted(context, NAME, key, on_disk=analysis.asked.venv, more=more)
 
 
-def check_paths(lock: Lock, root: Path, app_dir: Path) -> list[Problem]:
-    """Check that each local package of the lock is in the app directory."""
-    problems: list[Problem] = []
-    for package in lock.packages:
-        if not package.local:
-            continue
-        path = package.source.partition("#")[0]
-        place = (root / path).resolve()
-        if not place.is_relative_to(app_dir.resolve()):
-            problems.append(PathDependencyOutside(package.name, path))
-        elif not place.exists():
-            problems.append(LocalPackageMissing(package.name, path))
-    return problems
+def contribute(work: Work, layer: Wanted[LocalKey], uv: Uv, python: Path, *, venv_is_made: bool) -> Layer | ReusedLayer:
+    """Make the layer, or take it from the previous image. Raises `Problem`, `OSError`."""
+    if not layer.reasons:
+        return reused(work, NAME, layer.metadata)
+    analysis, directory, venv_layer = work.analysis, empty_layer(work.context, NAME), work.directory(venv.NAME)
+    if not venv_is_made:
+        # Console scripts start the environment's interpreter, which has to be there: an empty one will do.
+        uv.make_venv(empty_layer(work.context, venv.NAME), work.context.app_dir, python)
+    links = install(
+        directory,
+        uv=uv,
+        python=python,
+        venv_layer=venv_layer,
+        project=analysis.project,
+        scratch=work.scratch,
+        packages=analysis.decisions.local,
+        pyprojects=analysis.pyprojects,
+    )
+    new = Layer(
+        name=NAME,
+        types=types(build=analysis.asked.venv),
+        metadata=layer.metadata | {app_links.FIELD: app_links.text(links)},
+        sboms=making.sbom.of_packages(site_packages_below(directory, venv_layer), work.lock(), name=NAME),
+    )
+    return made(work, new, layer.reasons)
 
 
 def packages_text(
@@ -121,15 +142,7 @@ def packages_text(
     return json.dumps(dict(sorted(described.items())), separators=(",", ":"), sort_keys=True)
 
 
-def differences(old: Mapping[str, object], new: LocalKey) -> list[str]:
-    """Say what differs between stored metadata and a key."""
-    lines = key_changes.differences(old, asdict(new), key_changes.local)
-    if app_links.read(old) is None:
-        lines.append("its links into the app directory cannot be read")
-    return lines
-
-
-def contribute(  # noqa: PLR0913 (each is one fact of the installation)
+def install(  # noqa: PLR0913 (each is one fact of the installation)
     directory: Path,
     *,
     uv: Uv,
@@ -140,7 +153,7 @@ def contribute(  # noqa: PLR0913 (each is one fact of the installation)
     packages: Sequence[LocalPackage],
     pyprojects: Mapping[str, Pyproject],
 ) -> dict[str, str]:
-    """Fill the empty layer, and give the links that the app directory needs (`shadows`).
+    """Fill the empty layer, and return the links that the app directory needs (`app_links`).
 
     `scratch` is an existing directory on the same file system.
 
@@ -163,14 +176,14 @@ def contribute(  # noqa: PLR0913 (each is one fact of the installation)
         uv.install_local(source, venv_layer, directory, [f"./{package.path}" for package in copied])
         # They are installed beside each other, too, and may have files in common.
         paths = {package.name: package.path for package in copied}
-        place = venv.site_packages_below(directory, venv_layer)
+        place = site_packages_below(directory, venv_layer)
         for name in conflicts.unsettled(place, conflicts.find(place)):
             if name in paths:
                 again = ["--reinstall-package", name, f"./{paths[name]}"]
                 uv.install_local(source, venv_layer, directory, again)
     (directory / ".lock").unlink(missing_ok=True)
-    site_packages = venv.site_packages_below(directory, venv_layer)
-    venv.compile_packages(python, wanted.modules(site_packages))
+    site_packages = site_packages_below(directory, venv_layer)
+    compile_packages(python, modules(site_packages))
     sources = {package.name: Path(os.path.normpath(root / package.path)) for package in copied}
     return app_links.find(directory, site_packages, sources, app_dir)
 

@@ -151,6 +151,11 @@ def forget_others(directory: Path, kinds: Collection[str]) -> None:
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
+def sizes(directory: Path) -> dict[str, int]:
+    """Return the kinds that there are snapshots of, sorted, and their sizes in bytes. Raises `OSError`."""
+    return {path.stem: path.stat().st_size for path in sorted(directory.glob("*.snapshot"))}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
     """What the cache remembers of earlier builds: the keys it has seen, and which kinds have been missed.

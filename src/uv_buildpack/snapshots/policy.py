@@ -1,6 +1,6 @@
 """What is kept for the next build: which snapshots are found, taken and written, by policy.
 
-`auto` keeps what is small, and what builds have missed: see `layers/snapshots.py` for the economics.
+`auto` keeps what is small, and what builds have missed: see docs/rebuilds.md for the economics.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 from cnb.layer import Layer
 from cnb.result import empty_layer
 from uv_buildpack import log
-from uv_buildpack.layers import venv
 from uv_buildpack.snapshots import file_format
 
 if TYPE_CHECKING:
@@ -24,12 +23,11 @@ if TYPE_CHECKING:
 
     from cnb.context import BuildContext
     from uv_buildpack.decisions import Decisions
-    from uv_buildpack.layers.venv import VenvKey
     from uv_buildpack.snapshots.file_format import Memory, Snapshot
     from uv_buildpack.uv.running import Uv
 
-_WHEELS = "wheels"
-_KEPT_IF_SMALL = frozenset({venv.NAME, _WHEELS})
+_ENVIRONMENT, _WHEELS = "venv", "wheels"
+_KEPT_IF_SMALL = frozenset({_ENVIRONMENT, _WHEELS})
 APP_MODULES = "app-modules"
 """Bytecode of the app directory, which every build has use for: it is kept whatever its size."""
 
@@ -44,6 +42,8 @@ class Store:
     """What earlier builds left; this build's own is collected in `keys` and `wanted`."""
     keys: dict[str, str] = field(default_factory=dict)
     wanted: dict[str, int] = field(default_factory=dict)
+    due: dict[str, tuple[Path, Mapping[str, str]]] = field(default_factory=dict)
+    """What is kept at the end: kind → tree and key."""
     found: dict[str, Snapshot | None] = field(default_factory=dict)
     """What was looked for, as the build found it: whether a snapshot is whole costs reading it once."""
 
@@ -81,34 +81,46 @@ class Store:
             return True
         return file_format.keep(self.directory, kind, tree, key, limit=None if wanted else file_format.ALWAYS_BELOW)
 
+    def keep_at_end(self, kind: str, tree: Path, key: Mapping[str, str]) -> None:
+        """Keep a snapshot of what is made when everything is: something is still at work on it."""
+        self.due[kind] = (tree, key)
+
     def keep_part(self, kind: str, tree: Path, key: Mapping[str, str], without: Collection[Path]) -> None:
         """Keep, of a tree that is too large, what is left without some of its files. Raises `OSError`."""
         if self.directory is not None:
             file_format.keep(self.directory, kind, tree, key, limit=file_format.ALWAYS_BELOW, without=without)
 
     @contextmanager
-    def built_wheels(self, uv: Uv, decisions: Decisions, key: VenvKey, cache: Path) -> Iterator[None]:
-        """Bring back the wheels that were built from source, and keep them afterwards: compilers are slow."""
+    def built_wheels(self, uv: Uv, decisions: Decisions, key: Mapping[str, str], cache: Path) -> Iterator[None]:
+        """Bring back the wheels that were built from source, and keep them afterwards: compilers are slow.
+
+        `key` is what they depend on beside their own sources.
+        """
         if self.directory is None or not decisions.sdists:
             yield
             return
-        known = {"python": key.python, "target": key.target, "build_environment": key.build_environment}
         # The lock gate has used it already; of what it left there nothing is worth more than a moment.
         shutil.rmtree(cache, ignore_errors=True)
         cache.mkdir()
-        self.take(_WHEELS, cache, known)
+        self.take(_WHEELS, cache, key)
         yield
         uv.prune_to_built_wheels(cache.parent)  # uv refuses to run inside its own cache
         identities = {name: decisions.packages[name] for name in decisions.sdists}
-        self.keep(_WHEELS, cache, known | {"packages": json.dumps(identities, sort_keys=True)})
+        self.keep(_WHEELS, cache, {**key, "packages": json.dumps(identities, sort_keys=True)})
 
     def layers(self) -> list[Layer]:
-        """Declare the layer, with what it remembers. Raises `OSError`."""
+        """Keep what is due and declare the layer, with what it remembers. Raises `OSError`."""
         if self.directory is None:
+            log.step("none are kept (BP_UV_SNAPSHOTS)")
             return []
+        for kind, (tree, key) in self.due.items():
+            self.keep(kind, tree, key)
         kinds = set(self.keys) if self.policy == "always" else {*_KEPT_IF_SMALL, *self.wanted}
         file_format.forget_others(self.directory, {APP_MODULES, *kinds})
         file_format.remember(self.directory, file_format.Memory(keys=self.keys, wanted=self.wanted))
+        sizes = file_format.sizes(self.directory)
+        kept = ", ".join(f"{kind} {size / 1e6:.1f} MB" for kind, size in sizes.items())
+        log.step(f"for the next build: {kept or 'nothing'}")
         return [Layer(name=file_format.NAME, types=file_format.TYPES, metadata={"scheme": file_format.SCHEME})]
 
 

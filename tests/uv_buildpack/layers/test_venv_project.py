@@ -13,16 +13,11 @@ from tests.uv_buildpack.fake_uv import FakeUv, fake_uv
 from tests.uv_buildpack.trees import plant
 
 from uv_buildpack.errors import LocalPackageMissing, PathDependencyOutside
-from uv_buildpack.layers.venv_project import (
-    LocalKey,
-    LocalPackage,
-    check_paths,
-    contribute,
-    differences,
-    local_packages,
-    packages_text,
-)
+from uv_buildpack.layers import venv_project
+from uv_buildpack.layers.reuse import differences
+from uv_buildpack.layers.venv_project import LocalKey, packages_text
 from uv_buildpack.project.files import read_project, read_pyproject
+from uv_buildpack.project.local_packages import LocalPackage, check_paths, local_packages
 from uv_buildpack.project.lockfile import read_lock
 
 STATIC = """
@@ -316,7 +311,7 @@ def install(root: Path, files: dict[str, str], packages: list[LocalPackage], ans
     fake = fake_uv(root, {"pip*": answer})
     project = read_project(app_dir, ".")
     with capture_logs():
-        contribute(
+        venv_project.install(
             root / "layer",
             uv=fake.uv,
             python=Path(sys.executable),

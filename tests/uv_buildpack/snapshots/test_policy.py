@@ -8,7 +8,6 @@ from tests.uv_buildpack.fake_uv import fake_uv
 
 from uv_buildpack.decisions import Decisions
 from uv_buildpack.interpreter.catalogue import CPythonBuild
-from uv_buildpack.layers.venv import VenvKey
 from uv_buildpack.project import selection
 from uv_buildpack.snapshots.file_format import Memory
 from uv_buildpack.snapshots.policy import Store
@@ -27,15 +26,7 @@ DECISIONS = Decisions(
     sdists=("docopt",),
     local=(),
 )
-KEY = VenvKey(
-    scheme="1",
-    python="3.13.4",
-    target="linux",
-    path="/venv",
-    build_environment="",
-    heavy_packages="auto",
-    packages="{}",
-)
+KEY = {"python": "3.13.4", "target": "linux", "build_environment": ""}
 
 
 def test_wheels_built_from_source_come_back_into_a_cache_that_the_lock_gate_has_used(tmp_path: Path) -> None:

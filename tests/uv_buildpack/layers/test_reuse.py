@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, fields, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.uv_buildpack.contexts import context_for
@@ -14,62 +14,72 @@ from cnb.layer import RestoredLayer, SBOMFormat
 from cnb.plan import PlanEntry
 from uv_buildpack import decisions
 from uv_buildpack.analysis import analyse
-from uv_buildpack.reuse import Keys, Reasons, keys_of, reasons_for, sbom_digest
+from uv_buildpack.layers import python as python_layer
+from uv_buildpack.layers import venv_project
+from uv_buildpack.layers.packages import PackagesKey
+from uv_buildpack.layers.python import PythonKey
+from uv_buildpack.layers.reuse import differences, sbom_digest
+from uv_buildpack.layers.venv import layer as venv
+from uv_buildpack.layers.venv.key import VenvKey
+from uv_buildpack.layers.venv_project import LocalKey
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from cnb.context import BuildContext
+    from uv_buildpack.layers.reuse import Key, Wanted
 
 SBOMS = {SBOMFormat.CYCLONEDX: b"{}"}
-LAYERS = {"python": "python", "venv": "venv", "local": "venv-project"}
+LAYERS = ("python", "venv", "venv-project")
+KEYS = (PythonKey, VenvKey, LocalKey, PackagesKey)
 
 
-def keys(context: BuildContext) -> Keys:
-    return keys_of(context, analyse(context))
-
-
-def reasons(context: BuildContext) -> Reasons:
+def layers(context: BuildContext) -> dict[str, Wanted[Any]]:
+    """Give the layers that a build wants."""
     analysis = analyse(context)
-    return reasons_for(context, analysis, keys_of(context, analysis))
+    python = python_layer.wanted(context, analysis)
+    wanted = (python, venv.wanted(context, analysis, python.key), venv_project.wanted(context, analysis, python.key))
+    return {layer.name: layer for layer in wanted if layer is not None}
+
+
+def reasons(context: BuildContext) -> dict[str, tuple[str, ...]]:
+    """Give name → reasons of the layers that are made anew."""
+    return {name: layer.reasons for name, layer in layers(context).items() if layer.reasons}
 
 
 def following(context: BuildContext, **more: RestoredLayer) -> BuildContext:
     """Give the next build's input: what the lifecycle restores of the layers that this one makes."""
-    made = keys(context)
     restored = {
-        name: RestoredLayer(name, {**asdict(getattr(made, field)), "sbom": sbom_digest(SBOMS)}, None, SBOMS)
-        for field, name in LAYERS.items()
-        if getattr(made, field) is not None
+        name: RestoredLayer(name, {**layer.metadata, "sbom": sbom_digest(SBOMS)}, None, SBOMS)
+        for name, layer in layers(context).items()
     }
     restored["venv"] = replace(restored["venv"], metadata={**restored["venv"].metadata, "groups": "[]"})
     return replace(context, restored={**restored, **more})
 
 
 def test_without_a_previous_image_everything_is_made(tmp_path: Path) -> None:
-    assert reasons(context_for(tmp_path, WORKSPACE)) == Reasons(
-        python=("not known from a previous image",),
-        venv=("not known from a previous image",),
-        local=("not known from a previous image",),
-    )
+    assert reasons(context_for(tmp_path, WORKSPACE)) == dict.fromkeys(LAYERS, ("not known from a previous image",))
 
 
 def test_while_nothing_changed_everything_is_reused(tmp_path: Path) -> None:
-    assert reasons(following(context_for(tmp_path, WORKSPACE))) == Reasons(python=(), venv=(), local=())
+    assert reasons(following(context_for(tmp_path, WORKSPACE))) == {}
 
 
 def test_an_app_without_local_packages_has_no_layer_for_them(tmp_path: Path) -> None:
-    context = context_for(tmp_path, PROJECT)
-    assert keys(context).local is None
-    assert reasons(context).local == ()
+    assert list(layers(context_for(tmp_path, PROJECT))) == ["python", "venv"]
 
 
 def test_keys_hold_only_strings(tmp_path: Path) -> None:
-    made = keys(context_for(tmp_path, WORKSPACE))
-    for key in (made.python, made.venv, made.local):
-        assert key is not None
-        assert {type(value) for value in asdict(key).values()} == {str}
+    for layer in layers(context_for(tmp_path, WORKSPACE)).values():
+        assert {type(value) for value in layer.metadata.values()} == {str}
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_every_field_of_a_key_says_in_what_words_a_difference_is_told(key: type[Key]) -> None:
+    made = key(**{field.name: "{}" for field in fields(key)})
+    for field in fields(key):
+        assert len(differences({**asdict(made), field.name: "other"}, made)) == 1
 
 
 def test_an_edit_of_local_source_changes_the_local_layer_only(tmp_path: Path) -> None:
@@ -77,14 +87,14 @@ def test_an_edit_of_local_source_changes_the_local_layer_only(tmp_path: Path) ->
     files["worker/pyproject.toml"] = files["worker/pyproject.toml"].replace("uv_build", "setuptools.build_meta")
     context = following(context_for(tmp_path, files))
     plant(context.app_dir, {"worker/setup.py": "2"})
-    assert reasons(context) == Reasons(python=(), venv=(), local=("worker changed",))
+    assert reasons(context) == {"venv-project": ("worker changed",)}
 
 
 def test_a_changed_python_changes_all_layers(tmp_path: Path) -> None:
     context = following(context_for(tmp_path, WORKSPACE))
     changed = reasons(replace(context, environment={**context.environment, "BP_PYTHON_VERSION": "3.12"}))
-    assert all((changed.python, changed.venv, changed.local))
-    assert "version: 3.13.9 → 3.12.12" in changed.python
+    assert set(changed) == set(LAYERS)
+    assert "version: 3.13.9 → 3.12.12" in changed["python"]
 
 
 def test_another_wheel_for_another_platform_changes_nothing(tmp_path: Path) -> None:
@@ -92,14 +102,14 @@ def test_another_wheel_for_another_platform_changes_nothing(tmp_path: Path) -> N
     windows = '{ url = "https://files.example/pure-1.0-cp313-cp313-win_amd64.whl", hash = "sha256:ff" }'
     lock = (context.app_dir / "uv.lock").read_text()
     plant(context.app_dir, {"uv.lock": lock.replace("wheels = [", f"wheels = [{windows}, ")})
-    assert reasons(context) == Reasons(python=(), venv=(), local=())
+    assert reasons(context) == {}
 
 
 def test_another_version_is_named(tmp_path: Path) -> None:
     context = following(context_for(tmp_path, needing("pure")))
     lock = (context.app_dir / "uv.lock").read_text()
     plant(context.app_dir, {"uv.lock": lock.replace('"1.0"', '"1.1"')})
-    assert reasons(context).venv == ("pure 1.0 → 1.1",)
+    assert reasons(context)["venv"] == ("pure 1.0 → 1.1",)
 
 
 @pytest.mark.parametrize(
@@ -119,20 +129,22 @@ def test_variables_for_build_backends_count_where_something_is_built(
     tmp_path: Path, files: Mapping[str, str], environment: dict[str, str], expected: tuple[str, ...]
 ) -> None:
     context = following(context_for(tmp_path, files))
-    assert reasons(replace(context, environment={**context.environment, **environment})).venv == expected
+    changed = reasons(replace(context, environment={**context.environment, **environment}))
+    assert changed.get("venv", ()) == expected
 
 
 def test_settings_for_build_backends_count_where_something_is_built(tmp_path: Path) -> None:
     context = following(context_for(tmp_path, needing("source")))
     plant(context.app_dir, {"uv.toml": "no-build-isolation = true\n"})
-    assert reasons(context).venv == ("build backends: no-build-isolation is set now",)
+    assert reasons(context)["venv"] == ("build backends: no-build-isolation is set now",)
 
 
-@pytest.mark.parametrize(("name", "anew"), [("python", ["python"]), ("venv", ["python", "venv", "local"]), ("uv", [])])
+@pytest.mark.parametrize(
+    ("name", "anew"), [("python", ["python"]), ("venv", ["python", "venv", "venv-project"]), ("uv", [])]
+)
 def test_what_a_later_buildpack_asks_for_is_made_anew(tmp_path: Path, name: str, anew: list[str]) -> None:
     context = following(context_for(tmp_path, WORKSPACE))
-    found = asdict(reasons(replace(context, plan=(PlanEntry(name, {"build": True}),))))
-    assert [layer for layer, lines in found.items() if lines] == anew
+    assert list(reasons(replace(context, plan=(PlanEntry(name, {"build": True}),)))) == anew
 
 
 @pytest.mark.parametrize("sboms", [{}, {SBOMFormat.CYCLONEDX: b"{ }"}, {SBOMFormat.SPDX: b"{}"}])
@@ -144,7 +156,7 @@ def test_a_layer_whose_bills_of_materials_are_not_its_own_is_made_anew(
         context,
         restored={**context.restored, "venv": RestoredLayer("venv", context.restored["venv"].metadata, None, sboms)},
     )
-    assert reasons(damaged).venv == ("its SBOM files are missing or were changed",)
+    assert reasons(damaged)["venv"] == ("its SBOM files are missing or were changed",)
 
 
 def test_a_directory_that_no_platform_restores_is_not_trusted(tmp_path: Path) -> None:
@@ -152,17 +164,14 @@ def test_a_directory_that_no_platform_restores_is_not_trusted(tmp_path: Path) ->
     (context.layers_dir / "venv").mkdir()
     old = context.restored["venv"]
     there = RestoredLayer("venv", old.metadata, context.layers_dir / "venv", old.sboms)
-    assert len(reasons(replace(context, restored={**context.restored, "venv": there})).venv) == 1
+    assert len(reasons(replace(context, restored={**context.restored, "venv": there}))["venv"]) == 1
 
 
 @pytest.mark.parametrize("name", ["python", "venv", "venv-project"])
 def test_metadata_of_another_version_is_a_reason_and_no_crash(tmp_path: Path, name: str) -> None:
     context = context_for(tmp_path, WORKSPACE)
     context = following(context, **{name: RestoredLayer(name, {"packages": 1.0, "colour": "blue"}, None, {})})
-    found = reasons(context)
-    field = next(field for field, layer in LAYERS.items() if layer == name)
-    assert getattr(found, field) != ()
-    assert all(getattr(found, other.name) == () for other in fields(Reasons) if other.name != field)
+    assert list(reasons(context)) == [name]
 
 
 @pytest.mark.parametrize("groups", [None, 4.0, "[", "[{}]", '[{"layer": "packages-numpy", "packages": [3]}]'])
@@ -172,7 +181,7 @@ def test_an_environment_whose_links_are_unknown_is_made_anew(tmp_path: Path, gro
     metadata = {name: value for name, value in restored.metadata.items() if name != "groups"}
     changed = replace(restored, metadata=metadata if groups is None else {**metadata, "groups": groups})
     context = replace(context, restored={**context.restored, "venv": changed})
-    assert reasons(context).venv == ("it is not known which packages have layers of their own",)
+    assert reasons(context)["venv"] == ("it is not known which packages have layers of their own",)
 
 
 @pytest.mark.parametrize("field", ["decisions", "packages"])

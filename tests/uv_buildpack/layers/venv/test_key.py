@@ -1,33 +1,21 @@
-"""The key of the `venv` layer, in words, and what is checked of what uv made."""
+"""The key of the `venv` layer, in words, and what each of its fields decides."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict, fields, replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
-from tests.uv_buildpack.trees import plant
 
 from cnb.layer import LayerTypes
-from uv_buildpack.errors import WrongInterpreter
-from uv_buildpack.layers.venv import (
-    VenvKey,
-    differences,
-    environment,
-    installed,
-    normalise,
-    packages_text,
-    site_packages_below,
-    site_packages_of,
-    types,
-    unexpected,
-    verify_interpreter,
-)
+from uv_buildpack.installed.heavy import Group, Package
+from uv_buildpack.layers import packages
+from uv_buildpack.layers.reuse import differences
+from uv_buildpack.layers.venv.key import VenvKey, compatible, for_wheels, packages_text
+from uv_buildpack.layers.venv.layer import environment, types
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+LAYERS = Path("/layers/x")
 PACKAGES = {
     "six": "1.16.0 registry=https://index.example/simple aaaa",
     "idna": "3.9 registry=https://index.example/simple bbbb",
@@ -36,7 +24,7 @@ VALUES = {
     "scheme": "1",
     "python": "3.13.4",
     "target": "linux amd64 gnu debian 13",
-    "path": "/layers/x/venv",
+    "venv": "/layers/x/venv",
     "build_environment": "",
     "packages": packages_text(PACKAGES),
 }
@@ -135,43 +123,32 @@ def test_the_environment_is_found_at_build_and_at_launch(tmp_path: Path) -> None
     }
 
 
-CONFIGURATION = "home = {home}\nimplementation = CPython\nuv = 0.13.8\nversion_info = 3.13.4\nprompt = venv\n"
+DECIDES = {
+    "scheme": {"snapshot"},
+    "python": {"snapshot", "bundles", "wheels"},
+    "target": {"snapshot", "bundles", "wheels"},
+    "venv": {"snapshot", "bundles"},
+    "build_environment": {"snapshot", "bundles", "wheels"},
+    "heavy_packages": set[str](),
+    "packages": set[str](),
+}
+"""What a field decides besides the environment. Who adds one has to think of each of these."""
+GROUP = Group(layer="packages-six", packages=(Package(name="six", directories=("six",), size=1),))
 
 
-def test_the_interpreter_of_the_layer_is_accepted(tmp_path: Path) -> None:
-    plant(tmp_path / "venv", {"pyvenv.cfg": CONFIGURATION.format(home=tmp_path / "python" / "bin")})
-    verify_interpreter(tmp_path / "venv", tmp_path / "python" / "bin" / "python3.13")
+@pytest.mark.parametrize("field", [field.name for field in fields(VenvKey)])
+def test_a_field_decides_what_is_written_here(field: str) -> None:
+    other = replace(KEY, **{field: "other"})
+    decided = {
+        "snapshot": not compatible(asdict(KEY), other),
+        "bundles": packages.key(GROUP, KEY, PACKAGES, LAYERS) != packages.key(GROUP, other, PACKAGES, LAYERS),
+        "wheels": for_wheels(KEY) != for_wheels(other),
+    }
+    assert {use for use, differs in decided.items() if differs} == DECIDES[field]
 
 
-@pytest.mark.parametrize("text", [CONFIGURATION.format(home="/usr/bin"), "version_info = 3.13.4\n"])
-def test_another_interpreter_is_an_error(tmp_path: Path, text: str) -> None:
-    plant(tmp_path / "venv", {"pyvenv.cfg": text})
-    with pytest.raises(WrongInterpreter):
-        verify_interpreter(tmp_path / "venv", tmp_path / "python" / "bin" / "python3.13")
-
-
-def test_what_differs_between_equal_builds_is_taken_out(tmp_path: Path) -> None:
-    plant(tmp_path, {"pyvenv.cfg": CONFIGURATION.format(home="/python/bin"), ".lock": ""})
-    normalise(tmp_path)
-    assert (tmp_path / "pyvenv.cfg").read_text() == (
-        "home = /python/bin\nimplementation = CPython\nversion_info = 3.13.4\nprompt = venv\n"
-    )
-    assert not (tmp_path / ".lock").exists()
-
-
-def test_site_packages_are_found_for_each_kind_of_interpreter(tmp_path: Path) -> None:
-    (tmp_path / "venv" / "lib" / "python3.14t" / "site-packages").mkdir(parents=True)
-    assert site_packages_of(tmp_path / "venv") == tmp_path / "venv" / "lib" / "python3.14t" / "site-packages"
-    assert site_packages_below(tmp_path / "other", tmp_path / "venv") == (
-        tmp_path / "other" / "lib" / "python3.14t" / "site-packages"
-    )
-
-
-def test_what_uv_installed_is_compared_with_the_selection(tmp_path: Path) -> None:
-    for name in ("six-1.16.0.dist-info", "Typing_Extensions-4.0.dist-info", "extra-1.dist-info", "six"):
-        (tmp_path / name).mkdir()
-    assert installed(tmp_path) == {"six": "1.16.0", "typing-extensions": "4.0", "extra": "1"}
-    assert unexpected(tmp_path, {"six": "", "typing-extensions": "", "gone": ""}) == [
-        "gone was not installed",
-        "extra was installed as well",
-    ]
+def test_an_identity_decides_the_layer_of_its_own_package_only() -> None:
+    changed = {**PACKAGES, "six": "2 registry=x"}
+    assert packages.key(GROUP, KEY, PACKAGES, LAYERS) != packages.key(GROUP, KEY, changed, LAYERS)
+    changed = {**PACKAGES, "idna": "2 registry=x"}
+    assert packages.key(GROUP, KEY, PACKAGES, LAYERS) == packages.key(GROUP, KEY, changed, LAYERS)

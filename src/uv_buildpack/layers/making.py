@@ -1,0 +1,10 @@
+"""What only a build imports that makes a layer, in one place: `defer_imports` puts it off until something is used.
+
+A hot build compares keys and makes nothing; it does not pay for these.
+"""
+
+from uv_buildpack import sbom
+from uv_buildpack.interpreter import installation
+from uv_buildpack.layers.venv import cold, warm
+
+__all__ = ["cold", "installation", "sbom", "warm"]

@@ -1,0 +1,112 @@
+"""What is in an environment: how it is laid out, what is checked of it, and what of it is ours."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from uv_buildpack import log
+from uv_buildpack.bytecode import compiling
+from uv_buildpack.errors import WrongInterpreter
+from uv_buildpack.installed import distributions
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping
+
+LINK_FILE = "_uv_buildpack_venv_project.pth"
+
+
+def write_link(layer: Path, project_layer: Path) -> None:
+    """Write the file by which the environment finds the local packages.
+
+    Static: the layer it names may be missing, and may change without this one. `addsitedir`, so that `.pth` files of
+    editable packages there are read.
+    """
+    place = str(site_packages_below(project_layer, layer))
+    text = f"import site; site.addsitedir({place!r})\n"
+    (site_packages_of(layer) / LINK_FILE).write_text(text, encoding="utf-8")
+
+
+def compile_packages(python: Path, sources: Iterable[Path]) -> None:
+    """Compile modules of packages; files that do not compile are left, as uv and pip do."""
+    for failure in compiling.compile_files(python, sorted(sources), "unchecked-hash"):
+        # Unchecked, bytecode of what was there before would be believed.
+        compiling.place_of(python, failure.path).unlink(missing_ok=True)
+        log.debug(f"not compiled: {failure}")
+
+
+def verify_interpreter(venv: Path, python: Path) -> None:
+    """Check that uv made the environment with `python`, and no other. Raises `WrongInterpreter`.
+
+    uv replaces an environment silently when it finds it unfit, on whatever Python it prefers.
+    """
+    configuration = dict(
+        re.findall(r"^(\S+) = (.*)$", (venv / "pyvenv.cfg").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    )
+    if configuration.get("home") != str(python.parent):
+        raise WrongInterpreter(str(python.parent), str(configuration.get("home")))
+
+
+def normalise(venv: Path) -> None:
+    """Take out what differs between equal builds: uv's version and its lock file."""
+    path = venv / "pyvenv.cfg"
+    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("uv = ")]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (venv / ".lock").unlink(missing_ok=True)
+
+
+def site_packages_of(venv: Path) -> Path:
+    """Return `lib/pythonX.Y/site-packages` (`X.Yt` when free-threaded), which uv has made. Raises `FileNotFoundError`."""
+    for path in venv.glob("lib/python*/site-packages"):
+        return path
+    raise FileNotFoundError(errno.ENOENT, "no site-packages", str(venv))
+
+
+def site_packages_below(prefix: Path, venv: Path) -> Path:
+    """Give the directory that is in `prefix` what site-packages is in `venv`."""
+    return prefix / site_packages_of(venv).relative_to(venv)
+
+
+def unexpected(site_packages: Path, expected: Mapping[str, str | None]) -> list[str]:
+    """Compare what uv installed with the selection (name → version); one line for each difference."""
+    present = distributions.versions(site_packages)
+    return [
+        *(f"{name} was not installed" for name in sorted(set(expected) - set(present))),
+        *(f"{name} was installed as well" for name in sorted(set(present) - set(expected))),
+    ]
+
+
+def files_of(layer: Path, python: Path, names: Collection[str], *, but: Collection[str]) -> set[Path]:
+    """Return what distributions have in an environment, `but` not the files of others.
+
+    These are files, those of bytecode as well, and the directories of metadata: uv takes an empty one for a package.
+    """
+    site_packages = site_packages_of(layer)
+    files = _files_of(site_packages, names) - _files_of(site_packages, but)
+    files.update(dist_infos(site_packages, names))
+    return files | {compiling.place_of(python, path) for path in files if path.suffix == ".py"}
+
+
+def _files_of(site_packages: Path, names: Collection[str]) -> set[Path]:
+    return {Path(os.path.normpath(path)) for path in recorded(site_packages, names)}
+
+
+def recorded(site_packages: Path, names: Collection[str]) -> Iterator[Path]:
+    """Return the files in the RECORDs of distributions that are there, but none that a link to a heavy layer leads to."""
+    for directory in dist_infos(site_packages, names):
+        paths = [site_packages / row[0] for row in distributions.read_rows(directory)]
+        yield from (path for path in paths if path.is_file() and not _is_linked(site_packages, path))
+
+
+def _is_linked(site_packages: Path, path: Path) -> bool:
+    return path.is_relative_to(site_packages) and any(
+        parent.is_symlink() for parent in path.parents if parent.is_relative_to(site_packages)
+    )
+
+
+def dist_infos(site_packages: Path, names: Collection[str]) -> list[Path]:
+    """Return the directories of metadata of distributions that are there."""
+    return [path for path in site_packages.glob("*.dist-info") if distributions.name_of(path) in names]

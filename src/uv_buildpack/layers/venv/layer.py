@@ -1,0 +1,180 @@
+"""Contributing the `venv` layer and those of heavy packages: made from a snapshot or from nothing, or taken as they are."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from cnb.layer import Layer, LayerTypes, ReusedLayer, Scope, Variable
+from cnb.result import empty_layer
+from uv_buildpack import decisions, log
+from uv_buildpack.errors import UvFailed
+from uv_buildpack.installed import heavy
+from uv_buildpack.layers import making, packages, reuse, venv_project
+from uv_buildpack.layers.venv import contents
+from uv_buildpack.layers.venv.key import NAME, SCHEME, VenvKey, compatible, for_wheels, packages_text
+from uv_buildpack.layers.work import made, reused
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from cnb.context import BuildContext
+    from uv_buildpack.analysis import Analysis
+    from uv_buildpack.installed.heavy import Group
+    from uv_buildpack.layers.python import PythonKey
+    from uv_buildpack.layers.reuse import Wanted
+    from uv_buildpack.layers.venv.cold import Recipe
+    from uv_buildpack.layers.work import Work
+    from uv_buildpack.uv.running import Uv
+
+_GROUPS = "groups"
+"""The field of the layer's metadata that holds its heavy groups."""
+
+
+def key(context: BuildContext, analysis: Analysis, python: PythonKey) -> VenvKey:
+    """Return the key of the environment that this build will have."""
+    decided = analysis.decisions
+    return VenvKey(
+        scheme=SCHEME,
+        python=python.text(),
+        target=analysis.target,
+        venv=str(context.layers_dir / NAME),
+        build_environment=analysis.build_environment if decided.sdists else "",
+        heavy_packages=str(analysis.configuration.heavy_packages),
+        packages=packages_text(decided.packages),
+    )
+
+
+def wanted(context: BuildContext, analysis: Analysis, python: PythonKey) -> Wanted[VenvKey]:
+    """Return the environment as this build wants it."""
+    layer = reuse.wanted(context, NAME, key(context, analysis, python), on_disk=analysis.asked.venv)
+    return replace(layer, reasons=layer.reasons or _lost_packages(context, analysis, layer.key))
+
+
+def types(*, build: bool) -> LayerTypes:
+    """Launch, and for later buildpacks where one asks."""
+    return LayerTypes(launch=True, build=build)
+
+
+def environment(layer: Path, python: Path) -> tuple[Variable, ...]:
+    """What the layer sets (`PATH` is the lifecycle's work)."""
+    return (
+        Variable(name="VIRTUAL_ENV", value=str(layer)),
+        Variable(name="UV_PROJECT_ENVIRONMENT", value=str(layer), scope=Scope.BUILD),
+        Variable(name="UV_PYTHON", value=str(python), scope=Scope.BUILD),
+    )
+
+
+def contribute(work: Work, layer: Wanted[VenvKey], uv: Uv, python: Path) -> list[Layer | ReusedLayer]:
+    """Make the layer and those of heavy packages, or take them as they are. Raises `Problem`, `OSError`."""
+    decided = work.analysis.decisions
+    noted = {"inputs": work.analysis.inputs, "decisions": decisions.write(decided)}
+    if not layer.reasons:
+        groups = remembered_groups(work.context) or ()
+        key = layer.metadata | {_GROUPS: heavy.to_text(groups)}
+        return [reused(work, NAME, key, noted), *_bundles(work, layer.key, groups)]
+    directory = work.directory(NAME)
+    with work.snapshots.built_wheels(uv, decided, for_wheels(layer.key), work.uv_cache):
+        groups = _make(work, layer.key, uv, python)
+    key = layer.metadata | {_GROUPS: heavy.to_text(groups)}
+    if not work.snapshots.keep(NAME, directory, key) and groups:
+        _keep_heavy_part(work, python, groups, key)
+    new = Layer(
+        name=NAME,
+        types=types(build=work.analysis.asked.venv),
+        metadata=key | noted,
+        environment=environment(directory, python),
+        sboms=making.sbom.of_packages(contents.site_packages_of(directory), work.lock()),
+    )
+    return [made(work, new, layer.reasons), *_bundles(work, layer.key, groups)]
+
+
+def remembered_groups(context: BuildContext) -> tuple[Group, ...] | None:
+    """Return the heavy groups of the previous image's environment; `None` if they cannot be read."""
+    restored = context.restored.get(NAME)
+    if restored is None:
+        return ()
+    text = restored.metadata.get(_GROUPS)
+    try:
+        return heavy.from_text(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+
+
+def _lost_packages(context: BuildContext, analysis: Analysis, key: VenvKey) -> tuple[str, ...]:
+    """Say why an environment is worth nothing though its key is equal: its links lead nowhere, or nobody knows where."""
+    groups = remembered_groups(context)
+    if groups is None:
+        return ("it is not known which packages have layers of their own",)
+    bundles = [packages.wanted(context, group, key, analysis.decisions.packages, on_disk=False) for group in groups]
+    return tuple(f"{bundle.name}: {reason}" for bundle in bundles for reason in bundle.reasons)
+
+
+def _make(work: Work, key: VenvKey, uv: Uv, python: Path) -> tuple[Group, ...]:
+    """Make the environment from its snapshot, if there is one that fits, else from nothing; return its heavy groups."""
+    snapshot = work.snapshots.find(NAME)
+    if snapshot is not None and compatible(snapshot.key, key):
+        _empty_environment(work)
+        try:
+            groups = making.warm.make(_recipe(work, key, uv, python, snapshot.key), snapshot)
+        except (OSError, ValueError, KeyError, UvFailed) as error:
+            log.warning(f"The environment could not be made from its snapshot: {str(error).rstrip('.')}.")
+            groups = None
+        if groups is not None:
+            return groups
+        log.step("making the environment from nothing")
+    _empty_environment(work)
+    return making.cold.make(_recipe(work, key, uv, python, {}))
+
+
+def _recipe(work: Work, key: VenvKey, uv: Uv, python: Path, snapshot: Mapping[str, str]) -> Recipe:
+    analysis, identities = work.analysis, work.analysis.decisions.packages
+    groups = heavy.from_text(snapshot[_GROUPS]) if snapshot else ()
+    bundles = [packages.wanted(work.context, group, key, identities, on_disk=analysis.asked.venv) for group in groups]
+    return making.cold.Recipe(
+        context=work.context,
+        key=key,
+        uv=uv,
+        python=python,
+        layer=work.directory(NAME),
+        project_dir=analysis.project.directory,
+        project_layer=work.directory(venv_project.NAME),
+        arguments=analysis.sync_arguments(),
+        packages=identities,
+        built=analysis.decisions.sdists,
+        heavy=analysis.configuration.heavy_packages,
+        snapshots=work.snapshots,
+        reusable=frozenset(bundle.name for bundle in bundles if not bundle.reasons),
+    )
+
+
+def _empty_environment(work: Work) -> None:
+    for directory in work.context.layers_dir.glob(f"{packages.PREFIX}*"):
+        if directory.is_dir():
+            empty_layer(work.context, directory.name).rmdir()
+    empty_layer(work.context, NAME)
+
+
+def _bundles(work: Work, key: VenvKey, groups: Sequence[Group]) -> list[Layer | ReusedLayer]:
+    """Declare the layers of heavy packages; what the image has of them is taken from there, even if it was made."""
+    layers: list[Layer | ReusedLayer] = []
+    asked = work.analysis.asked.venv
+    for group in groups:
+        bundle = packages.wanted(work.context, group, key, work.analysis.decisions.packages, on_disk=asked)
+        if bundle.reasons:
+            work.snapshots.keep(bundle.name, work.directory(bundle.name), bundle.metadata)
+            new = Layer(name=bundle.name, types=packages.types(build=asked), metadata=bundle.metadata)
+            layers.append(made(work, new, bundle.reasons))
+        else:
+            layers.append(reused(work, bundle.name, bundle.metadata))
+    return layers
+
+
+def _keep_heavy_part(work: Work, python: Path, groups: Sequence[Group], key: Mapping[str, str]) -> None:
+    """Keep of a large environment what its heavy packages have in it: the next one installs the others only."""
+    identities = work.analysis.decisions.packages
+    names = {package.name for group in groups for package in group.packages}
+    light = contents.files_of(work.directory(NAME), python, set(identities) - names, but=names)
+    part = {name: identities[name] for name in names}
+    work.snapshots.keep_part(NAME, work.directory(NAME), {**key, "packages": packages_text(part)}, light)

@@ -1,0 +1,128 @@
+"""Making the environment from a snapshot of an earlier one, of which uv changes only what changed.
+
+It has the same bytes as one that is made from nothing. A build that cannot be sure of that says so, and starts again.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from cnb.result import empty_layer
+from uv_buildpack import log
+from uv_buildpack.bytecode import compiling, wanted
+from uv_buildpack.installed import heavy
+from uv_buildpack.layers import packages
+from uv_buildpack.layers.venv import cold, contents
+from uv_buildpack.snapshots import file_format
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from uv_buildpack.installed.heavy import Group
+    from uv_buildpack.layers.venv.cold import Recipe
+    from uv_buildpack.snapshots.file_format import Snapshot
+
+
+def make(recipe: Recipe, snapshot: Snapshot) -> tuple[Group, ...] | None:
+    """Make the environment in the empty layer from a snapshot; `None` if that cannot be relied on.
+
+    Returns its heavy groups; those that are not on the disk have to come from the previous image.
+    Raises `Problem`, `OSError`.
+    """
+    old: dict[str, str] = json.loads(snapshot.key["packages"])
+    log.step("starting from the snapshot of the environment")
+    file_format.unpack(snapshot, recipe.layer)
+    changed = {name for name in {*old, *recipe.packages} if old.get(name) != recipe.packages.get(name)}
+    stale = {name for name in changed if _same_version(old, recipe.packages, name)}
+    kept, lost = _sort_groups(recipe, heavy.from_text(snapshot.key["groups"]), changed)
+    groups = _change(recipe, changed, stale, lost, kept)
+    moved = [group for group in kept if group not in groups]
+    if moved:
+        # The 25th heavy package pushes the smallest one back into the environment.
+        kept = [group for group in kept if group in groups]
+        groups = _change(recipe, set(), set(), moved, kept)
+    cold.warn_of_refusals(recipe, {package.name for group in kept for package in group.packages})
+    heavy.move_out(recipe.site_packages, [group for group in groups if group not in kept], recipe.context.layers_dir)
+    away = frozenset(group.layer for group in kept if not (recipe.context.layers_dir / group.layer).is_dir())
+    present = {group.layer for group in groups} - away
+    damages = heavy.damages(recipe.site_packages, present, away)
+    damages += [f"{group.layer} groups differently" for group in kept if group not in groups]
+    for line in damages:
+        log.warning(f"The environment from the snapshot cannot be used: {line}.")
+    return None if damages else groups
+
+
+def _change(
+    recipe: Recipe, changed: Collection[str], stale: Collection[str], lost: Sequence[Group], kept: Sequence[Group]
+) -> tuple[Group, ...]:
+    """Let uv change what changed, and install the `lost` groups anew; then compile, and group as a clean build would.
+
+    `stale` are packages that uv would take for installed, since it looks at versions only.
+    """
+    site_packages = recipe.site_packages
+    anew = {package.name for group in lost for package in group.packages}
+    shared = heavy.keep_shared(site_packages, anew.union(changed))
+    # uv would empty a heavy layer through its link, or fail on one that leads nowhere.
+    heavy.take_apart(site_packages, [package for group in lost for package in group.packages], forget=False)
+    for name in sorted(anew.union(stale)):
+        _uninstall(site_packages, name)
+    cold.sync(recipe)
+    heavy.put_back(site_packages, shared)
+    linked = {package.name for group in kept for package in group.packages}
+    settled = cold.settle(recipe, {file.path for file in shared}, linked)
+    modules = wanted.modules(site_packages)
+    _compile_changes(recipe, anew.union(changed, settled).intersection(recipe.packages), modules)
+    cold.tidy(recipe, modules)
+    remembered = [package for group in kept for package in group.packages]
+    surveyed = heavy.survey(site_packages, recipe.heavy, {package.name for package in remembered})
+    return heavy.group([*surveyed, *remembered], recipe.heavy)
+
+
+def _sort_groups(recipe: Recipe, groups: Iterable[Group], changed: Collection[str]) -> tuple[list[Group], list[Group]]:
+    """Sort the heavy groups of a snapshot: kept (in the previous image, or unpacked here), and to install anew."""
+    kept: list[Group] = []
+    lost: list[Group] = []
+    for group in groups:
+        unchanged = not any(package.name in changed for package in group.packages)
+        usable = unchanged and (group.layer in recipe.reusable or _take(recipe, group))
+        (kept if usable else lost).append(group)
+    return kept, lost
+
+
+def _take(recipe: Recipe, group: Group) -> bool:
+    """Unpack the layer of a group from a snapshot with an equal key, and tell whether there is one."""
+    context = recipe.context
+    key = packages.key(group, recipe.key, recipe.packages, context.layers_dir)
+    directory = empty_layer(context, group.layer)
+    taken = recipe.snapshots.take(group.layer, directory, asdict(key))
+    if not taken:
+        directory.rmdir()
+    return taken
+
+
+def _compile_changes(recipe: Recipe, fresh: Collection[str], modules: Collection[Path]) -> None:
+    """Compile the modules of packages that changed, and those without bytecode.
+
+    Never only the latter: uv leaves the bytecode of a single-file module behind, which unchecked would be believed.
+    """
+    changed = set(contents.recorded(recipe.site_packages, fresh))
+    missing = {path for path in modules if not compiling.place_of(recipe.python, path).is_file()}
+    contents.compile_packages(recipe.python, changed.intersection(modules) | missing)
+
+
+def _uninstall(site_packages: Path, name: str) -> None:
+    """Remove a distribution that uv would take for installed: another file of the same version, or a heavy one."""
+    for path in contents.recorded(site_packages, {name}):
+        path.unlink(missing_ok=True)
+    for directory in contents.dist_infos(site_packages, {name}):
+        for path in sorted(directory.rglob("*"), reverse=True):
+            path.rmdir() if path.is_dir() else path.unlink()
+        directory.rmdir()
+
+
+def _same_version(old: Mapping[str, str], new: Mapping[str, str], name: str) -> bool:
+    """Tell whether a package that changed has the version that it had: another file, or another source."""
+    return name in old and name in new and old[name].partition(" ")[0] == new[name].partition(" ")[0]

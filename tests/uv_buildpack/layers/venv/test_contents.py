@@ -1,0 +1,67 @@
+"""What is found in an environment, and what is checked of what uv made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.uv_buildpack.trees import plant
+
+from uv_buildpack.errors import WrongInterpreter
+from uv_buildpack.installed.distributions import versions
+from uv_buildpack.layers.venv.contents import (
+    normalise,
+    site_packages_below,
+    site_packages_of,
+    unexpected,
+    verify_interpreter,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CONFIGURATION = "home = {home}\nimplementation = CPython\nuv = 0.13.8\nversion_info = 3.13.4\nprompt = venv\n"
+
+
+def test_the_interpreter_of_the_layer_is_accepted(tmp_path: Path) -> None:
+    plant(tmp_path / "venv", {"pyvenv.cfg": CONFIGURATION.format(home=tmp_path / "python" / "bin")})
+    verify_interpreter(tmp_path / "venv", tmp_path / "python" / "bin" / "python3.13")
+
+
+@pytest.mark.parametrize("text", [CONFIGURATION.format(home="/usr/bin"), "version_info = 3.13.4\n"])
+def test_another_interpreter_is_an_error(tmp_path: Path, text: str) -> None:
+    plant(tmp_path / "venv", {"pyvenv.cfg": text})
+    with pytest.raises(WrongInterpreter):
+        verify_interpreter(tmp_path / "venv", tmp_path / "python" / "bin" / "python3.13")
+
+
+def test_what_differs_between_equal_builds_is_taken_out(tmp_path: Path) -> None:
+    plant(tmp_path, {"pyvenv.cfg": CONFIGURATION.format(home="/python/bin"), ".lock": ""})
+    normalise(tmp_path)
+    assert (tmp_path / "pyvenv.cfg").read_text() == (
+        "home = /python/bin\nimplementation = CPython\nversion_info = 3.13.4\nprompt = venv\n"
+    )
+    assert not (tmp_path / ".lock").exists()
+
+
+def test_site_packages_are_found_for_each_kind_of_interpreter(tmp_path: Path) -> None:
+    (tmp_path / "venv" / "lib" / "python3.14t" / "site-packages").mkdir(parents=True)
+    assert site_packages_of(tmp_path / "venv") == tmp_path / "venv" / "lib" / "python3.14t" / "site-packages"
+    assert site_packages_below(tmp_path / "other", tmp_path / "venv") == (
+        tmp_path / "other" / "lib" / "python3.14t" / "site-packages"
+    )
+
+
+def test_what_uv_installed_is_compared_with_the_selection(tmp_path: Path) -> None:
+    for name in ("six-1.16.0.dist-info", "Typing_Extensions-4.0.dist-info", "extra-1.dist-info", "six"):
+        (tmp_path / name).mkdir()
+    assert versions(tmp_path) == {"six": "1.16.0", "typing-extensions": "4.0", "extra": "1"}
+    assert unexpected(tmp_path, {"six": "", "typing-extensions": "", "gone": ""}) == [
+        "gone was not installed",
+        "extra was installed as well",
+    ]
+
+
+def test_an_environment_without_site_packages_is_said_to_have_none(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="no site-packages"):
+        site_packages_of(tmp_path)
