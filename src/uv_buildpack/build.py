@@ -15,7 +15,7 @@ from cnb.result import BuildResult
 from uv_buildpack import configuration as settings
 from uv_buildpack import decisions, log
 from uv_buildpack.analysis import Analysis, analyse
-from uv_buildpack.interpreter import end_of_life
+from uv_buildpack.interpreter import end_of_life, runtime_file
 from uv_buildpack.interpreter.catalogue import program
 from uv_buildpack.layers import app_links, app_modules, venv_project
 from uv_buildpack.layers import processes as processes_layer
@@ -101,6 +101,7 @@ def _announce(context: BuildContext, analysis: Analysis) -> None:
     if decided.sdists:
         names = ", ".join(decided.sdists)
         log.warning(f"Built from source (no wheel fits, or a git repository, or a setting): {names}.")
+    runtime_file.warn(project, decided.python.version, decided.python_reason)
     end_of_life.warn(decided.python.version, datetime.now(UTC).date())
     if (project.directory / ".venv" / "pyvenv.cfg").is_file():
         log.warning(
