@@ -84,7 +84,7 @@ def test_docker_finds_python_in_the_image(bench: Workbench, below: App, image: s
     assert json.loads(docker("run", "--rm", "--entrypoint", *show[:1], tag(image), *show[1:])) == expected
     with container(tag(image)) as name:
         assert json.loads(docker("exec", name, *show)) == expected
-        assert json.loads(docker("exec", "--workdir", "/tmp", name, *show)) == expected
+        assert json.loads(docker("exec", "--workdir", "/cnb", name, *show)) == expected
         assert json.loads(docker("exec", name, "sh", "-c", 'python show.py "$@"', "sh", *WORDS)) == expected
         done = subprocess.run(["docker", "exec", name, "python", "-c", "raise SystemExit(7)"], check=False)
         assert done.returncode == 7

@@ -1,4 +1,4 @@
-"""`runtime.txt`, by which other buildpacks choose Python: beside a `uv.lock` it decides nothing, and the log says so."""
+"""`runtime.txt`, by which other buildpacks choose Python, decides nothing beside a `uv.lock`, and the log says so."""
 
 from __future__ import annotations
 
