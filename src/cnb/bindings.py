@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cnb.documents import DocumentError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
@@ -30,7 +32,8 @@ def read_bindings(root: Path) -> tuple[Binding, ...]:
     """Read the bindings below `root`, sorted by name; a missing root is no bindings.
 
     Kubernetes mounts hold `..data` links, so entries that begin with a dot are skipped. The former layout
-    (`metadata/kind`, `secret/`) is read as well. Types compare without regard to case. Raises `OSError`.
+    (`metadata/kind`, `secret/`) is read as well. Types compare without regard to case. Raises `DocumentError` (a type
+    that is no text; it names the file and does not quote it), `OSError`.
     """
     if not root.is_dir():
         return ()
@@ -57,5 +60,14 @@ def _files(directory: Path) -> list[Path]:
     return sorted(path for path in directory.iterdir() if path.is_file() and not path.name.startswith("."))
 
 
+def read_entry(path: Path) -> str:
+    """Read an entry of a binding as text. Raises `DocumentError`, which names the file and does not quote it."""
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except UnicodeDecodeError as error:
+        message = f"{path}: expected text in UTF-8 (byte {error.start} is not)"
+        raise DocumentError(message) from None
+
+
 def _text(path: Path) -> str | None:
-    return path.read_text(encoding="utf-8").strip() if path.is_file() else None
+    return read_entry(path) if path.is_file() else None

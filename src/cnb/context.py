@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from cnb import toml
 from cnb.bindings import Binding, read_bindings
 from cnb.detection import ContextError, input_path, user_environment
+from cnb.documents import Table
 from cnb.layer import RestoredLayer, SBOMFormat
 from cnb.plan import PlanEntry
 
@@ -85,7 +86,8 @@ class BuildContext:
 def build_context(arguments: Sequence[str], environment: Mapping[str, str], app_dir: Path) -> BuildContext:
     """Make the input of a build from `bin/build <layers> <platform> <plan>` and `CNB_*`.
 
-    Raises `ContextError`, `cnb.toml.TOMLError` (a file of the platform or buildpack.toml is broken), `OSError`.
+    Raises `ContextError`, `OSError`; and `cnb.toml.TOMLError`, `cnb.documents.DocumentError` where a file of the
+    platform or buildpack.toml is broken.
     """
     layers_dir = input_path("CNB_LAYERS_DIR", environment, arguments, 0)
     platform_dir = input_path("CNB_PLATFORM_DIR", environment, arguments, 1)
@@ -136,8 +138,8 @@ def _target(environment: Mapping[str, str]) -> Target:
 
 
 def _plan(path: Path) -> tuple[PlanEntry, ...]:
-    entries = toml.load(path).get("entries", [])
-    return tuple(PlanEntry(entry["name"], entry.get("metadata", {})) for entry in entries)
+    entries = Table(toml.load(path), str(path)).tables("entries")
+    return tuple(PlanEntry(entry.text("name"), entry.table("metadata").values) for entry in entries)
 
 
 def _bindings_root(platform_dir: Path, environment: Mapping[str, str]) -> Path:
@@ -146,11 +148,11 @@ def _bindings_root(platform_dir: Path, environment: Mapping[str, str]) -> Path:
 
 
 def _store(path: Path) -> Mapping[str, Any]:
-    return toml.load(path).get("metadata", {}) if path.is_file() else {}
+    return Table(toml.load(path), str(path)).table("metadata").values if path.is_file() else {}
 
 
 def _restored(layers_dir: Path) -> dict[str, RestoredLayer]:
-    """Read each `<layer>.toml`. One that is broken counts as not restored: its contents cannot be trusted."""
+    """Read each `<layer>.toml`. What is broken or unreadable counts as not restored: it cannot be trusted."""
     if not layers_dir.is_dir():
         return {}
     restored = {}
@@ -158,15 +160,12 @@ def _restored(layers_dir: Path) -> dict[str, RestoredLayer]:
         if path.stem in {"launch", "build", "store"}:
             continue
         try:
-            metadata = toml.load(path).get("metadata", {})
-        except toml.TOMLError:
-            continue
-        if not isinstance(metadata, dict):
+            metadata = Table(toml.load(path), str(path)).table("metadata").values
+            sboms = _sboms(layers_dir, path.stem)
+        except (ValueError, OSError):
             continue
         directory = layers_dir / path.stem
-        restored[path.stem] = RestoredLayer(
-            path.stem, metadata, directory if directory.is_dir() else None, _sboms(layers_dir, path.stem)
-        )
+        restored[path.stem] = RestoredLayer(path.stem, metadata, directory if directory.is_dir() else None, sboms)
     return restored
 
 

@@ -21,6 +21,13 @@ def loads(text: str) -> dict[str, Any]:
         return tomli.loads(text)
     except tomli.TOMLDecodeError as error:
         raise TOMLError(str(error)) from error
+    except RecursionError:
+        message = "tables or arrays are nested too deeply"
+        raise TOMLError(message) from None
+    except ValueError as error:
+        # Not by tomli, but by what it calls: an integer of more than 4300 digits, a date in the year 0.
+        message = f"a number or a date cannot be read ({error})"
+        raise TOMLError(message) from None
 
 
 def load(path: Path) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def _build(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     )
     log.keep_secret(_secrets(environment))
     try:
-        with disk.full_is_said("the build"):
+        with disk.refusals_are_said():
             return run_build(build, arguments, environment, Path.cwd())
     except Problems as several:
         problems = several.problems

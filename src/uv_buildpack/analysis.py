@@ -28,7 +28,7 @@ from uv_buildpack.interpreter import request as python_request
 from uv_buildpack.processes import plan
 from uv_buildpack.processes.beside import TEST_ENVIRONMENT
 from uv_buildpack.processes.inference import AppFacts
-from uv_buildpack.project import build_settings, local_packages, lock_check, selection
+from uv_buildpack.project import app_files, build_settings, local_packages, lock_check, selection
 from uv_buildpack.project.files import python_version_file, read_project, read_pyproject, workspace_members
 from uv_buildpack.project.lockfile import read_lock
 from uv_buildpack.uv.bindings import config_file
@@ -206,6 +206,7 @@ def _python_requests(
     with collector.collecting():
         path = python_version_file(project)
         if path is not None:
+            app_files.check_inside(project.app_dir, path)
             requests.append(python_request.read_file(path, project.shown(path)))
     for entry in context.plan:
         version = entry.metadata.get("version")
@@ -224,7 +225,7 @@ def _recall(given: _Given) -> tuple[Decisions, dict[str, Pyproject]] | None:
     try:
         decided = decisions.read(restored.metadata)
         pyprojects = _pyprojects(given.project, {package.name: package.path for package in decided.local})
-    except (KeyError, TypeError, ValueError, Problem):
+    except (ValueError, Problem):
         return None
     if _inputs(given, pyprojects.values()) != restored.metadata.get("inputs"):
         return None

@@ -6,8 +6,9 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from cnb.documents import Table, json_table
 from uv_buildpack.errors import NoCompatibleDistribution
-from uv_buildpack.interpreter.catalogue import CPythonBuild
+from uv_buildpack.interpreter.catalogue import CPythonBuild, read_build
 from uv_buildpack.project import selection
 from uv_buildpack.project.local_packages import LocalPackage, local_packages
 
@@ -95,21 +96,24 @@ def write(decisions: Decisions) -> str:
 
 
 def read(metadata: Mapping[str, object]) -> Decisions:
-    """Read decisions from layer metadata. Raises `KeyError`, `TypeError`, `ValueError`: another version wrote them."""
-    document = json.loads(str(metadata["decisions"]))
-    packages = json.loads(str(metadata["packages"]))
-    tables = all(isinstance(table, dict) for table in (document, document["choice"], packages))
-    if not tables or not all(isinstance(identity, str) for identity in packages.values()):
-        message = "not what `write` writes"
-        raise TypeError(message)
-    choice = {key: tuple(value) if isinstance(value, list) else value for key, value in document["choice"].items()}
+    """Read decisions from layer metadata. Raises `DocumentError`: another version wrote them, or nobody did."""
+    stored = Table(metadata, "venv.toml")
+    document = json_table(stored.text("decisions"), "decisions")
+    packages = json_table(stored.text("packages"), "packages")
+    choice = document.table("choice")
     return Decisions(
-        python=CPythonBuild(**document["python"]),
-        python_reason=document["python_reason"],
-        choice=selection.Choice(**choice),
-        packages=packages,
-        sdists=tuple(document["sdists"]),
-        local=tuple(LocalPackage(**entry) for entry in document["local"]),
+        python=read_build(document.table("python")),
+        python_reason=document.text("python_reason"),
+        choice=selection.Choice(**{name: choice.texts(name) for name in ("packages", "extras", "groups")}),
+        packages={name: packages.text(name) for name in packages.values},
+        sdists=document.texts("sdists"),
+        local=tuple(_local_package(entry) for entry in document.tables("local")),
+    )
+
+
+def _local_package(entry: Table) -> LocalPackage:
+    return LocalPackage(
+        name=entry.text("name"), path=entry.text("path"), editable=bool(entry.optional_boolean("editable"))
     )
 
 

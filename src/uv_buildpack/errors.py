@@ -238,6 +238,18 @@ class FileUnreadable(Problem):
         )
 
 
+class FileOutside(Problem):
+    """A file of the app is a link to something that is not in the app."""
+
+    def __init__(self, path: str) -> None:
+        """`path` is the link, relative to the app directory."""
+        super().__init__(
+            what=f"{path} is a link that leads out of the app directory.",
+            facts=["What is there is not a part of the app, and is not read: it may be a secret of the platform."],
+            advice=["Put the file itself in its place."],
+        )
+
+
 class UnknownPackage(Problem):
     """`BP_UV_PACKAGE` names no member of the workspace."""
 
@@ -284,6 +296,34 @@ class LayersDirectoryNotWritable(Problem):
             facts=[reason],
             advice=["Give the build user write access to it: the platform makes this directory."],
         )
+
+
+class InputInvalid(Problem):
+    """A file of the platform, such as the entry of a binding, is not what it should be."""
+
+    def __init__(self, reason: str) -> None:
+        """`reason` names the file and the place in it."""
+        super().__init__(
+            what="What the platform gives to the build cannot be read.",
+            facts=[reason],
+            advice=["Correct the file; those of a binding are text in UTF-8."],
+        )
+
+
+class FileRefused(Problem):
+    """The system does not let the build use a file or a directory."""
+
+    def __init__(self, path: str, reason: str, advice: str) -> None:
+        """`reason` is the system's."""
+        super().__init__(what=f"The build cannot use {path}.", facts=[reason], advice=[advice])
+
+
+class OutOfMemory(Problem):
+    """The build has less memory than it needs."""
+
+    def __init__(self) -> None:
+        """Nobody knows what needed it: the last of many takes what is missing."""
+        super().__init__(what="The build ran out of memory.", advice=["Give the build more memory."])
 
 
 class EnvironmentLinkOccupied(Problem):

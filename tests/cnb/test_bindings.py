@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnb.bindings import read_bindings
+import pytest
+
+from cnb.bindings import read_bindings, read_entry
+from cnb.documents import DocumentError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,3 +73,14 @@ def test_bindings_come_sorted_by_name(tmp_path: Path) -> None:
     for name in ("b", "c", "a"):
         write(tmp_path / name, type="uv")
     assert [binding.name for binding in read_bindings(tmp_path)] == ["a", "b", "c"]
+
+
+def test_an_entry_that_is_no_text_is_named_and_not_quoted(tmp_path: Path) -> None:
+    directory = write(tmp_path / "index", type="uv")
+    (directory / "UV_INDEX_CORP_PASSWORD").write_bytes(
+        "geheim\N{LATIN SMALL LETTER U WITH DIAERESIS}".encode("latin-1")
+    )
+    (binding,) = read_bindings(tmp_path)
+    with pytest.raises(DocumentError) as raised:
+        read_entry(binding.entries["UV_INDEX_CORP_PASSWORD"])
+    assert str(raised.value) == f"{directory}/UV_INDEX_CORP_PASSWORD: expected text in UTF-8 (byte 6 is not)"

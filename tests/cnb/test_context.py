@@ -10,6 +10,7 @@ from tests.cnb.contexts import BUILDPACK_TOML, buildpack, context_in, variables
 from cnb import toml
 from cnb.context import Target, build_context, read_buildpack
 from cnb.detection import ContextError, detect_context, user_environment
+from cnb.documents import DocumentError
 from cnb.layer import SBOMFormat
 from cnb.plan import PlanEntry
 
@@ -210,3 +211,23 @@ def test_bindings_are_found_where_the_user_says(tmp_path: Path) -> None:
     (binding / "type").write_text("uv")
     context = context_in(tmp_path, more={"SERVICE_BINDING_ROOT": str(tmp_path / "elsewhere")})
     assert [found.name for found in context.bindings] == ["index"]
+
+
+@pytest.mark.parametrize(
+    ("plan", "message"),
+    [
+        ("entries = 1", "entries: expected an array, got 1"),
+        ("entries = [{ version = '1' }]", r"entries\[0\]\.name: expected a string, and it is missing"),
+        ("[[entries]]\nname = 'python'\nmetadata = 'x'", r'entries\[0\]\.metadata: expected a table, got "x"'),
+    ],
+)
+def test_a_plan_with_a_value_of_another_type_names_its_place(tmp_path: Path, plan: str, message: str) -> None:
+    with pytest.raises(DocumentError, match=message):
+        context_in(tmp_path, plan)
+
+
+def test_a_layer_whose_sbom_cannot_be_read_was_not_restored(tmp_path: Path) -> None:
+    given = variables(tmp_path)
+    (tmp_path / "layers" / "venv.toml").write_text("[metadata]\n")
+    (tmp_path / "layers" / "venv.sbom.cdx.json").symlink_to("/proc/self/mem")
+    assert "venv" not in build_context((), given, tmp_path / "app").restored

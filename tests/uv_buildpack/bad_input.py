@@ -20,8 +20,9 @@ from tests.uv_buildpack.contexts import context_for
 from tests.uv_buildpack.trees import LOCK, PROJECT, PYPROJECT, plant
 from tests.uv_buildpack.uv_words import WORDS
 
+from cnb.bindings import read_bindings
 from cnb.context import Target
-from uv_buildpack import errors
+from uv_buildpack import disk, errors
 from uv_buildpack.analysis import analyse
 from uv_buildpack.bytecode import compiling
 from uv_buildpack.downloads import archive, download
@@ -102,6 +103,33 @@ def interpreter_that_does_not_start(root: Path) -> None:
 def interpreter_that_cannot_compile(root: Path) -> object:
     plant(root, {"lib/x.py": ""})
     return compiling.compile_tree(interpreter_that_prints(root, "MemoryError", 1), root / "lib")
+
+
+def link_out_of_the_app(root: Path) -> object:
+    plant(root, {"bindings/index/netrc": "machine index.example login build password of-the-platform"})
+    context = context_for(root, PROJECT)
+    (context.app_dir / "Procfile").symlink_to(root / "bindings" / "index" / "netrc")
+    return analyse(context)
+
+
+def link_to_itself(root: Path) -> None:
+    (root / "requirements").symlink_to("requirements")
+    with disk.refusals_are_said():
+        (root / "requirements").read_bytes()
+
+
+def no_memory(_: Path) -> None:
+    with disk.refusals_are_said():
+        raise MemoryError
+
+
+def binding_that_is_no_text(root: Path) -> None:
+    plant(root, {"platform/bindings/index/type": ""})
+    (root / "platform/bindings/index/type").write_bytes(
+        "uv f\N{LATIN SMALL LETTER U WITH DIAERESIS}r uns".encode("latin-1")
+    )
+    with disk.refusals_are_said():
+        read_bindings(root / "platform" / "bindings")
 
 
 def unreadable_file(root: Path) -> None:
@@ -190,6 +218,10 @@ PRODUCERS: dict[type[errors.Problem], Producer] = {
     errors.PathDependencyOutside: app({"uv.lock": LOCK + OUTSIDE}),
     errors.LocalPackageMissing: app({"uv.lock": LOCK + MISSING}),
     errors.FileUnreadable: unreadable_file,
+    errors.FileOutside: link_out_of_the_app,
+    errors.FileRefused: link_to_itself,
+    errors.OutOfMemory: no_memory,
+    errors.InputInvalid: binding_that_is_no_text,
     errors.UnknownPackage: app(environment={"BP_UV_PACKAGE": "shpo"}),
     errors.UnknownExtra: app(environment={"BP_UV_EXTRAS": "fast"}),
     errors.UnknownGroup: app(environment={"BP_UV_GROUPS": "docs"}),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
+import stat
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,15 +12,19 @@ from urllib.parse import unquote, urlsplit
 
 from packaging.version import Version
 
+from cnb.documents import DocumentError, json_table
 from uv_buildpack import package_data
 from uv_buildpack.errors import CatalogueInvalid, PythonNotAvailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from cnb.documents import Table
     from uv_buildpack.interpreter.request import PythonRequest
 
 
+LARGEST_CATALOGUE = 16 * 1024 * 1024
+"""Bytes, of a file or at an address. The built-in one has 50,000."""
 _SHOWN_OF_NAMED = 3
 
 
@@ -52,20 +56,19 @@ def program(layer: Path, build: CPythonBuild) -> Path:
 
 
 _FIELDS = tuple(field.name for field in fields(CPythonBuild))
-_VERSION = re.compile(r"\d+\.\d+\.\d+((a|b|rc)\d+)?")
+_VERSION = re.compile(r"\d{1,4}\.\d{1,4}\.\d{1,4}((a|b|rc)\d{1,4})?", re.ASCII)
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 def load(place: str | None, environment: Mapping[str, str]) -> tuple[CPythonBuild, ...]:
     """Read a catalogue: the built-in one, or that at a path or address. Raises `CatalogueInvalid`, `Problem`."""
-    shown = place or "built in"
     try:
-        document = json.loads(_content(place, environment))
-    except ValueError as error:
-        raise CatalogueInvalid(shown, f"It is not JSON: {error}.") from None
-    if not isinstance(document, dict) or not isinstance(document.get("builds"), list):
-        raise CatalogueInvalid(shown, "It is not an object with a list named builds.")
-    return tuple(_build(entry, shown, number) for number, entry in enumerate(document["builds"]))
+        document = json_table(_content(place, environment), "catalogue")
+        if "builds" not in document:
+            raise document.wrong("an array", "builds")
+        return tuple(read_build(entry) for entry in document.tables("builds"))
+    except DocumentError as error:
+        raise CatalogueInvalid(place or "built in", str(error)) from None
 
 
 def digest(place: str | None, environment: Mapping[str, str]) -> str:
@@ -126,22 +129,28 @@ def _content(place: str | None, environment: Mapping[str, str]) -> bytes:
         from uv_buildpack.downloads.download import fetch_small  # noqa: PLC0415 (a hot build does not import httpx)
 
         return fetch_small(place, environment=environment)
-    path = Path(unquote(urlsplit(place).path) if place.startswith("file:") else place)
     try:
-        return path.read_bytes()
-    except OSError as error:
-        raise CatalogueInvalid(place, str(error.strerror)) from None
+        return _file_content(Path(unquote(urlsplit(place).path) if place.startswith("file:") else place))
+    except (OSError, ValueError) as error:
+        raise CatalogueInvalid(place, getattr(error, "strerror", None) or str(error)) from None
 
 
-def _build(entry: object, shown: str, number: int) -> CPythonBuild:
-    if not isinstance(entry, dict) or not all(isinstance(entry.get(name), str) for name in _FIELDS):
-        raise CatalogueInvalid(shown, f"builds[{number}] does not have the strings {', '.join(_FIELDS)}.")
-    build = CPythonBuild(**{name: entry[name] for name in _FIELDS})
-    _check(build, shown, number)
-    return build
+def _file_content(path: Path) -> bytes:
+    """Read a file of at most the size that an address may give. Raises `OSError`, `ValueError`."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        message = "It is not a regular file"
+        raise ValueError(message)
+    with path.open("rb") as file:
+        content = file.read(LARGEST_CATALOGUE + 1)
+    if len(content) > LARGEST_CATALOGUE:
+        message = f"It is larger than {LARGEST_CATALOGUE // 1024**2} MiB"
+        raise ValueError(message)
+    return content
 
 
-def _check(build: CPythonBuild, shown: str, number: int) -> None:
+def read_build(entry: Table) -> CPythonBuild:
+    """Read one build. Raises `DocumentError`."""
+    build = CPythonBuild(**{name: entry.text(name) for name in _FIELDS})
     wrong = (
         (_VERSION.fullmatch(build.version) is None, "version", "a version, such as 3.13.4"),
         (build.libc not in {"gnu", "musl"}, "libc", "gnu or musl"),
@@ -151,4 +160,5 @@ def _check(build: CPythonBuild, shown: str, number: int) -> None:
     )
     for is_wrong, name, expected in wrong:
         if is_wrong:
-            raise CatalogueInvalid(shown, f"builds[{number}].{name} is not {expected}: {getattr(build, name)!r}.")
+            raise entry.wrong(expected, name)
+    return build

@@ -12,6 +12,7 @@ import os
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from cnb.documents import DocumentError, json_table
 from uv_buildpack.installed import distributions
 
 if TYPE_CHECKING:
@@ -44,10 +45,15 @@ def text(links: Mapping[str, str]) -> str:
 def read(metadata: Mapping[str, object]) -> dict[str, str] | None:
     """Read links from layer metadata; `None` if they cannot be read."""
     try:
-        links = json.loads(str(metadata.get(FIELD, "{}")))
-    except ValueError:
+        links = json_table(str(metadata.get(FIELD, "{}")), FIELD)
+        found = {place: links.text(place) for place in links.values}
+    except DocumentError:
         return None
-    return links if isinstance(links, dict) and all(isinstance(path, str) for path in links.values()) else None
+    return found if all(_is_inside(path) for link in found.items() for path in link) else None
+
+
+def _is_inside(path: str) -> bool:
+    return not PurePosixPath(path).is_absolute() and ".." not in PurePosixPath(path).parts and "\0" not in path
 
 
 def put_all(layers: Iterable[Layer | ReusedLayer], context: BuildContext) -> None:
@@ -57,10 +63,11 @@ def put_all(layers: Iterable[Layer | ReusedLayer], context: BuildContext) -> Non
 
 
 def put(links: Mapping[str, str], app_dir: Path, layer: Path) -> None:
-    """Make the links, where there is nothing yet. Raises `OSError`."""
+    """Make the links, where there is nothing yet, inside the app directory only. Raises `OSError`."""
     for place, target in links.items():
         path = app_dir / place
-        if path.parent.is_dir() and not os.path.lexists(path):
+        inside = path.parent.resolve().is_relative_to(app_dir.resolve())
+        if inside and path.parent.is_dir() and not os.path.lexists(path):
             path.symlink_to(layer / target)
 
 

@@ -16,8 +16,9 @@ import sys
 from dataclasses import dataclass
 from importlib.util import cache_from_source
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
+from cnb.documents import parse_json
 from uv_buildpack import disk, log
 from uv_buildpack.bytecode import compiling, wanted
 from uv_buildpack.errors import InterpreterFailed
@@ -154,10 +155,24 @@ def _recall(app_dir: Path, store: Store, scratch: Path) -> _Bytecode:
         return {}
     target = scratch / "app-known"
     target.mkdir()
-    file_format.unpack(snapshot, target)
-    with (target / _CONTENT).open("rb") as file:
-        rows = json.loads(file.readline())
-        return {_Source(app_dir / path, digest): file.read(size) for path, digest, size in rows}
+    try:
+        file_format.unpack(snapshot, target)
+        with (target / _CONTENT).open("rb") as file:
+            return {_Source(app_dir / path, digest): file.read(size) for path, digest, size in _rows(file)}
+    except (FileNotFoundError, ValueError) as error:
+        log.debug(f"bytecode of the last build cannot be used: {error}")
+        return {}
+
+
+def _rows(file: IO[bytes]) -> Iterator[tuple[str, str, int]]:
+    rows = parse_json(file.readline(), _CONTENT)
+    for row in rows if isinstance(rows, list) else [rows]:
+        match row:
+            case [str() as path, str() as digest, int() as size] if size >= 0:
+                yield path, digest, size
+            case _:
+                message = "its list of modules is damaged"
+                raise ValueError(message)
 
 
 def _keep(found: _Bytecode, app_dir: Path, store: Store, scratch: Path) -> None:

@@ -14,6 +14,7 @@ from uv_buildpack.processes.beside import processes_beside
 from uv_buildpack.processes.inference import AppFacts, infer
 from uv_buildpack.processes.procfile import read_procfile
 from uv_buildpack.processes.workers import starts_one_worker
+from uv_buildpack.project import app_files
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -178,6 +179,7 @@ def _from_procfile(default_process: str | None, app_dir: Path, project_dir: Path
     for directory in dict.fromkeys((project_dir, app_dir)):
         path = directory / PROCFILE
         if path.is_file():
+            app_files.check_inside(app_dir, path)
             shown_path = path.relative_to(app_dir).as_posix()
             return _read_procfile(path, shown_path, default_process, _start_directory(directory, app_dir))
     return None

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from uv_buildpack.errors import ProcfileInvalid
+from uv_buildpack.errors import FileUnreadable, ProcfileInvalid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,9 +35,14 @@ class Procfile:
 def read_procfile(path: Path, shown: str) -> Procfile:
     """Read the file, which is called `shown` in messages.
 
-    Raises `OSError`, and `ProcfileInvalid` (naming lines) for what is not UTF-8, a byte order mark, or no usable line.
+    Raises `FileUnreadable`, and `ProcfileInvalid` (naming lines) for what is not UTF-8, a byte order mark, or no usable
+    line.
     """
-    return _parsed(_text(path.read_bytes(), shown), shown)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise FileUnreadable(shown, str(error.strerror)) from None
+    return _parsed(_text(content, shown), shown)
 
 
 def _text(content: bytes, shown: str) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from packaging.utils import canonicalize_name
 
 from cnb import toml
+from cnb.documents import Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -50,8 +51,8 @@ def source_only(
     settings = of_project(project, user_file)
     if everything.lower() in {"1", "true", "yes", "on"} or settings.get("no-binary") is True:
         return lambda _: True
-    listed = settings.get("no-binary-package", ())
-    names = {canonicalize_name(name) for name in (*some.split(), *listed) if isinstance(name, str)}
+    listed = Table(settings, "uv.toml").texts("no-binary-package")
+    names = {canonicalize_name(name) for name in (*some.split(), *listed)}
     return lambda name: name in names
 
 

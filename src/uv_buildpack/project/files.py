@@ -5,6 +5,7 @@ Everything here reads files only. Paths shown to users are relative to the app d
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,26 +13,32 @@ from typing import TYPE_CHECKING, Any
 from packaging.utils import canonicalize_name
 
 from cnb import toml
+from cnb.documents import DocumentError, Table
 from uv_buildpack.errors import (
-    FileUnreadable,
     LockfileMissing,
     ProjectDirectoryOutside,
     PyprojectInvalid,
     PyprojectMissing,
     UvSettingsInvalid,
 )
+from uv_buildpack.project import app_files
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pyproject:
     """One `pyproject.toml`, with typed access to what the buildpack needs of it."""
 
+    app_dir: Path
     path: Path
-    shown: str
     document: Mapping[str, Any]
+
+    @property
+    def shown(self) -> str:
+        """The path as users know it."""
+        return app_files.shown(self.app_dir, self.path)
 
     @property
     def directory(self) -> Path:
@@ -69,18 +76,18 @@ class Pyproject:
         if not path.is_file():
             return self.uv
         try:
-            return toml.load(path)
-        except (OSError, toml.TOMLError) as error:
+            document = toml.load(path)
+            _check_uv_settings(Table(document, "uv.toml"))
+        except (OSError, toml.TOMLError, DocumentError) as error:
             raise UvSettingsInvalid("Reading uv.toml", [str(error)]) from None
+        return document
 
     def table(self, *keys: str) -> Mapping[str, Any]:
         """Give the table at `keys`, empty if absent. Raises `PyprojectInvalid` if it is no table."""
-        value: Any = self.document
-        for depth, key in enumerate(keys, 1):
-            value = value.get(key, {})
-            if not isinstance(value, dict):
-                raise PyprojectInvalid(self.shown, f"{'.'.join(keys[:depth])} is not a table")
-        return dict(value)
+        try:
+            return dict(Table(self.document, self.shown).table(*keys).values)
+        except DocumentError as error:
+            raise PyprojectInvalid(self.shown, str(error)) from None
 
     def default_groups(self) -> tuple[str, ...]:
         """Return the dependency groups that uv installs without being asked: `dev`, unless the file says otherwise."""
@@ -115,7 +122,7 @@ class Project:
 
     def shown(self, path: Path) -> str:
         """Give a path as users know it: relative to the app directory."""
-        return path.relative_to(self.app_dir).as_posix() if path.is_relative_to(self.app_dir) else str(path)
+        return app_files.shown(self.app_dir, path)
 
 
 def locate(app_dir: Path, project_dir: str) -> tuple[Path, Path | None]:
@@ -148,39 +155,56 @@ def read_project(app_dir: Path, project_dir: str) -> Project:
     root = pyproject if same else read_pyproject(app_dir, lock_dir / "pyproject.toml")
     if not same and directory not in workspace_members(root):
         raise LockfileMissing(shown)
+    for name in ("uv.lock", "uv.toml"):
+        app_files.check_inside(app_dir, lock_dir / name)
     return Project(app_dir=app_dir, pyproject=pyproject, root=root)
 
 
 def read_pyproject(app_dir: Path, path: Path) -> Pyproject:
     """Read a `pyproject.toml`. Raises `PyprojectInvalid`, `FileUnreadable`."""
-    shown = path.relative_to(app_dir).as_posix() if path.is_relative_to(app_dir) else str(path)
+    shown = app_files.shown(app_dir, path)
     try:
-        document = toml.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise FileUnreadable(shown, str(error.strerror)) from None
+        document = toml.loads(app_files.read(app_dir, path).decode("utf-8"))
+        _check(Table(document, shown))
     except UnicodeDecodeError as error:
         raise PyprojectInvalid(shown, f"It is not UTF-8 (byte {error.start}).") from None
-    except toml.TOMLError as error:
+    except (toml.TOMLError, DocumentError) as error:
         raise PyprojectInvalid(shown, str(error)) from None
-    pyproject = Pyproject(path=path, shown=shown, document=document)
-    for keys in (("project",), ("tool", "uv"), ("tool", "uv-buildpack"), ("tool", "uv", "workspace")):
-        pyproject.table(*keys)
-    _check_arrays(
-        pyproject,
-        {
-            "project.dependencies": pyproject.project.get("dependencies", []),
-            "tool.uv.dev-dependencies": pyproject.uv.get("dev-dependencies", []),
-        },
-    )
-    for keys in (("project", "optional-dependencies"), ("dependency-groups",)):
-        _check_arrays(pyproject, {f"{'.'.join(keys)}.{name}": value for name, value in pyproject.table(*keys).items()})
-    return pyproject
+    return Pyproject(app_dir=app_dir, path=path, document=document)
 
 
-def _check_arrays(pyproject: Pyproject, values: Mapping[str, object]) -> None:
-    for name, value in values.items():
-        if not isinstance(value, list):
-            raise PyprojectInvalid(pyproject.shown, f"{name} is not an array")
+def _check(document: Table) -> None:
+    """Check the types of all that the buildpack reads of a `pyproject.toml`. Raises `DocumentError`."""
+    project, build_system = document.table("project"), document.table("build-system")
+    for key in ("name", "version", "requires-python"):
+        project.optional_text(key)
+    for key in ("dependencies", "dynamic"):
+        project.texts(key)
+    extras, scripts = project.table("optional-dependencies"), project.table("scripts")
+    for key in extras.values:
+        extras.texts(key)
+    for key in scripts.values:
+        scripts.text(key)
+    build_system.texts("requires")
+    build_system.optional_text("build-backend")
+    groups = document.table("dependency-groups")
+    for key in groups.values:
+        groups.array(key)
+    tool = document.table("tool")
+    tool.table("uv-buildpack")
+    uv = tool.table("uv")
+    uv.optional_boolean("package")
+    uv.texts("dev-dependencies")
+    for key in ("members", "exclude"):
+        uv.table("workspace").texts(key)
+    _check_uv_settings(uv)
+
+
+def _check_uv_settings(uv: Table) -> None:
+    """Check what is read of `uv.toml` or `[tool.uv]`. Raises `DocumentError`."""
+    uv.optional_text("required-version")
+    for key in ("no-binary-package", "no-build-isolation-package"):
+        uv.texts(key)
 
 
 def workspace_members(root: Pyproject) -> list[Path]:
@@ -188,8 +212,8 @@ def workspace_members(root: Pyproject) -> list[Path]:
     workspace = root.uv.get("workspace")
     if not isinstance(workspace, dict):
         return []
-    excluded = set(_globbed(root.directory, workspace.get("exclude", ())))
-    found = {path for path in _globbed(root.directory, workspace.get("members", ())) if path not in excluded}
+    excluded = set(_globbed(root, workspace.get("exclude", ())))
+    found = {path for path in _globbed(root, workspace.get("members", ())) if path not in excluded}
     return sorted(path for path in found if (path / "pyproject.toml").is_file() and path != root.directory)
 
 
@@ -203,14 +227,14 @@ def python_version_file(project: Project) -> Path | None:
     return None
 
 
-def _globbed(directory: Path, patterns: object) -> Iterator[Path]:
-    for pattern in patterns if isinstance(patterns, (list, tuple)) else ():
+def _globbed(root: Pyproject, patterns: Iterable[str]) -> Iterator[Path]:
+    for pattern in patterns:
         # A pattern may lead upwards ("../lib"), which pathlib's glob does not take.
-        clean = Path(str(pattern))
-        base = directory
-        while clean.parts and clean.parts[0] in {"..", "."}:
-            base = base.parent if clean.parts[0] == ".." else base
+        clean = Path(os.path.normpath(pattern))
+        base = root.directory
+        while clean.parts and clean.parts[0] == "..":
+            base = base.parent
             clean = Path(*clean.parts[1:])
-        # An absolute one is outside the app, or names a place that only its author has; uv says so.
-        if not clean.is_absolute():
+        # One that is absolute, or leads out of the app, names a place that only its author has; uv says so.
+        if "\0" not in pattern and not clean.is_absolute() and base.is_relative_to(root.app_dir):
             yield from (path for path in (base.glob(str(clean)) if clean.parts else [base]) if path.is_dir())

@@ -9,12 +9,13 @@ import hashlib
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from cnb import toml
+from cnb.documents import DocumentError, Table
 from uv_buildpack.errors import FileUnreadable, LockfileInvalid, LockfileTooNew
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 SUPPORTED_VERSION = 1
 LOCAL_SOURCES = frozenset({"editable", "directory", "virtual", "path"})
+_SOURCES = ("registry", "git", "url", "path", "directory", "editable", "virtual")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,35 +101,41 @@ class Lock:
 
 def read_lock(path: Path, shown: str) -> Lock:
     """Read a lock. Raises `LockfileInvalid` (naming the value), `LockfileTooNew`, `FileUnreadable`."""
+    content = _content(path, shown)
     try:
-        content = path.read_bytes()
         document = toml.loads(content.decode("utf-8"))
-    except OSError as error:
-        raise FileUnreadable(shown, str(error.strerror)) from None
     except (UnicodeDecodeError, toml.TOMLError) as error:
         raise LockfileInvalid(shown, str(error)) from None
-    version = document.get("version")
-    if not isinstance(version, int):
-        raise LockfileInvalid(shown, "`version` is missing.")
-    if version > SUPPORTED_VERSION:
-        raise LockfileTooNew(shown, version)
     try:
-        return _lock(document, hashlib.sha256(content).hexdigest())
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise LockfileInvalid(shown, f"A value is missing or has the wrong type: {error}") from None
+        table = Table(document, shown)
+        version = table.optional_integer("version")
+        if version is None:
+            raise table.wrong("an integer", "version")
+        if version > SUPPORTED_VERSION:
+            raise LockfileTooNew(shown, version)
+        return _lock(table, hashlib.sha256(content).hexdigest())
+    except DocumentError as error:
+        raise LockfileInvalid(shown, str(error)) from None
 
 
-def _lock(document: Mapping[str, Any], digest: str) -> Lock:
-    packages = tuple(_package(entry) for entry in document.get("package", []))
-    manifest = document.get("manifest", {})
+def _content(path: Path, shown: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise FileUnreadable(shown, str(error.strerror)) from None
+
+
+def _lock(document: Table, digest: str) -> Lock:
+    packages = tuple(_package(entry) for entry in document.tables("package"))
+    manifest = document.table("manifest")
     return Lock(
         packages=packages,
-        members=tuple(manifest.get("members", ())) or _only_member(packages),
-        requires_python=document.get("requires-python", ""),
-        root_groups=_dependency_table(manifest.get("dependency-groups", {})),
-        conflicts=bool(document.get("conflicts")),
+        members=manifest.texts("members") or _only_member(packages),
+        requires_python=document.optional_text("requires-python") or "",
+        root_groups=_dependency_table(manifest.table("dependency-groups")),
+        conflicts=bool(document.array("conflicts")),
         digest=digest,
-        supported=tuple(document.get("supported-markers", ())),
+        supported=document.texts("supported-markers"),
     )
 
 
@@ -137,68 +145,69 @@ def _only_member(packages: Iterable[LockedPackage]) -> tuple[str, ...]:
     )
 
 
-def _package(entry: Mapping[str, Any]) -> LockedPackage:
-    kind, source = _source(entry["source"])
+def _package(entry: Table) -> LockedPackage:
+    kind, source = _source(entry)
     return LockedPackage(
-        name=canonicalize_name(entry["name"]),
-        version=_text(entry.get("version")),
+        name=canonicalize_name(entry.text("name")),
+        version=entry.optional_text("version"),
         source_kind=kind,
         source=source,
-        dependencies=_dependencies(entry.get("dependencies", [])),
-        extras=_dependency_table(entry.get("optional-dependencies", {})),
-        groups=_dependency_table(entry.get("dev-dependencies", {})),
-        wheels=tuple(_artifact(wheel) for wheel in entry.get("wheels", [])),
-        sdist=_artifact(entry["sdist"]) if "sdist" in entry else None,
-        forks=tuple(entry.get("resolution-markers", ())),
-        metadata=_metadata(entry["metadata"]) if "metadata" in entry else None,
+        dependencies=_dependencies(entry, "dependencies"),
+        extras=_dependency_table(entry.table("optional-dependencies")),
+        groups=_dependency_table(entry.table("dev-dependencies")),
+        wheels=tuple(_artifact(wheel) for wheel in entry.tables("wheels")),
+        sdist=_artifact(entry.table("sdist")) if "sdist" in entry else None,
+        forks=entry.texts("resolution-markers"),
+        metadata=_metadata(entry.table("metadata")) if "metadata" in entry else None,
     )
 
 
-def _metadata(table: Mapping[str, Any]) -> Mapping[str, Any]:
+def _metadata(table: Table) -> Mapping[str, Any]:
     """Check what a package declared: `requires-dist`, `requires-dev` by group, `provides-extras`."""
-    for requirement in chain(table.get("requires-dist", ()), *table.get("requires-dev", {}).values()):
-        canonicalize_name(requirement["name"])
-        SpecifierSet(requirement.get("specifier", ""))
-    for extra in table.get("provides-extras", ()):
-        canonicalize_name(extra)
-    return table
+    groups = table.table("requires-dev")
+    for requirement in chain(table.tables("requires-dist"), *(groups.tables(name) for name in groups.values)):
+        requirement.text("name")
+        requirement.texts("extras")
+        try:
+            SpecifierSet(requirement.optional_text("specifier") or "")
+        except ValueError:
+            raise requirement.wrong("a version specifier", "specifier") from None
+    table.texts("provides-extras")
+    return table.values
 
 
-def _source(table: Mapping[str, Any]) -> tuple[str, str]:
-    for kind in ("registry", "git", "url", "path", "directory", "editable", "virtual"):
-        if kind in table:
-            value = str(table[kind])
-            return kind, f"{value}#{table['subdirectory']}" if "subdirectory" in table else value
-    message = f"unknown source {dict(table)}"
-    raise ValueError(message)
+def _source(entry: Table) -> tuple[str, str]:
+    table = entry.table("source")
+    kind = next((kind for kind in _SOURCES if kind in table), None)
+    if kind is None:
+        raise entry.wrong(f"a table with one of {', '.join(_SOURCES)}", "source")
+    value, subdirectory = table.text(kind), table.optional_text("subdirectory")
+    if kind in LOCAL_SOURCES and "\0" in value:
+        raise table.wrong("a path", kind)
+    return kind, f"{value}#{subdirectory}" if subdirectory is not None else value
 
 
-def _dependency_table(table: Mapping[str, Any]) -> dict[str, tuple[Dependency, ...]]:
-    return {name: _dependencies(entries) for name, entries in table.items()}
+def _dependency_table(table: Table) -> dict[str, tuple[Dependency, ...]]:
+    return {name: _dependencies(table, name) for name in table.values}
 
 
-def _dependencies(entries: Iterable[Mapping[str, Any]]) -> tuple[Dependency, ...]:
+def _dependencies(table: Table, key: str) -> tuple[Dependency, ...]:
     return tuple(
         Dependency(
-            name=canonicalize_name(entry["name"]),
-            version=entry.get("version"),
-            source=_source(entry["source"])[1] if isinstance(entry.get("source"), dict) else None,
-            extras=tuple(entry.get("extra", entry.get("extras", ()))),
-            marker=_text(entry.get("marker")),
+            name=canonicalize_name(entry.text("name")),
+            version=entry.optional_text("version"),
+            source=_source(entry)[1] if "source" in entry else None,
+            extras=entry.texts("extra" if "extra" in entry else "extras"),
+            marker=entry.optional_text("marker"),
         )
-        for entry in entries
+        for entry in table.tables(key)
     )
 
 
-def _artifact(entry: Mapping[str, Any]) -> Artifact:
+def _artifact(entry: Table) -> Artifact:
     # Of an address: torch-2.9.1%2Bcpu-cp313-….whl.
-    address = unquote(urlsplit(_text(entry.get("url")) or "").path)
-    place = entry.get("filename") or address or entry.get("path") or ""
-    return Artifact(filename=place.rsplit("/", 1)[-1], hash=_text(entry.get("hash")) or "", size=entry.get("size"))
-
-
-def _text(value: object) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    message = f"{value!r} is not a string"
-    raise TypeError(message)
+    address = unquote((entry.optional_text("url") or "").partition("#")[0].partition("?")[0])
+    place = entry.optional_text("filename") or address or entry.optional_text("path") or ""
+    return Artifact(
+        filename=place.rsplit("/", 1)[-1], hash=entry.optional_text("hash") or "", size=entry.optional_integer("size")
+    )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from packaging.markers import InvalidMarker, Marker, UndefinedComparison
+from packaging.markers import Marker
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 from uv_buildpack.errors import Collector, LockfileInvalid, LockfileOutdated, UnknownExtra, UnknownGroup, UnknownPackage
@@ -231,7 +231,7 @@ def _holds(marker: str, environment: dict[str, str], active: frozenset[str]) -> 
 
     try:
         return Marker(_CONFLICT.sub(decide, marker)).evaluate(environment)
-    except (InvalidMarker, UndefinedComparison) as error:
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, thousands of brackets as well
         raise LockfileInvalid("uv.lock", f"The marker {marker!r} cannot be read: {error}") from None
 
 

@@ -13,8 +13,9 @@ import os
 import shutil
 import stat
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING
 
+from cnb.documents import DocumentError, Table, json_table, parse_json
 from cnb.layer import LayerTypes
 from uv_buildpack import disk, log
 from uv_buildpack.downloads import zstandard
@@ -37,6 +38,9 @@ _PATIENCE = 10
 _LEVEL = 3
 _BLOCK = 1024 * 1024
 _HEADER_LIMIT = 4 * 1024 * 1024
+_ENTRIES_LIMIT = 256 * 1024 * 1024
+_Entry = tuple[str, int, int | str]
+"""Path, mode, and size or target."""
 _SPARE = 256 * 1000 * 1000
 """Bytes of disk that stay free."""
 
@@ -56,8 +60,9 @@ def find(directory: Path, kind: str) -> Snapshot | None:
         return None
     try:
         with path.open("rb") as file:
-            return Snapshot(path=path, key=_checked_header(file)["key"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+            key = _checked_header(file).table("key")
+            return Snapshot(path=path, key={name: key.text(name) for name in key.values})
+    except (OSError, ValueError) as error:
         log.warning(f"The snapshot {path.name} cannot be used ({error}): it is made anew.")
         path.unlink()
         return None
@@ -66,20 +71,45 @@ def find(directory: Path, kind: str) -> Snapshot | None:
 def unpack(snapshot: Snapshot, target: Path) -> None:
     """Unpack a snapshot, whose digest `find` has checked, into the empty directory `target`.
 
-    Raises `OSError`, `ValueError`.
+    The digest tells damage, not intent: whoever can write to the cache can make one. So nothing is written outside of
+    `target`, by its name or through a link. Raises `OSError`, `ValueError`.
     """
     with snapshot.path.open("rb") as file:
         _read_header(file)
         with zstandard.opened(file) as stream:
-            for name, mode, content in json.loads(stream.readline()):
+            made = {""}
+            for name, mode, content in _read_entries(stream, snapshot.path.name):
+                _check_name(name, made)
                 path = target / name
                 if stat.S_ISDIR(mode):
                     path.mkdir()
                     path.chmod(stat.S_IMODE(mode))
+                    made.add(name)
                 elif stat.S_ISLNK(mode):
-                    path.symlink_to(content)
+                    path.symlink_to(str(content))
                 else:
-                    _write_file(path, stat.S_IMODE(mode), content, stream)
+                    _write_file(path, stat.S_IMODE(mode), int(content), stream)
+
+
+def _read_entries(stream: IO[bytes], shown: str) -> Iterator[_Entry]:
+    entries = parse_json(stream.readline(_ENTRIES_LIMIT), shown)
+    for entry in entries if isinstance(entries, list) else [entries]:
+        match entry:
+            case [str() as name, int() as mode, str() as link] if stat.S_ISLNK(mode):
+                yield name, mode, link
+            case [str() as name, int() as mode, int() as size] if stat.S_ISDIR(mode) or stat.S_ISREG(mode):
+                yield name, mode, size
+            case _:
+                message = "its list of files is damaged"
+                raise ValueError(message)
+
+
+def _check_name(name: str, made: Collection[str]) -> None:
+    """Refuse a name that is not directly in a directory which this snapshot `made`. Raises `ValueError`."""
+    above, _, own = name.rpartition("/")
+    if above not in made or own in {"", ".", ".."} or name.startswith("/"):
+        message = f"{name!r} leads out of it"
+        raise ValueError(message)
 
 
 def _write_file(path: Path, mode: int, size: int, stream: IO[bytes]) -> None:
@@ -180,13 +210,19 @@ def patience(before: Memory, kind: str, digest: str, *, hot: bool) -> int:
 def recall(directory: Path) -> Memory:
     """Read what the cache remembers; nothing if there is no cache or its marker is damaged."""
     try:
-        document = json.loads((directory / _MARKER).read_text(encoding="utf-8"))
+        document = json_table(_marker(directory), _MARKER)
+        keys, wanted = document.table("keys"), document.table("wanted")
         return Memory(
-            keys={name: str(digest) for name, digest in document["keys"].items()},
-            wanted={name: int(patience) for name, patience in document["wanted"].items()},
+            keys={name: keys.text(name) for name in keys.values},
+            wanted={name: wanted.optional_integer(name) or 0 for name in wanted.values},
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, DocumentError):
         return Memory(keys={}, wanted={})
+
+
+def _marker(directory: Path) -> bytes:
+    path = directory / _MARKER
+    return path.read_bytes() if path.is_file() else b""  # a pipe in its place would wait for ever
 
 
 def remember(directory: Path, memory: Memory) -> None:
@@ -204,13 +240,12 @@ def _path(directory: Path, kind: str) -> Path:
     return directory / f"{kind}.snapshot"
 
 
-def _read_header(file: IO[bytes]) -> dict[str, Any]:
-    line = file.readline(_HEADER_LIMIT)
-    header = json.loads(line)
-    if header["scheme"] != SCHEME:
-        message = f"it has scheme {header['scheme']}"
+def _read_header(file: IO[bytes]) -> Table:
+    header = json_table(file.readline(_HEADER_LIMIT), "header")
+    if header.text("scheme") != SCHEME:
+        message = f"it has scheme {header.text('scheme')}"
         raise ValueError(message)
-    return cast("dict[str, Any]", header)
+    return header
 
 
 def _sealed(header: Mapping[str, object]) -> dict[str, object]:
@@ -218,12 +253,12 @@ def _sealed(header: Mapping[str, object]) -> dict[str, object]:
     return {**header, "seal": hashlib.sha256(json.dumps(header, sort_keys=True).encode()).hexdigest()}
 
 
-def _checked_header(file: IO[bytes]) -> dict[str, Any]:
+def _checked_header(file: IO[bytes]) -> Table:
     header = _read_header(file)
-    if header != _sealed({name: value for name, value in header.items() if name != "seal"}):
+    if header.values != _sealed({name: value for name, value in header.values.items() if name != "seal"}):
         message = "its header was changed"
         raise ValueError(message)
-    if _digest(file) != header["digest"]:
+    if _digest(file) != header.text("digest"):
         message = "its digest is wrong"
         raise ValueError(message)
     return header
@@ -249,7 +284,7 @@ def _write(path: Path, header: Mapping[str, object], payload: IO[bytes]) -> None
     temporary.replace(path)
 
 
-def _pack(tree: Path, entries: Sequence[tuple[str, int, int | str]], payload: Path) -> None:
+def _pack(tree: Path, entries: Sequence[_Entry], payload: Path) -> None:
     """Write the entries of a tree as a line of JSON, then the contents of its files one after the other.
 
     With tarfile both ways take three times as long: it makes an object and two headers of each file.
@@ -262,7 +297,7 @@ def _pack(tree: Path, entries: Sequence[tuple[str, int, int | str]], payload: Pa
                     shutil.copyfileobj(file, stream, _BLOCK)
 
 
-def _entries(directory: Path, prefix: str, without: Collection[Path]) -> Iterator[tuple[str, int, int | str]]:
+def _entries(directory: Path, prefix: str, without: Collection[Path]) -> Iterator[_Entry]:
     """Give path, mode, and size or target of everything below a directory, which comes before what is in it."""
     with os.scandir(directory) as found:
         for entry in sorted(found, key=lambda entry: entry.name):

@@ -54,12 +54,22 @@ class Store:
         return self.found.get(kind)
 
     def take(self, kind: str, target: Path, key: Mapping[str, str]) -> bool:
-        """Unpack the snapshot of a kind into the empty directory `target` if it has this key. Raises `OSError`."""
+        """Unpack the snapshot of a kind into the empty directory `target` if it has this key. Raises `OSError`.
+
+        One that cannot be unpacked is no snapshot: `target` is empty then.
+        """
         snapshot = self.find(kind)
         if snapshot is None or any(snapshot.key.get(name) != value for name, value in key.items()):
             return False
         log.step(f"taking {kind} from its snapshot")
-        file_format.unpack(snapshot, target)
+        try:
+            file_format.unpack(snapshot, target)
+        except ValueError as error:
+            log.warning(f"The snapshot {snapshot.path.name} cannot be used ({error}): it is made anew.")
+            shutil.rmtree(target)
+            target.mkdir(mode=0o755)
+            self.found[kind] = None
+            return False
         return True
 
     def note(self, kind: str, key: Mapping[str, str], *, hot: bool) -> None:

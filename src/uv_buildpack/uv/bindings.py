@@ -10,6 +10,7 @@ import re
 import shutil
 from typing import TYPE_CHECKING
 
+from cnb.bindings import read_entry
 from uv_buildpack import log
 from uv_buildpack.uv.running import NETWORK_VARIABLES, Bound
 
@@ -41,11 +42,7 @@ def _entries(bindings: Iterable[Binding]) -> dict[str, Path]:
 def read(bindings: Iterable[Binding], scratch: Path) -> Bound:
     """Read the bindings of type `uv`. A later binding (by name) beats an earlier one. Raises `OSError`."""
     entries = _entries(bindings)
-    variables = {
-        name: path.read_text(encoding="utf-8").strip()
-        for name, path in entries.items()
-        if NETWORK_VARIABLES.fullmatch(name)
-    }
+    variables = {name: read_entry(path) for name, path in entries.items() if NETWORK_VARIABLES.fullmatch(name)}
     log.keep_secret(value for name, value in variables.items() if name.endswith(("_PASSWORD", "_USERNAME")))
     if NETRC in entries:
         log.keep_secret(_NETRC_PASSWORD.findall(entries[NETRC].read_text(encoding="utf-8", errors="replace")))

@@ -183,7 +183,7 @@ def require_git(packages: Mapping[str, str], environment: Mapping[str, str]) -> 
 
     `packages` are those to install, name → identity. Raises `GitMissing` where one comes from git and `PATH` has none.
     """
-    names = [name for name, identity in sorted(packages.items()) if identity.split()[1].startswith("git=")]
+    names = [name for name, identity in sorted(packages.items()) if " git=" in identity]
     if names and shutil.which("git", path=environment.get("PATH", _PATH)) is None:
         raise GitMissing("uv sync", [f"{name} comes from git" for name in names])
 

@@ -75,3 +75,28 @@ def test_links_survive_the_layers_metadata(links: dict[str, str]) -> None:
 def test_links_that_cannot_be_read_are_none(value: object) -> None:
     assert app_links.read({app_links.FIELD: value}) is None
     assert json.loads(app_links.text({})) == app_links.read({})
+
+
+@pytest.mark.parametrize(
+    "links",
+    [
+        {"../escaped": "lib/x"},
+        {"shop/../../escaped": "lib/x"},
+        {"/escaped": "lib/x"},
+        {"shop/x": "../../../etc/passwd"},
+        {"shop/x": "/etc/passwd"},
+        {"shop/x\0": "lib/x"},
+        {"shop/x": 1},
+        ["shop/x"],
+    ],
+)
+def test_links_out_of_the_app_or_the_layer_are_none_that_a_build_wrote(links: object) -> None:
+    assert app_links.read({"links": json.dumps(links)}) is None
+
+
+def test_no_link_is_made_through_a_link_of_the_app(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    app_dir = plant(tmp_path / "app", {"pyproject.toml": ""})
+    (app_dir / "shop").symlink_to(tmp_path / "elsewhere")
+    app_links.put({"shop/x": "lib/x"}, app_dir, tmp_path / "layer")
+    assert list((tmp_path / "elsewhere").iterdir()) == []

@@ -141,11 +141,17 @@ def test_an_app_directory_that_is_a_link_keeps_its_name(tmp_path: Path) -> None:
     [
         (b"[project", "at end of document"),
         (b'name = "\xff"', "It is not UTF-8 (byte 8)."),
-        (b"project = 1", "project is not a table"),
-        (b"[project]\n[tool]\nuv = 1", "tool.uv is not a table"),
-        (b"tool = 1", "tool is not a table"),
-        (b"[tool]\nuv-buildpack = []", "tool.uv-buildpack is not a table"),
-        (b"dependency-groups = []", "dependency-groups is not a table"),
+        (b"project = 1", "pyproject.toml: project: expected a table, got 1"),
+        (b"[project]\n[tool]\nuv = 1", "pyproject.toml: tool.uv: expected a table, got 1"),
+        (b"tool = 1", "pyproject.toml: tool: expected a table, got 1"),
+        (b"[tool]\nuv-buildpack = []", "pyproject.toml: tool.uv-buildpack: expected a table, got an array"),
+        (b"dependency-groups = []", "pyproject.toml: dependency-groups: expected a table, got an array"),
+        (b"[project]\ndynamic = 5", "pyproject.toml: project.dynamic: expected an array, got 5"),
+        (b"[project]\nscripts = true", "pyproject.toml: project.scripts: expected a table, got true"),
+        (b"[build-system]\nrequires = [1]", "pyproject.toml: build-system.requires[0]: expected a string, got 1"),
+        (b"[build-system]\nbuild-backend = []", "build-system.build-backend: expected a string, got an array"),
+        (b"[tool.uv]\nno-binary-package = 5", "tool.uv.no-binary-package: expected an array, got 5"),
+        (b"[tool.uv.workspace]\nmembers = [1]", "tool.uv.workspace.members[0]: expected a string, got 1"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_an_error_that_says_why(tmp_path: Path, content: bytes, reason: str) -> None:
@@ -206,7 +212,7 @@ def test_development_dependencies_that_are_no_array_are_named(tmp_path: Path) ->
     plant(tmp_path, {"pyproject.toml": "[tool.uv]\ndev-dependencies = 3\n"})
     with pytest.raises(PyprojectInvalid) as raised:
         read_pyproject(tmp_path, tmp_path / "pyproject.toml")
-    assert raised.value.facts == ("tool.uv.dev-dependencies is not an array",)
+    assert raised.value.facts == ("pyproject.toml: tool.uv.dev-dependencies: expected an array, got 3",)
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:

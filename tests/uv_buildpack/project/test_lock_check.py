@@ -167,17 +167,17 @@ def test_a_requirement_that_cannot_be_parsed_is_left_to_uv(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ('[project]\ndependencies = "six"\n', "project.dependencies is not an array"),
-        ('[project.optional-dependencies]\nfast = "six"\n', "project.optional-dependencies.fast is not an array"),
-        ("[project]\noptional-dependencies = []\n", "project.optional-dependencies is not a table"),
-        ('[dependency-groups]\ndev = "six"\n', "dependency-groups.dev is not an array"),
+        ('[project]\ndependencies = "six"\n', 'pyproject.toml: project.dependencies: expected an array, got "six"'),
+        ('[project.optional-dependencies]\nfast = "six"\n', "project.optional-dependencies.fast: expected an array"),
+        ("[project]\noptional-dependencies = []\n", "project.optional-dependencies: expected a table, got an array"),
+        ('[dependency-groups]\ndev = "six"\n', "dependency-groups.dev: expected an array"),
     ],
 )
 def test_dependencies_of_the_wrong_type_are_an_error(tmp_path: Path, text: str, reason: str) -> None:
     plant(tmp_path, {"pyproject.toml": text})
     with pytest.raises(PyprojectInvalid) as raised:
         read_pyproject(tmp_path, tmp_path / "pyproject.toml")
-    assert raised.value.facts == (reason,)
+    assert reason in raised.value.facts[0]
 
 
 WORKSPACE = {

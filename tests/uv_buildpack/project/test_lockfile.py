@@ -90,6 +90,10 @@ resolution-markers = ["sys_platform == 'linux'"]
 """
 
 
+ONE = "version = 1\n[[package]]\nname = 'x'\n"
+LOCAL = "source = { virtual = '.' }\n"
+
+
 def read(directory: Path, text: str) -> Lock:
     plant(directory, {"uv.lock": text})
     return read_lock(directory / "uv.lock", "uv.lock")
@@ -177,17 +181,27 @@ def test_a_lock_of_another_format_version_is_too_new(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "`version` is missing."),
-        ("version = '1'", "`version` is missing."),
+        ("", "uv.lock: version: expected an integer, and it is missing"),
+        ("version = '1'", 'uv.lock: version: expected an integer, got "1"'),
         ("<<<<<<< HEAD\nversion = 1\n", "line 1"),
-        ("version = 1\n[[package]]\nversion = '1'\n", "A value is missing or has the wrong type: 'source'"),
-        ("version = 1\n[[package]]\nname = 'x'\nsource = { ftp = '' }\n", "unknown source {'ftp': ''}"),
-        ("version = 1\npackage = 'x'\n", "A value is missing or has the wrong type"),
+        ("version = 1\n[[package]]\nversion = '1'\n", "uv.lock: package[0].source: expected a table with one of"),
+        (f"{ONE}source = {{ ftp = '' }}\n", "uv.lock: package[0].source: expected a table with one of registry, git"),
+        ("version = 1\npackage = 'x'\n", 'uv.lock: package: expected an array, got "x"'),
+        (f"{ONE}source = {{ virtual = 1 }}\n", "uv.lock: package[0].source.virtual: expected a string, got 1"),
+        ("version = 1\nmanifest = []\n", "uv.lock: manifest: expected a table, got an array"),
+        ("version = 1\nmanifest.members = [1]\n", "uv.lock: manifest.members[0]: expected a string, got 1"),
+        (f"{ONE}{LOCAL}wheels = [{{ hash = 5 }}]", "uv.lock: package[0].wheels[0].hash: expected a string, got 5"),
+        (f"{ONE}{LOCAL}wheels = [{{ size = true }}]", "package[0].wheels[0].size: expected an integer, got true"),
+        (f"{ONE}{LOCAL}dependencies = [{{ name = 'y', extra = [1] }}]", "package[0].dependencies[0].extra[0]"),
         (
-            "version = 1\n[[package]]\nname = 1\nsource = { virtual = '.' }\n",
-            "A value is missing or has the wrong type",
+            f"{ONE}{LOCAL}resolution-markers = [2020-01-01]",
+            'resolution-markers[0]: expected a string, got "2020-01-01"',
         ),
-        ("version = 1\nmanifest = []\n", "A value is missing or has the wrong type"),
+        (f"{ONE}{LOCAL}metadata.requires-dist = [{{ name = 'y', specifier = '~~1' }}]", "expected a version specifier"),
+        (f"{ONE}{LOCAL}optional-dependencies.'a b' = 1", 'package[0].optional-dependencies."a b": expected an array'),
+        (f'{ONE}source = {{ editable = "a\\u0000b" }}', "source.editable: expected a path"),
+        (f"version = 1\nx = {'1' * 5000}", "a number or a date cannot be read"),
+        (f"version = 1\nx = {'[' * 5000}", "nested too deeply"),
     ],
 )
 def test_a_broken_lock_is_an_error_that_says_why(tmp_path: Path, text: str, reason: str) -> None:

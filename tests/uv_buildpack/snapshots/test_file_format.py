@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
+import json
 import os
-from typing import TYPE_CHECKING
+import stat
+from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
+from uv_buildpack.downloads import zstandard
 from uv_buildpack.snapshots import file_format
 from uv_buildpack.snapshots.file_format import Memory
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 KEY = {"python": "3.13.4", "packages": "{}"}
 
@@ -179,3 +181,62 @@ def test_directories_are_not_kept(store: Path) -> None:
     (store / "venv.snapshot").mkdir()
     file_format.forget_others(store, {"venv"})
     assert list(store.iterdir()) == []
+
+
+def forged(store: Path, entries: object, content: bytes = b"") -> file_format.Snapshot:
+    """Write a snapshot as somebody would who can write to the cache: with the right digest and seal."""
+    payload = io.BytesIO()
+    with zstandard.opened(payload, level=1) as stream:
+        stream.write(json.dumps(entries).encode() + b"\n" + content)
+    header: dict[str, object] = {"scheme": file_format.SCHEME, "kind": "venv", "key": KEY}
+    header["digest"] = hashlib.sha256(payload.getvalue()).hexdigest()
+    header["seal"] = hashlib.sha256(json.dumps(header, sort_keys=True).encode()).hexdigest()
+    (store / "venv.snapshot").write_bytes(json.dumps(header, sort_keys=True).encode() + b"\n" + payload.getvalue())
+    snapshot = file_format.find(store, "venv")
+    assert snapshot is not None
+    return snapshot
+
+
+FILE, DIRECTORY, LINK = stat.S_IFREG | 0o644, stat.S_IFDIR | 0o755, stat.S_IFLNK | 0o777
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        [["../escaped", FILE, 1]],
+        [["escaped", DIRECTORY, 0], ["escaped/../../escaped", FILE, 1]],
+        [["/escaped", FILE, 1]],
+        [["..", DIRECTORY, 0]],
+        [["link", LINK, ".."], ["link/escaped", FILE, 1]],
+        [["", FILE, 1]],
+        [["escaped", 0o644, 1]],
+        [["escaped", stat.S_IFIFO | 0o644, 1]],
+        [["escaped", FILE, "1"]],
+        [["escaped", FILE]],
+        [["escaped", LINK, 1]],
+        {"escaped": 1},
+        [3],
+    ],
+)
+def test_a_forged_snapshot_writes_nothing_outside_of_its_target(store: Path, tmp_path: Path, entries: object) -> None:
+    snapshot = forged(store, entries, b"x")
+    target = tmp_path / "somewhere" / "target"
+    target.mkdir(parents=True)
+    with pytest.raises(ValueError, match=r"leads out of it|list of files is damaged"):
+        file_format.unpack(snapshot, target)
+    assert list(target.parent.iterdir()) == [target]
+    assert not Path("/escaped").exists()
+
+
+@pytest.mark.parametrize(
+    "marker",
+    ["[]", "{}", '{"keys": [], "wanted": {}}', '{"keys": {}, "wanted": {"venv": Infinity}}', "[" * 100_000],
+)
+def test_a_damaged_marker_remembers_nothing(store: Path, marker: str) -> None:
+    (store / "marker.json").write_text(marker, encoding="utf-8")
+    assert file_format.recall(store) == file_format.Memory(keys={}, wanted={})
+
+
+def test_a_pipe_in_place_of_the_marker_is_not_waited_for(store: Path) -> None:
+    os.mkfifo(store / "marker.json")
+    assert file_format.recall(store) == file_format.Memory(keys={}, wanted={})

@@ -10,6 +10,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from cnb.documents import parse_json
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
@@ -142,7 +144,7 @@ def from_text(text: str) -> tuple[Group, ...]:
     try:
         return tuple(
             Group(layer=str(each["layer"]), packages=tuple(_package(package) for package in each["packages"]))
-            for each in _list(json.loads(text))
+            for each in _list(parse_json(text, "groups"))
         )
     except (AttributeError, TypeError, KeyError) as error:
         message = f"not the text of heavy packages: {error}"
