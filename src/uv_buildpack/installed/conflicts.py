@@ -11,11 +11,11 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from uv_buildpack.installed import distributions
+from uv_buildpack.installed.distributions import installed
 from uv_buildpack.installed.heavy.shared import is_below_link
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable
     from pathlib import Path
 
 
@@ -39,9 +39,9 @@ def find(site_packages: Path, also: Collection[str] = ()) -> list[Disputed]:
     Not those behind links: what shares a directory with a heavy package lies in its layer.
     """
     owners: dict[str, dict[str, str]] = {}
-    for dist_info in site_packages.glob("*.dist-info"):
-        for path, recorded in _recorded(dist_info):
-            owners.setdefault(path, {})[distributions.name_of(dist_info)] = recorded
+    for distribution in installed(site_packages):
+        for file in distribution.files:
+            owners.setdefault(file.path, {})[distribution.name] = file.hash
     return [
         Disputed(path=path, owners=tuple(sorted(hashes)), hash=hashes[max(hashes)])
         for path, hashes in sorted(owners.items())
@@ -52,17 +52,6 @@ def find(site_packages: Path, also: Collection[str] = ()) -> list[Disputed]:
 def unsettled(site_packages: Path, disputed: Iterable[Disputed]) -> list[str]:
     """Give the distributions to install again, in this order: their files are not there, or another's are."""
     return sorted({each.owner for each in disputed if each.hash and _hash(site_packages / each.path) != each.hash})
-
-
-def _recorded(dist_info: Path) -> Iterator[tuple[str, str]]:
-    try:
-        yield from (
-            (row[0], row[distributions.HASH])
-            for row in distributions.read_rows(dist_info)
-            if len(row) > distributions.HASH
-        )
-    except FileNotFoundError:
-        return
 
 
 def _hash(path: Path) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from cnb.documents import DocumentError, json_table
-from uv_buildpack.installed import distributions
+from uv_buildpack.installed.distributions import installed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -84,10 +84,6 @@ def _hidden(recorded: PurePosixPath, source: Path) -> PurePosixPath | None:
 
 
 def _recorded(site_packages: Path, name: str) -> Iterator[PurePosixPath]:
-    for path in _records(site_packages, name):
-        paths = [PurePosixPath(row[0]) for row in distributions.read_rows(path.parent)]
+    for distribution in installed(site_packages, {name}):
+        paths = [PurePosixPath(file.path) for file in distribution.files]
         yield from (path for path in paths if path.parts[0] != ".." and "__pycache__" not in path.parts)
-
-
-def _records(site_packages: Path, name: str) -> Iterable[Path]:
-    return (path for path in site_packages.glob("*.dist-info/RECORD") if distributions.name_of(path.parent) == name)

@@ -11,12 +11,14 @@ from packaging.metadata import RawMetadata, parse_email
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
+from uv_buildpack.installed.distributions import installed
 from uv_buildpack.sbom.component import Component, package_url, without_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from uv_buildpack.installed.distributions import Distribution
     from uv_buildpack.project.lockfile import Artifact, Dependency, Lock, LockedPackage
 
 # A licence field longer than this holds the licence's text, not its name.
@@ -27,8 +29,8 @@ _OWN = frozenset({"directory", "editable", "virtual"})
 
 
 @dataclass(frozen=True, slots=True)
-class Distribution:
-    """One `dist-info` directory."""
+class _Described:
+    """A distribution with its metadata."""
 
     name: str
     version: str
@@ -44,12 +46,12 @@ def components(site_packages: Path, lock: Lock | None, other_indexes: Collection
     `other_indexes` are addresses of indexes that stand beside the default one: names are only unique within an index,
     so a package of theirs is qualified with it. Raises `OSError`.
     """
-    distributions = {found.name: found for found in _distributions(site_packages)}
+    distributions = {found.name: found for found in map(_described, installed(site_packages))}
     listed = {name: _component(found, _locked(found, lock), other_indexes) for name, found in distributions.items()}
     extras = _extras(lock)
     python = site_packages.parent.name.removeprefix("python").removesuffix("t")
 
-    def needed(found: Distribution) -> tuple[str, ...]:
+    def needed(found: _Described) -> tuple[str, ...]:
         names = _needed_names(found.metadata, extras.get(found.name, frozenset()), python)
         return tuple(sorted({listed[name].purl for name in names if name in listed and name != found.name}))
 
@@ -57,27 +59,24 @@ def components(site_packages: Path, lock: Lock | None, other_indexes: Collection
     return tuple(sorted(complete, key=lambda component: component.purl))
 
 
-def _distributions(site_packages: Path) -> Iterator[Distribution]:
-    for directory in sorted(site_packages.glob("*.dist-info")):
-        metadata, _ = parse_email((directory / "METADATA").read_bytes())
-        wheel = directory / "WHEEL"
-        text = wheel.read_text(encoding="utf-8") if wheel.is_file() else ""
-        yield Distribution(
-            name=canonicalize_name(metadata.get("name", "")),
-            version=metadata.get("version", ""),
-            metadata=metadata,
-            tags=frozenset(re.findall(r"^Tag: (\S+)", text, flags=re.MULTILINE)),
-            path=f"{site_packages.name}/{directory.name}/METADATA",
-        )
+def _described(distribution: Distribution) -> _Described:
+    metadata, _ = parse_email(distribution.content("METADATA"))
+    return _Described(
+        name=canonicalize_name(metadata.get("name", distribution.name)),
+        version=metadata.get("version", distribution.version),
+        metadata=metadata,
+        tags=frozenset(re.findall(r"^Tag: (\S+)", distribution.content("WHEEL").decode(), flags=re.MULTILINE)),
+        path=f"{distribution.dist_info.parent.name}/{distribution.dist_info.name}/METADATA",
+    )
 
 
-def _locked(found: Distribution, lock: Lock | None) -> LockedPackage | None:
+def _locked(found: _Described, lock: Lock | None) -> LockedPackage | None:
     """The lock's entry: that of the version which is installed (a local package's may be unknown to the lock)."""
     entries = lock.named(found.name) if lock else ()
     return next((entry for entry in entries if entry.version in {found.version, None}), None)
 
 
-def _component(found: Distribution, locked: LockedPackage | None, other_indexes: Collection[str]) -> Component:
+def _component(found: _Described, locked: LockedPackage | None, other_indexes: Collection[str]) -> Component:
     expression, names = _licence(found.metadata)
     address = _address(locked) if locked else None
     vcs = _vcs(locked) if locked else None
@@ -116,7 +115,7 @@ def _vcs(locked: LockedPackage) -> str | None:
     return f"git+{without_credentials(locked.source)}@{locked.source.rpartition('#')[2]}"
 
 
-def _artifact(found: Distribution, locked: LockedPackage) -> Artifact | None:
+def _artifact(found: _Described, locked: LockedPackage) -> Artifact | None:
     """The file it was installed from: the wheel with its tags; if none could be it, the source distribution."""
     tags = {wheel: _tags(wheel.filename) for wheel in locked.wheels}
     same = [wheel for wheel, of_wheel in tags.items() if of_wheel == found.tags]

@@ -90,7 +90,7 @@ def _forget(site_packages: Path, record: Record) -> None:
         if not is_below_link(site_packages, path):
             (site_packages / path).unlink(missing_ok=True)
             _remove_empty(site_packages, parents(path))
-    shutil.rmtree(site_packages / record.dist_info)
+    shutil.rmtree(record.distribution.dist_info)
 
 
 def damages(site_packages: Path, present_layers: Collection[str], reused_layers: Collection[str]) -> list[str]:

@@ -7,13 +7,11 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from packaging.utils import canonicalize_name
-
-from uv_buildpack.installed import distributions
+from uv_buildpack.installed.distributions import Distribution, installed
 from uv_buildpack.installed.heavy.facts import LIB, parents
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
 _SHORT = 1000
@@ -30,15 +28,18 @@ _CARELESS = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """An installed distribution with a RECORD. Paths are relative to site-packages."""
+    """An installed distribution by what its RECORD lists. Paths are relative to site-packages."""
 
-    name: str
-    """Normalised."""
-    dist_info: str
+    distribution: Distribution
     files: Mapping[str, int | None]
     """Each file outside of the dist-info directory, without bytecode → its size, where RECORD says it."""
     others: tuple[str, ...]
     """The rest, without bytecode: metadata, and what lies outside of site-packages (`../../../bin/…`)."""
+
+    @property
+    def name(self) -> str:
+        """The normalised name."""
+        return self.distribution.name
 
     def directories(self) -> tuple[str, ...]:
         """Give the highest directories that are the distribution's own, sorted.
@@ -86,32 +87,20 @@ def _highest(places: Collection[str]) -> list[str]:
 
 
 def read_records(site_packages: Path) -> list[Record]:
-    """Read the RECORD of each distribution, sorted by name. Raises `OSError`; one without RECORD is left out."""
-    found = (_read(path) for path in site_packages.glob("*.dist-info"))
-    return sorted((each for each in found if each is not None), key=lambda each: each.name)
+    """Read the RECORD of each distribution, sorted by name. Raises `OSError`."""
+    return [_record(distribution) for distribution in installed(site_packages)]
 
 
-def _read(dist_info: Path) -> Record | None:
-    try:
-        rows = distributions.read_rows(dist_info)
-    except FileNotFoundError:
-        return None
-    own = f"{dist_info.name}/"
+def _record(distribution: Distribution) -> Record:
+    own = f"{distribution.dist_info.name}/"
     files: dict[str, int | None] = {}
     others: list[str] = []
-    for row in rows:
-        if row[0].startswith((own, "../", "/")):
-            others.append(row[0])
-        elif not _is_bytecode(row[0]):
-            files[row[0]] = _size(row)
-    name = canonicalize_name(dist_info.name.removesuffix(".dist-info").rpartition("-")[0])
-    return Record(name=name, dist_info=dist_info.name, files=files, others=tuple(others))
-
-
-def _size(row: Sequence[str]) -> int | None:
-    return (
-        int(row[distributions.SIZE]) if len(row) > distributions.SIZE and row[distributions.SIZE].isdecimal() else None
-    )
+    for file in distribution.files:
+        if file.path.startswith((own, "../", "/")):
+            others.append(file.path)
+        elif not _is_bytecode(file.path):
+            files[file.path] = file.size
+    return Record(distribution=distribution, files=files, others=tuple(others))
 
 
 def _is_bytecode(path: str) -> bool:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
+    from uv_buildpack.installed.distributions import Distribution
     from uv_buildpack.installed.heavy.records import Record
     from uv_buildpack.installed.heavy.setting import HeavySetting
 
@@ -77,12 +78,12 @@ def _size(path: Path) -> int:
 
 def _surveyed(site_packages: Path, record: Record, package: Package) -> tuple[Package, str]:
     """Complete the facts by what only the files tell; with the reason why the package has to stay, if there is one."""
-    if obstacle := _obstacle(site_packages, record, package):
+    if obstacle := _obstacle(record, package):
         return replace(package, movable=False), obstacle
     return replace(package, reaches=tuple(sorted(_led_to(site_packages, record, package)))), ""
 
 
-def _obstacle(site_packages: Path, record: Record, package: Package) -> str:
+def _obstacle(record: Record, package: Package) -> str:
     if package.name in never_heavy():
         return never_heavy()[package.name]
     if not (package.directories or package.strays):
@@ -91,16 +92,13 @@ def _obstacle(site_packages: Path, record: Record, package: Package) -> str:
         return "it has libraries in the environment's lib directory"
     if any("/" not in path and path.endswith(".pth") for path in record.files):
         return "it has a .pth file, which Python reads at each start"
-    if _is_local(site_packages / record.dist_info / "direct_url.json"):
+    if _is_local(record.distribution):
         return "it is a local package"
     return ""
 
 
-def _is_local(direct_url: Path) -> bool:
-    try:
-        return "dir_info" in json.loads(direct_url.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return False
+def _is_local(distribution: Distribution) -> bool:
+    return "dir_info" in json.loads(distribution.content("direct_url.json") or "{}")
 
 
 def _led_to(site_packages: Path, record: Record, package: Package) -> set[str]:

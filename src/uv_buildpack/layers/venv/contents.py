@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from uv_buildpack import log
 from uv_buildpack.bytecode import compiling
 from uv_buildpack.errors import WrongInterpreter
-from uv_buildpack.installed import distributions
+from uv_buildpack.installed.distributions import installed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -72,10 +72,10 @@ def site_packages_below(prefix: Path, venv: Path) -> Path:
 
 def unexpected(site_packages: Path, expected: Mapping[str, str | None]) -> list[str]:
     """Compare what uv installed with the selection (name → version); one line for each difference."""
-    present = distributions.versions(site_packages)
+    present = {distribution.name for distribution in installed(site_packages)}
     return [
-        *(f"{name} was not installed" for name in sorted(set(expected) - set(present))),
-        *(f"{name} was installed as well" for name in sorted(set(present) - set(expected))),
+        *(f"{name} was not installed" for name in sorted(set(expected) - present)),
+        *(f"{name} was installed as well" for name in sorted(present - set(expected))),
     ]
 
 
@@ -86,7 +86,7 @@ def files_of(layer: Path, python: Path, names: Collection[str], *, but: Collecti
     """
     site_packages = site_packages_of(layer)
     files = _files_of(site_packages, names) - _files_of(site_packages, but)
-    files.update(dist_infos(site_packages, names))
+    files.update(distribution.dist_info for distribution in installed(site_packages, names))
     return files | {compiling.place_of(python, path) for path in files if path.suffix == ".py"}
 
 
@@ -96,8 +96,8 @@ def _files_of(site_packages: Path, names: Collection[str]) -> set[Path]:
 
 def recorded(site_packages: Path, names: Collection[str]) -> Iterator[Path]:
     """Return the files in the RECORDs of distributions that are there, but none that a link to a heavy layer leads to."""
-    for directory in dist_infos(site_packages, names):
-        paths = [site_packages / row[0] for row in distributions.read_rows(directory)]
+    for distribution in installed(site_packages, names):
+        paths = [site_packages / file.path for file in distribution.files]
         yield from (path for path in paths if path.is_file() and not _is_linked(site_packages, path))
 
 
@@ -105,8 +105,3 @@ def _is_linked(site_packages: Path, path: Path) -> bool:
     return path.is_relative_to(site_packages) and any(
         parent.is_symlink() for parent in path.parents if parent.is_relative_to(site_packages)
     )
-
-
-def dist_infos(site_packages: Path, names: Collection[str]) -> list[Path]:
-    """Return the directories of metadata of distributions that are there."""
-    return [path for path in site_packages.glob("*.dist-info") if distributions.name_of(path) in names]

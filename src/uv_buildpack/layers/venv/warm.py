@@ -6,6 +6,7 @@ It has the same bytes as one that is made from nothing. A build that cannot be s
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from cnb.result import empty_layer
 from uv_buildpack import log
 from uv_buildpack.bytecode import compiling, wanted
 from uv_buildpack.installed import heavy
+from uv_buildpack.installed.distributions import installed
 from uv_buildpack.layers import packages
 from uv_buildpack.layers.venv import cold, contents
 from uv_buildpack.snapshots import file_format
@@ -117,10 +119,8 @@ def _uninstall(site_packages: Path, name: str) -> None:
     """Remove a distribution that uv would take for installed: another file of the same version, or a heavy one."""
     for path in contents.recorded(site_packages, {name}):
         path.unlink(missing_ok=True)
-    for directory in contents.dist_infos(site_packages, {name}):
-        for path in sorted(directory.rglob("*"), reverse=True):
-            path.rmdir() if path.is_dir() else path.unlink()
-        directory.rmdir()
+    for distribution in installed(site_packages, {name}):
+        shutil.rmtree(distribution.dist_info)
 
 
 def _same_version(old: Mapping[str, str], new: Mapping[str, str], name: str) -> bool:

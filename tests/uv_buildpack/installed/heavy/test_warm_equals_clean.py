@@ -70,10 +70,10 @@ class World:
         """Do what uv does: compare names and versions, uninstall by RECORD, install over what is there."""
         here = {record.name: record for record in read_records(self.site_packages)}
         for name, record in here.items():
-            if name not in wheels or record.dist_info != f"{name}-{wheels[name][0]}.dist-info":
+            if name not in wheels or record.distribution.dist_info.name != f"{name}-{wheels[name][0]}.dist-info":
                 for path in record.files:
                     (self.site_packages / path).unlink(missing_ok=True)
-                shutil.rmtree(self.site_packages / record.dist_info)
+                shutil.rmtree(record.distribution.dist_info)
         for name, (version, files) in sorted(wheels.items()):
             if not (self.site_packages / f"{name}-{version}.dist-info").is_dir():
                 install(self.site_packages, name, files, version)

@@ -1,0 +1,73 @@
+"""What is installed, by the `dist-info` directories."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.uv_buildpack.trees import plant
+
+from uv_buildpack.installed.distributions import RecordedFile, installed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RECORD = """six.py,sha256=abc,1234
+../../../bin/six,sha256=def,10
+"a, b.py",sha256=ghi,1
+__pycache__/six.cpython-313.pyc,,
+short.py
+
+six-1.16.0.dist-info/RECORD,,
+"""
+
+
+def test_names_and_versions_are_those_of_the_directories(tmp_path: Path) -> None:
+    for name in ("six-1.16.0.dist-info", "Typing_Extensions-4.0.dist-info", "zope.interface-7.1.dist-info", "six"):
+        (tmp_path / name).mkdir()
+    found = [(each.name, each.version) for each in installed(tmp_path)]
+    assert found == [("six", "1.16.0"), ("typing-extensions", "4.0"), ("zope-interface", "7.1")]
+
+
+def test_those_that_are_named_are_given(tmp_path: Path) -> None:
+    for name in ("six-1.16.0.dist-info", "Typing_Extensions-4.0.dist-info"):
+        (tmp_path / name).mkdir()
+    assert [each.name for each in installed(tmp_path, {"typing-extensions", "gone"})] == ["typing-extensions"]
+
+
+def test_the_record_lists_paths_hashes_and_sizes(tmp_path: Path) -> None:
+    plant(tmp_path, {"six-1.16.0.dist-info/RECORD": RECORD})
+    (distribution,) = installed(tmp_path)
+    assert distribution.files == (
+        RecordedFile("six.py", "sha256=abc", 1234),
+        RecordedFile("../../../bin/six", "sha256=def", 10),
+        RecordedFile("a, b.py", "sha256=ghi", 1),
+        RecordedFile("__pycache__/six.cpython-313.pyc", "", None),
+        RecordedFile("short.py", "", None),
+        RecordedFile("six-1.16.0.dist-info/RECORD", "", None),
+    )
+
+
+def test_the_record_is_read_once(tmp_path: Path) -> None:
+    plant(tmp_path, {"six-1.16.0.dist-info/RECORD": RECORD})
+    (distribution,) = installed(tmp_path)
+    before = distribution.files
+    plant(tmp_path, {"six-1.16.0.dist-info/RECORD": ""})
+    assert distribution.files == before
+
+
+def test_names_that_are_no_text_can_be_opened(tmp_path: Path) -> None:
+    name = b"caf\xe9.py"
+    (tmp_path / "six-1.16.0.dist-info").mkdir()
+    (tmp_path / "six-1.16.0.dist-info" / "RECORD").write_bytes(name + b",,\n")
+    (tmp_path / name.decode("utf-8", "surrogateescape")).write_text("1")
+    ((file,),) = (each.files for each in installed(tmp_path))
+    assert (tmp_path / file.path).read_text() == "1"
+
+
+@pytest.mark.parametrize(("files", "content"), [({"WHEEL": "Tag: x\n"}, b"Tag: x\n"), ({"METADATA": ""}, b"")])
+def test_a_file_that_is_not_there_is_empty(tmp_path: Path, files: dict[str, str], content: bytes) -> None:
+    plant(tmp_path, {f"six-1.16.0.dist-info/{name}": text for name, text in files.items()})
+    (distribution,) = installed(tmp_path)
+    assert distribution.content("WHEEL") == content
+    assert distribution.files == ()
