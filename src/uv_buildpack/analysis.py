@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,8 +29,14 @@ from uv_buildpack.interpreter import request as python_request
 from uv_buildpack.processes import plan
 from uv_buildpack.processes.beside import TEST_ENVIRONMENT
 from uv_buildpack.processes.inference import AppFacts
-from uv_buildpack.project import app_files, build_settings, local_packages, lock_check, selection
-from uv_buildpack.project.files import python_version_file, read_project, read_pyproject, workspace_members
+from uv_buildpack.project import app_files, build_settings, local_packages, lock_check, python_bounds, selection, tree
+from uv_buildpack.project.files import (
+    member_directories,
+    python_version_file,
+    read_project,
+    read_pyproject,
+    workspace_members,
+)
 from uv_buildpack.project.lockfile import read_lock
 from uv_buildpack.uv.bindings import config_file
 from uv_buildpack.uv.running import BUILD_VARIABLES
@@ -141,7 +148,7 @@ def analyse(context: BuildContext) -> Analysis:
         decisions=decided,
         processes=_plan_processes(given, decided, pyprojects),
         recalled=recalled is not None,
-        inputs=_inputs(given, pyprojects.values()),
+        inputs=_inputs(given, pyprojects.values(), decided.files),
         pyprojects=pyprojects,
         target=target_text(context.target),
         build_environment=build_environment(context.environment, project, config_file(context.bindings)),
@@ -227,7 +234,7 @@ def _recall(given: _Given) -> tuple[Decisions, dict[str, Pyproject]] | None:
         pyprojects = _pyprojects(given.project, {package.name: package.path for package in decided.local})
     except (ValueError, Problem):
         return None
-    if _inputs(given, pyprojects.values()) != restored.metadata.get("inputs"):
+    if _inputs(given, pyprojects.values(), decided.files) != restored.metadata.get("inputs"):
         return None
     return decided, pyprojects
 
@@ -248,7 +255,8 @@ def _work_out(given: _Given, collector: Collector) -> tuple[Decisions, dict[str,
             )
         _compare_with_files(lock, project, pyprojects)
     with collector.collecting():
-        request = python_request.combine(given.requests, _required_pythons(given, pyprojects))
+        chosen = [pyprojects[name] for name in configuration.packages if name in pyprojects]
+        request = python_request.combine(given.requests, python_bounds.required(project, chosen, lock, choice))
         offered = catalogue.load(configuration.python_catalogue, context.environment)
         # For another machine there is nothing; that it is unsupported has been said.
         machine = _MACHINES.get(context.target.arch)
@@ -265,6 +273,7 @@ def _work_out(given: _Given, collector: Collector) -> tuple[Decisions, dict[str,
         decisions.Candidates(request, builds),
         no_editable=configuration.no_editable,
         source_only=build_settings.source_only(context.environment, project, config_file(context.bindings)),
+        digest_of=partial(_digest_beside, project.root.directory),
     )
     local = {package.name for package in decided.local}
     return decided, {name: pyproject for name, pyproject in pyprojects.items() if name in local}
@@ -302,15 +311,6 @@ def _compare_with_files(lock: Lock, project: Project, pyprojects: Mapping[str, P
         raise LockfileOutdated(lines)
 
 
-def _required_pythons(given: _Given, pyprojects: Mapping[str, Pyproject]) -> list[tuple[str, str]]:
-    """Give each `requires-python` that must hold, with the file it is in."""
-    project = given.project
-    files = {project.root.shown: project.root, project.pyproject.shown: project.pyproject}
-    chosen = (pyprojects[name] for name in given.configuration.packages if name in pyprojects)
-    files.update((pyproject.shown, pyproject) for pyproject in chosen)
-    return [(file.requires_python, shown) for shown, file in sorted(files.items()) if file.requires_python]
-
-
 def _check_processes(given: _Given) -> None:
     """Find what is wrong with declared processes, before it is known what is installed. Raises `Problems`."""
     if given.configuration.processes or (given.context.app_dir / "Procfile").is_file():
@@ -345,7 +345,7 @@ def _planned(
 
 
 def _local_paths(lock: Lock) -> dict[str, str]:
-    return {package.name: package.source.partition("#")[0] for package in lock.packages if package.local}
+    return {package.name: package.source for package in lock.packages if package.local}
 
 
 def _pyprojects(project: Project, paths: Mapping[str, str]) -> dict[str, Pyproject]:
@@ -367,18 +367,20 @@ def _asked(context: BuildContext) -> Asked:
     return Asked(python=bool(names & {"python", "venv"}), uv="uv" in names, venv="venv" in names)
 
 
-def _inputs(given: _Given, pyprojects: Iterable[Pyproject]) -> str:
-    """Give the digest of all that decisions follow from."""
+def _inputs(given: _Given, pyprojects: Iterable[Pyproject], files: Iterable[str]) -> str:
+    """Give the digest of all that decisions follow from; `files` are relative to the lock."""
     context, project = given.context, given.project
     paths = {project.lock_path, project.root.path, project.pyproject.path, project.root.directory / "uv.toml"}
     paths.update(pyproject.path for pyproject in pyprojects)
+    paths.update(Path(os.path.normpath(project.root.directory / name)) for name in files)
     paths.update(path / "pyproject.toml" for path in workspace_members(project.root))
     settings: dict[str, Any] = asdict(given.configuration)
     settings["heavy_packages"] = str(given.configuration.heavy_packages)
     for irrelevant in _DECIDE_NOTHING:
         del settings[irrelevant]
     document = {
-        "files": {project.shown(path): _digest(path) for path in sorted(paths) if path.is_file()},
+        "files": {project.shown(path): tree.file_digest(path) for path in sorted(paths) if path.is_file()},
+        "members": [project.shown(path) for path in member_directories(project.root)],
         "settings": settings,
         "user's settings": build_settings.of_project(project, config_file(context.bindings)),
         "source only": [context.environment.get(name) for name in build_settings.SOURCE_ONLY],
@@ -391,5 +393,6 @@ def _inputs(given: _Given, pyprojects: Iterable[Pyproject]) -> str:
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _digest_beside(root: Path, name: str) -> str:
+    """Return the digest of a file relative to the lock; uv names one that is missing. Raises `FileUnreadable`."""
+    return tree.file_digest(root / name) if (root / name).is_file() else "missing"

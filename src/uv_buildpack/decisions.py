@@ -35,6 +35,8 @@ class Decisions:
     sdists: tuple[str, ...]
     """Names of third-party packages that have to be built from source."""
     local: tuple[LocalPackage, ...]
+    files: tuple[str, ...]
+    """Files that third-party packages may be installed from, relative to the lock: a flat index, `find-links`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +47,20 @@ class Candidates:
     builds: Sequence[CPythonBuild]
 
 
-def decide(
+def decide(  # noqa: PLR0913 (each is one fact that decides)
     lock: Lock,
     choice: selection.Choice,
     candidates: Candidates,
     *,
     no_editable: bool,
     source_only: Callable[[str], bool],
+    digest_of: Callable[[str], str],
 ) -> Decisions:
     """Choose the interpreter among the candidates and walk the lock for it.
 
     Without an exact request wheels decide: the newest minor for which no package has to be built from source that has
-    a wheel for another one. `source_only` tells whether a package is built though it has a wheel. Raises
-    `NoCompatibleDistribution`.
+    a wheel for another one. `source_only` tells whether a package is built though it has a wheel, `digest_of` gives the
+    digest of a file relative to the lock. Raises `NoCompatibleDistribution`.
     """
     walks = [_walk(lock, choice, build) for build in candidates.builds]
     index, reason = _best(walks, candidates.request)
@@ -70,13 +73,21 @@ def decide(
         python=candidates.builds[index],
         python_reason=reason,
         choice=choice,
-        packages={package.name: selection.identity(package, platform) for package in third_party},
+        packages={package.name: selection.identity(package, platform, digest_of) for package in third_party},
         sdists=tuple(
             package.name
             for package in third_party
             if source_only(package.name) or not selection.compatible_wheels(package, platform)
         ),
         local=local_packages(selected, no_editable=no_editable),
+        files=tuple(
+            sorted(
+                file.path
+                for package in third_party
+                for file in selection.candidates(package, platform)
+                if file.path is not None
+            )
+        ),
     )
 
 
@@ -108,6 +119,7 @@ def read(metadata: Mapping[str, object]) -> Decisions:
         packages={name: packages.text(name) for name in packages.values},
         sdists=document.texts("sdists"),
         local=tuple(_local_package(entry) for entry in document.tables("local")),
+        files=document.texts("files"),
     )
 
 

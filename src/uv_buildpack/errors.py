@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 
 def page(homepage: str, version: str) -> str:
@@ -155,6 +155,22 @@ class LockfileMissing(Problem):
         )
 
 
+class MemberHidden(Problem):
+    """The project is a member of a workspace, and uv does not find the workspace from its directory."""
+
+    def __init__(self, directory: str, hidden_by: str, root: str, name: str | None) -> None:
+        """`hidden_by` is a `pyproject.toml` between the project and the workspace root; `name` is the project's."""
+        place = "do not set BP_UV_PROJECT_DIR" if root == "." else f"set BP_UV_PROJECT_DIR={root}"
+        super().__init__(
+            what=f"From {directory} uv finds no uv.lock: {hidden_by} is between it and the workspace root.",
+            facts=["uv looks for a workspace in the first pyproject.toml above a project, and no further."],
+            advice=[
+                f"To build this member, set BP_UV_PACKAGE={name or 'its name'} and {place}.",
+                "Or move the member out of the other member's directory.",
+            ],
+        )
+
+
 class LockfileInvalid(Problem):
     """`uv.lock` cannot be read."""
 
@@ -271,6 +287,19 @@ class UnknownExtra(Problem):
             what=f"The extra {name} is not defined by what is installed.",
             facts=[f"Extras: {', '.join(known) or 'none'}."],
             advice=["Correct BP_UV_EXTRAS (or `extras` in [tool.uv-buildpack])."],
+        )
+
+
+class ChoiceConflicting(Problem):
+    """What was chosen to be installed is declared as conflicting."""
+
+    def __init__(self, items: Iterable[str]) -> None:
+        """`items` are those of one set in `conflicts` that were chosen."""
+        chosen = " and ".join(items)
+        super().__init__(
+            what=f"{chosen[:1].upper()}{chosen[1:]} cannot be installed together.",
+            facts=["They are declared as conflicting (`conflicts` in [tool.uv]), and uv.lock was made so."],
+            advice=["Choose one of them with BP_UV_GROUPS, BP_UV_EXTRAS or BP_UV_PACKAGE."],
         )
 
 

@@ -42,6 +42,8 @@ ARCHIVE = "https://mirror.example/cpython-3.13.9.tar.gz"
 OUTSIDE = '[[package]]\nname = "toolbox"\nversion = "1"\nsource = { editable = "../toolbox" }\n'
 MISSING = '[[package]]\nname = "toolbox"\nversion = "1"\nsource = { editable = "libs/toolbox" }\n'
 DECLARED = 'dependencies = ["httpx>=0.28"]'
+CONFLICTING = '\nconflicts = [[{ package = "shop", group = "cpu" }, { package = "shop", group = "gpu" }]]\n'
+GROUPS = "[package.metadata.requires-dev]\ncpu = []\ngpu = []\n"
 LOCKED = '\n[package.metadata]\nrequires-dist = [{ name = "httpx", specifier = ">=0.27" }]\n'
 
 
@@ -209,6 +211,14 @@ PRODUCERS: dict[type[errors.Problem], Producer] = {
     errors.PyprojectMissing: app(environment={"BP_UV_PROJECT_DIR": "services/api"}),
     errors.PyprojectInvalid: app({"pyproject.toml": '[project]\nname = "shop\n'}),
     errors.LockfileMissing: only({"pyproject.toml": PYPROJECT}),
+    errors.MemberHidden: app(
+        {
+            "pyproject.toml": f'{PYPROJECT}[tool.uv.workspace]\nmembers = ["api", "api/client"]\n',
+            "api/pyproject.toml": '[project]\nname = "api"\nversion = "1"\n',
+            "api/client/pyproject.toml": '[project]\nname = "client"\nversion = "1"\n',
+        },
+        {"BP_UV_PROJECT_DIR": "api/client"},
+    ),
     errors.LockfileInvalid: app({"uv.lock": f"<<<<<<< HEAD\n{LOCK}"}),
     errors.LockfileTooNew: app({"uv.lock": "version = 2\n"}),
     errors.LockfileOutdated: app(
@@ -224,6 +234,10 @@ PRODUCERS: dict[type[errors.Problem], Producer] = {
     errors.InputInvalid: binding_that_is_no_text,
     errors.UnknownPackage: app(environment={"BP_UV_PACKAGE": "shpo"}),
     errors.UnknownExtra: app(environment={"BP_UV_EXTRAS": "fast"}),
+    errors.ChoiceConflicting: app(
+        {"uv.lock": LOCK.replace("\n[[package]]", f"{CONFLICTING}\n[[package]]") + GROUPS},
+        {"BP_UV_GROUPS": "cpu,gpu"},
+    ),
     errors.UnknownGroup: app(environment={"BP_UV_GROUPS": "docs"}),
     errors.LayersDirectoryNotWritable: layers_missing,
     errors.EnvironmentLinkOccupied: link_occupied,

@@ -16,7 +16,7 @@ from cnb.layer import RestoredLayer
 from cnb.plan import PlanEntry
 from uv_buildpack import decisions
 from uv_buildpack.analysis import Analysis, analyse, build_environment, libc, target_text
-from uv_buildpack.errors import NoCompatibleDistribution, Problem, Problems
+from uv_buildpack.errors import NoCompatibleDistribution, Problem, Problems, PythonRequestContradictory
 from uv_buildpack.layers.venv.key import packages_text
 from uv_buildpack.project.local_packages import LocalPackage
 
@@ -421,3 +421,54 @@ def test_decisions_for_production_are_not_recalled_for_tests(tmp_path: Path) -> 
     assert analyse(following).recalled
     for_tests = replace(following, environment={**following.environment, "CNB_EXEC_ENV": "test"})
     assert not analyse(for_tests).recalled
+
+
+BESIDE = """
+[[package]]
+name = "beside"
+version = "1.0"
+source = { registry = "vendor" }
+wheels = [{ path = "beside-1.0-py3-none-any.whl" }]
+"""
+
+
+def test_a_file_that_the_lock_names_without_a_hash_is_in_the_identity_and_not_recalled_when_it_changed(
+    tmp_path: Path,
+) -> None:
+    files = {
+        "pyproject.toml": PYPROJECT.replace("dependencies = []", 'dependencies = ["beside"]'),
+        "uv.lock": f'{LOCK}dependencies = [{{ name = "beside" }}]\n{BESIDE}',
+        "vendor/beside-1.0-py3-none-any.whl": "one",
+    }
+    context = context_for(tmp_path, files)
+    first = analyse(context)
+    known = remembered(context, first)
+    assert analyse(known).recalled
+    plant(context.app_dir, {"vendor/beside-1.0-py3-none-any.whl": "another"})
+    second = analyse(known)
+    assert not second.recalled
+    assert first.decisions.packages != second.decisions.packages
+
+
+def test_the_pythons_of_the_lock_and_of_chosen_groups_decide(tmp_path: Path) -> None:
+    lock = LOCK.replace('">=3.11"', '">=3.11,<3.14"').replace("revision = 3", "revision = 5")
+    lock += '[package.metadata.requires-dev]\nprod = []\n[package.group-requires-python]\nprod = "<3.13"\n'
+    files = {"pyproject.toml": f"{PYPROJECT}[dependency-groups]\nprod = []\n", "uv.lock": lock}
+    assert analysed(tmp_path, files).decisions.python.version.startswith("3.13.")
+    chosen = analysed(tmp_path, files, {"BP_UV_GROUPS": "prod"})
+    assert chosen.decisions.python.version.startswith("3.12.")
+    wanted = {"BP_UV_GROUPS": "prod", "BP_PYTHON_VERSION": "3.13"}
+    with pytest.raises(Problems) as raised:
+        analysed(tmp_path, files, wanted)
+    (problem,) = raised.value.problems
+    assert isinstance(problem, PythonRequestContradictory)
+    assert "group prod of [tool.uv.dependency-groups]" in problem.what
+
+
+def test_a_new_directory_among_the_members_is_no_reason_to_recall(tmp_path: Path) -> None:
+    root = f'{PYPROJECT}[tool.uv.workspace]\nmembers = ["packages/*"]\n'
+    context = context_for(tmp_path, {"pyproject.toml": root, "uv.lock": LOCK})
+    known = remembered(context, analyse(context))
+    assert analyse(known).recalled
+    plant(context.app_dir, {"packages/new/module.py": ""})
+    assert not analyse(known).recalled

@@ -83,15 +83,17 @@ def read_file(path: Path, shown: str) -> PythonRequest:
 
 
 def combine(requests: Sequence[PythonRequest], required: Sequence[tuple[str, str]]) -> PythonRequest:
-    """Give the request that decides, narrowed by every `requires-python` (text, file).
+    """Give the request that decides, narrowed by every `requires-python` (text, file) that narrows those before it.
 
     `requests` come in order of preference. Raises `PythonRequestContradictory` where two of them cannot both hold.
     """
     collector = Collector()
-    bounds = []
+    bounds: list[tuple[SpecifierSet, str]] = []
     for text, file in required:
         with collector.collecting():
-            bounds.append((_specifier(text, f"requires-python in {file}", text), file))
+            bound = _specifier(text, f"requires-python in {file}", text)
+            if not _is_implied(bound, [earlier for earlier, _ in bounds]):
+                bounds.append((bound, file))
     collector.raise_if_any()
     chosen = requests[0] if requests else _from_bounds(bounds)
     seen = [(chosen.specifier, chosen.text, chosen.origin)] if requests else []
@@ -179,6 +181,12 @@ def _specifier(version: str, origin: str, text: str) -> SpecifierSet:
     if any(part.operator == "===" for part in specifier):
         raise PythonRequestInvalid(text, origin, "=== compares text, which no two spellings of a version survive.")
     return specifier
+
+
+def _is_implied(bound: SpecifierSet, others: Sequence[SpecifierSet]) -> bool:
+    return bool(others) and all(
+        bound.contains(version) for version in _grid() if all(other.contains(version) for other in others)
+    )
 
 
 def _compatible(first: SpecifierSet, second: SpecifierSet) -> bool:

@@ -5,9 +5,7 @@ Everything here reads files only. Paths shown to users are relative to the app d
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
@@ -16,15 +14,18 @@ from cnb import toml
 from cnb.documents import DocumentError, Table
 from uv_buildpack.errors import (
     LockfileMissing,
+    MemberHidden,
     ProjectDirectoryOutside,
     PyprojectInvalid,
     PyprojectMissing,
     UvSettingsInvalid,
 )
 from uv_buildpack.project import app_files
+from uv_buildpack.project.workspace import directories
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,11 +77,23 @@ class Pyproject:
         if not path.is_file():
             return self.uv
         try:
-            document = toml.load(path)
+            # uv passes over a byte order mark.
+            document = toml.loads(path.read_text(encoding="utf-8-sig"))
             _check_uv_settings(Table(document, "uv.toml"))
-        except (OSError, toml.TOMLError, DocumentError) as error:
+        except (OSError, UnicodeDecodeError, toml.TOMLError, DocumentError) as error:
             raise UvSettingsInvalid("Reading uv.toml", [str(error)]) from None
         return document
+
+    def group_pythons(self, groups: Iterable[str]) -> dict[str, str]:
+        """Return which Pythons groups are for (`[tool.uv.dependency-groups]`), those they include counted in."""
+        settings = _by_normal_name(self.table("tool", "uv", "dependency-groups"))
+        declared = _by_normal_name(self.table("dependency-groups"))
+        found = {}
+        for group in groups:
+            tables = [settings[name] for name in _with_included(group, declared) if name in settings]
+            if texts := [table["requires-python"] for table in tables if "requires-python" in table]:
+                found[group] = ",".join(sorted(texts))
+        return found
 
     def table(self, *keys: str) -> Mapping[str, Any]:
         """Give the table at `keys`, empty if absent. Raises `PyprojectInvalid` if it is no table."""
@@ -125,6 +138,23 @@ class Project:
         return app_files.shown(self.app_dir, path)
 
 
+def _by_normal_name(table: Mapping[str, Any]) -> dict[str, Any]:
+    return {canonicalize_name(name): value for name, value in table.items()}
+
+
+def _with_included(group: str, declared: Mapping[str, Any]) -> set[str]:
+    """Return a group and all that it includes, whoever includes whom."""
+    found: set[str] = set()
+    queue: list[str] = [canonicalize_name(group)]
+    while queue:
+        name = queue.pop()
+        if name not in found:
+            found.add(name)
+            entries = [entry for entry in declared.get(name, ()) if isinstance(entry, dict)]
+            queue += [canonicalize_name(str(entry["include-group"])) for entry in entries if "include-group" in entry]
+    return found
+
+
 def locate(app_dir: Path, project_dir: str) -> tuple[Path, Path | None]:
     """Give the project's directory and the directory whose `uv.lock` belongs to it, if any, without parsing.
 
@@ -153,18 +183,37 @@ def read_project(app_dir: Path, project_dir: str) -> Project:
         raise LockfileMissing("the app directory" if shown == "." else shown)
     same = lock_dir == directory
     root = pyproject if same else read_pyproject(app_dir, lock_dir / "pyproject.toml")
-    if not same and directory not in workspace_members(root):
-        raise LockfileMissing(shown)
+    if not same:
+        _check_membership(app_dir, pyproject, root)
     for name in ("uv.lock", "uv.toml"):
         app_files.check_inside(app_dir, lock_dir / name)
     return Project(app_dir=app_dir, pyproject=pyproject, root=root)
+
+
+def _check_membership(app_dir: Path, pyproject: Pyproject, root: Pyproject) -> None:
+    """Check that uv takes a project for a member of the workspace above it.
+
+    uv looks no further than the first `pyproject.toml` above a project, unless that is a workspace root
+    (`find_workspace` in crates/uv-workspace/src/workspace.rs, uv 0.13.9). Raises `LockfileMissing`, `MemberHidden`.
+    """
+    directory = pyproject.directory
+    shown = directory.relative_to(app_dir).as_posix()
+    if directory not in workspace_members(root):
+        raise LockfileMissing(shown)
+    for between in directory.parents:
+        if between == root.directory:
+            return
+        if (between / "pyproject.toml").is_file():
+            hidden_by = (between / "pyproject.toml").relative_to(app_dir).as_posix()
+            raise MemberHidden(shown, hidden_by, root.directory.relative_to(app_dir).as_posix(), pyproject.name)
 
 
 def read_pyproject(app_dir: Path, path: Path) -> Pyproject:
     """Read a `pyproject.toml`. Raises `PyprojectInvalid`, `FileUnreadable`."""
     shown = app_files.shown(app_dir, path)
     try:
-        document = toml.loads(app_files.read(app_dir, path).decode("utf-8"))
+        # uv passes over a byte order mark.
+        document = toml.loads(app_files.read(app_dir, path).decode("utf-8-sig"))
         _check(Table(document, shown))
     except UnicodeDecodeError as error:
         raise PyprojectInvalid(shown, f"It is not UTF-8 (byte {error.start}).") from None
@@ -194,6 +243,8 @@ def _check(document: Table) -> None:
     tool.table("uv-buildpack")
     uv = tool.table("uv")
     uv.optional_boolean("package")
+    for _, settings in uv.table("dependency-groups").named_tables():
+        settings.optional_text("requires-python")
     uv.texts("dev-dependencies")
     for key in ("members", "exclude"):
         uv.table("workspace").texts(key)
@@ -207,34 +258,39 @@ def _check_uv_settings(uv: Table) -> None:
         uv.texts(key)
 
 
-def workspace_members(root: Pyproject) -> list[Path]:
-    """Give the member directories of a workspace, by its globs, sorted; the root is not among them."""
+def member_directories(root: Pyproject) -> list[Path]:
+    """Return the directories that the globs of a workspace match, sorted, members or not; without the root."""
     workspace = root.uv.get("workspace")
     if not isinstance(workspace, dict):
         return []
-    excluded = set(_globbed(root, workspace.get("exclude", ())))
-    found = {path for path in _globbed(root, workspace.get("members", ())) if path not in excluded}
-    return sorted(path for path in found if (path / "pyproject.toml").is_file() and path != root.directory)
+    found = directories(root.directory, workspace.get("members", ()), workspace.get("exclude", ()))
+    # One that leads out of the app names a place that only its author has; uv says so.
+    return [path for path in found if path != root.directory and path.is_relative_to(root.app_dir)]
+
+
+def workspace_members(root: Pyproject) -> list[Path]:
+    """Return the member directories of a workspace, sorted; the root is not among them.
+
+    One that says `managed = false` is none. Raises `PyprojectInvalid`.
+    """
+    found = [path for path in member_directories(root) if (path / "pyproject.toml").is_file()]
+    return [path for path in found if _is_managed(read_pyproject(root.app_dir, path / "pyproject.toml"))]
+
+
+def _is_managed(pyproject: Pyproject) -> bool:
+    return pyproject.uv.get("managed") is not False
 
 
 def python_version_file(project: Project) -> Path | None:
-    """Find the nearest `.python-version` from the project's directory up to the app directory."""
+    """Find the nearest `.python-version` from the project's directory up to the app directory.
+
+    As in uv, `.python-versions` beside it is the second choice, and its first request counts
+    (crates/uv-python-discovery/src/version_files.rs in uv 0.13.9).
+    """
     for directory in [project.directory, *project.directory.parents]:
-        if (directory / ".python-version").is_file():
-            return directory / ".python-version"
+        for name in (".python-version", ".python-versions"):
+            if (directory / name).is_file():
+                return directory / name
         if directory == project.app_dir:
             return None
     return None
-
-
-def _globbed(root: Pyproject, patterns: Iterable[str]) -> Iterator[Path]:
-    for pattern in patterns:
-        # A pattern may lead upwards ("../lib"), which pathlib's glob does not take.
-        clean = Path(os.path.normpath(pattern))
-        base = root.directory
-        while clean.parts and clean.parts[0] == "..":
-            base = base.parent
-            clean = Path(*clean.parts[1:])
-        # One that is absolute, or leads out of the app, names a place that only its author has; uv says so.
-        if "\0" not in pattern and not clean.is_absolute() and base.is_relative_to(root.app_dir):
-            yield from (path for path in (base.glob(str(clean)) if clean.parts else [base]) if path.is_dir())

@@ -28,7 +28,7 @@ def local_packages(selected: Iterable[LockedPackage], *, no_editable: bool) -> t
     return tuple(
         LocalPackage(
             name=package.name,
-            path=package.source.partition("#")[0],
+            path=package.source,
             editable=package.source_kind == "editable" and not no_editable,
         )
         for package in selected
@@ -42,7 +42,7 @@ def check_paths(lock: Lock, root: Path, app_dir: Path) -> list[Problem]:
     for package in lock.packages:
         if not package.local:
             continue
-        path = package.source.partition("#")[0]
+        path = package.source
         place = (root / path).resolve()
         if not place.is_relative_to(app_dir.resolve()):
             problems.append(PathDependencyOutside(package.name, path))

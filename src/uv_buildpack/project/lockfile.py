@@ -6,6 +6,7 @@ Revisions add fields and never change their meaning, so unknown fields are passe
 from __future__ import annotations
 
 import hashlib
+import posixpath
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SUPPORTED_VERSION = 1
+_FILE = "file://"
 LOCAL_SOURCES = frozenset({"editable", "directory", "virtual", "path"})
 _SOURCES = ("registry", "git", "url", "path", "directory", "editable", "virtual")
 
@@ -33,7 +35,25 @@ class Artifact:
 
     filename: str
     hash: str
+    """Empty where uv writes none: for files of a flat index or of `find-links` in the app directory."""
     size: int | None
+    path: str | None = None
+    """Where it is, relative to the lock, if it is a file of this machine."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConflictItem:
+    """A package, or an extra or a group of it, that cannot be installed together with others."""
+
+    package: str
+    extra: str | None
+    group: str | None
+
+    def __str__(self) -> str:
+        """Return it in words."""
+        if self.extra is not None:
+            return f"the extra {self.extra} of {self.package}"
+        return f"the group {self.group} of {self.package}" if self.group is not None else f"the package {self.package}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +77,7 @@ class LockedPackage:
     source_kind: str
     """`registry`, `git`, `url`, `path`, `directory`, `editable` or `virtual`."""
     source: str
-    """The value of the source: an address, or a path relative to the lock."""
+    """The value of the source: an address (with `#` and the subdirectory), or a path relative to the lock."""
     dependencies: tuple[Dependency, ...]
     extras: Mapping[str, tuple[Dependency, ...]]
     groups: Mapping[str, tuple[Dependency, ...]]
@@ -67,6 +87,8 @@ class LockedPackage:
     """`resolution-markers`: where this version is the one, if there are several."""
     metadata: Mapping[str, Any] | None
     """`[package.metadata]`: what `pyproject.toml` declared; newer revisions may omit it."""
+    group_pythons: Mapping[str, str]
+    """`[package.group-requires-python]`: group → specifier, what its included groups ask for as well."""
 
     @property
     def local(self) -> bool:
@@ -89,7 +111,11 @@ class Lock:
     requires_python: str
     root_groups: Mapping[str, tuple[Dependency, ...]]
     """Groups of a workspace root that is no project itself."""
-    conflicts: bool
+    root_group_pythons: Mapping[str, str]
+    """The same as `LockedPackage.group_pythons`, of those groups."""
+    conflicts: tuple[tuple[ConflictItem, ...], ...]
+    """Sets of which one at most can be installed."""
+    revision: int
     digest: str
     supported: tuple[str, ...] = ()
     """Markers of the environments that it was made for (`tool.uv.environments`); none is all."""
@@ -103,7 +129,8 @@ def read_lock(path: Path, shown: str) -> Lock:
     """Read a lock. Raises `LockfileInvalid` (naming the value), `LockfileTooNew`, `FileUnreadable`."""
     content = _content(path, shown)
     try:
-        document = toml.loads(content.decode("utf-8"))
+        # uv passes over a byte order mark.
+        document = toml.loads(content.decode("utf-8-sig"))
     except (UnicodeDecodeError, toml.TOMLError) as error:
         raise LockfileInvalid(shown, str(error)) from None
     try:
@@ -133,7 +160,9 @@ def _lock(document: Table, digest: str) -> Lock:
         members=manifest.texts("members") or _only_member(packages),
         requires_python=document.optional_text("requires-python") or "",
         root_groups=_dependency_table(manifest.table("dependency-groups")),
-        conflicts=bool(document.array("conflicts")),
+        root_group_pythons=_texts(manifest.table("group-requires-python")),
+        conflicts=_conflicts(document),
+        revision=document.optional_integer("revision") or 0,
         digest=digest,
         supported=document.texts("supported-markers"),
     )
@@ -155,10 +184,33 @@ def _package(entry: Table) -> LockedPackage:
         dependencies=_dependencies(entry, "dependencies"),
         extras=_dependency_table(entry.table("optional-dependencies")),
         groups=_dependency_table(entry.table("dev-dependencies")),
-        wheels=tuple(_artifact(wheel) for wheel in entry.tables("wheels")),
-        sdist=_artifact(entry.table("sdist")) if "sdist" in entry else None,
+        wheels=tuple(_artifact(wheel, source) for wheel in entry.tables("wheels")),
+        sdist=_artifact(entry.table("sdist"), source) if "sdist" in entry else None,
         forks=entry.texts("resolution-markers"),
         metadata=_metadata(entry.table("metadata")) if "metadata" in entry else None,
+        group_pythons=_texts(entry.table("group-requires-python")),
+    )
+
+
+def _texts(table: Table) -> dict[str, str]:
+    return {name: table.text(name) for name in table.values}
+
+
+def _conflicts(document: Table) -> tuple[tuple[ConflictItem, ...], ...]:
+    sets = []
+    for number, items in enumerate(document.array("conflicts")):
+        if not isinstance(items, list):
+            raise document.wrong("an array", "conflicts", number)
+        tables = Table({"items": items}, document.file, (*document.path, "conflicts", number)).tables("items")
+        sets.append(tuple(_conflict_item(table) for table in tables))
+    return tuple(sets)
+
+
+def _conflict_item(entry: Table) -> ConflictItem:
+    return ConflictItem(
+        package=canonicalize_name(entry.text("package")),
+        extra=entry.optional_text("extra"),
+        group=entry.optional_text("group"),
     )
 
 
@@ -184,7 +236,8 @@ def _source(entry: Table) -> tuple[str, str]:
     value, subdirectory = table.text(kind), table.optional_text("subdirectory")
     if kind in LOCAL_SOURCES and "\0" in value:
         raise table.wrong("a path", kind)
-    return kind, f"{value}#{subdirectory}" if subdirectory is not None else value
+    # Only addresses have one; the `#` in a path is part of a name.
+    return kind, f"{value}#{subdirectory}" if kind == "url" and subdirectory is not None else value
 
 
 def _dependency_table(table: Table) -> dict[str, tuple[Dependency, ...]]:
@@ -204,10 +257,20 @@ def _dependencies(table: Table, key: str) -> tuple[Dependency, ...]:
     )
 
 
-def _artifact(entry: Table) -> Artifact:
+def _artifact(entry: Table, source: str) -> Artifact:
+    url, path = entry.optional_text("url") or "", entry.optional_text("path")
     # Of an address: torch-2.9.1%2Bcpu-cp313-….whl.
-    address = unquote((entry.optional_text("url") or "").partition("#")[0].partition("?")[0])
-    place = entry.optional_text("filename") or address or entry.optional_text("path") or ""
+    address = unquote(url.partition("#")[0].partition("?")[0])
+    if path is not None:
+        path = posixpath.join(source, path)  # relative to the index, which is relative to the lock
+    elif address.startswith(_FILE):
+        path = address.removeprefix(_FILE)
+    if path is not None and "\0" in path:
+        raise entry.wrong("a path", "path")
+    place = entry.optional_text("filename") or address or path or ""
     return Artifact(
-        filename=place.rsplit("/", 1)[-1], hash=entry.optional_text("hash") or "", size=entry.optional_integer("size")
+        filename=place.rsplit("/", 1)[-1],
+        hash=entry.optional_text("hash") or "",
+        size=entry.optional_integer("size"),
+        path=path,
     )

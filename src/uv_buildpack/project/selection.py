@@ -15,20 +15,32 @@ from typing import TYPE_CHECKING
 from packaging.markers import Marker
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
-from uv_buildpack.errors import Collector, LockfileInvalid, LockfileOutdated, UnknownExtra, UnknownGroup, UnknownPackage
+from uv_buildpack.errors import (
+    ChoiceConflicting,
+    Collector,
+    LockfileInvalid,
+    LockfileOutdated,
+    UnknownExtra,
+    UnknownGroup,
+    UnknownPackage,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from packaging.tags import Tag
 
-    from uv_buildpack.project.lockfile import Artifact, Dependency, Lock, LockedPackage
+    from uv_buildpack.project.lockfile import Artifact, ConflictItem, Dependency, Lock, LockedPackage
 
     _Node = tuple[LockedPackage, str | None]
 
 # uv encodes what is declared as conflicting as markers on `extra`: "extra-<length>-<package>-<extra>", and the like
 # for groups and whole projects.
 _CONFLICT = re.compile(r"extra\s*(==|!=)\s*(['\"])((?:extra|group|project)-\d+-[^'\"]+)\2")
+
+
+GROUP_PYTHONS_REVISION = 5
+"""The first revision of the lock that says which Pythons a group is for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +98,36 @@ def choose(lock: Lock, name: str | None, wanted: Choice, default_groups: Sequenc
     collector.raise_if_any()
     added = (group for group in map(canonicalize_name, default_groups) if group in normalised)
     groups = tuple(normalised[group] for group in dict.fromkeys((*wanted.groups, *added)))
-    return Choice(packages=packages, extras=extras, groups=groups)
+    choice = Choice(packages=packages, extras=extras, groups=groups)
+    collector.problems.extend(ChoiceConflicting([str(item) for item in items]) for items in _conflicts(lock, choice))
+    collector.raise_if_any()
+    return choice
+
+
+def _conflicts(lock: Lock, choice: Choice) -> Iterator[list[ConflictItem]]:
+    """Return what was chosen of each set of which one at most can be installed.
+
+    As uv does (`detect_conflicts` in crates/uv-environment-operations/src/lib.rs, 0.13.9), only for what was chosen
+    itself, not for what that depends on.
+    """
+    roots = {*choice.packages, *(package.name for package in _root_package(lock))}
+    for items in lock.conflicts:
+        chosen = [item for item in items if item.package in roots and _is_chosen(item, choice)]
+        if len(chosen) > 1:
+            yield chosen
+
+
+def _is_chosen(item: ConflictItem, choice: Choice) -> bool:
+    if item.extra is not None:
+        return item.package in choice.packages and item.extra in choice.extras
+    return item.group in choice.groups if item.group is not None else item.package in choice.packages
+
+
+def group_pythons(lock: Lock, choice: Choice) -> dict[str, str]:
+    """Return the Pythons that the chosen groups are for: group → specifier; empty for locks of before revision 5."""
+    packages = [*_root_package(lock), *(package for name in choice.packages for package in lock.named(name))]
+    tables = [lock.root_group_pythons, *(package.group_pythons for package in packages)]
+    return {group: table[group] for table in tables for group in choice.groups if group in table}
 
 
 def select(lock: Lock, choice: Choice, platform: Platform) -> tuple[LockedPackage, ...]:
@@ -125,13 +166,25 @@ def uninstallable(lock: Lock, packages: Iterable[LockedPackage], platform: Platf
     ]
 
 
-def identity(package: LockedPackage, platform: Platform) -> str:
-    """Give a text that changes when what is installed of a package changes: version, source and hashes.
+def candidates(package: LockedPackage, platform: Platform) -> tuple[Artifact, ...]:
+    """Return the files of a package one of which is installed: wheels for the platform, else the source.
+
+    A source in the app directory is among them in any case: it may be what a setting has uv build.
+    """
+    wheels = compatible_wheels(package, platform)
+    return (*wheels, package.sdist) if package.sdist and (package.sdist.path or not wheels) else wheels
+
+
+def identity(package: LockedPackage, platform: Platform, digest_of: Callable[[str], str]) -> str:
+    """Return a text that changes when what is installed of a package changes: version, source and hashes.
 
     Only files that could be installed on the platform count: a wheel that is added for another one changes nothing.
+    `digest_of` is asked for the digest of files on this machine, by their paths relative to the lock: uv writes no
+    hash for those of a flat index, and one that was replaced under its name is another file.
     """
-    files = compatible_wheels(package, platform) or ((package.sdist,) if package.sdist else ())
-    digest = hashlib.sha256("\n".join(sorted(file.hash for file in files)).encode()).hexdigest()
+    files = candidates(package, platform)
+    hashes = [file.hash + (f" {digest_of(file.path)}" if file.path is not None else "") for file in files]
+    digest = hashlib.sha256("\n".join(sorted(hashes)).encode()).hexdigest()
     return f"{package.version or '-'} {package.source_kind}={package.source} {digest[:16]}"
 
 

@@ -275,7 +275,7 @@ source = { virtual = "empty" }
 [[package]]
 name = "lib"
 version = "1"
-source = { directory = "libs/lib", subdirectory = "python" }
+source = { directory = "libs/lib #1" }
 
 [[package]]
 name = "six"
@@ -287,7 +287,7 @@ source = { registry = "https://index.example/simple" }
 def test_local_packages_are_those_that_uv_installs(tmp_path: Path) -> None:
     plant(tmp_path, {"uv.lock": LOCK})
     packages = read_lock(tmp_path / "uv.lock", "uv.lock").packages
-    lib = LocalPackage(name="lib", path="libs/lib", editable=False)
+    lib = LocalPackage(name="lib", path="libs/lib #1", editable=False)
     assert local_packages(packages, no_editable=False) == (EDITABLE, lib)
     assert local_packages(packages, no_editable=True) == (COPY, lib)
 
@@ -299,7 +299,7 @@ def test_each_local_package_has_to_be_in_the_app(tmp_path: Path) -> None:
     assert isinstance(outside, PathDependencyOutside)
     assert outside.what == "The dependency empty is at ../empty, outside the app directory."
     assert isinstance(missing, LocalPackageMissing)
-    assert missing.what == "The local package lib should be in libs/lib, but there is nothing."
+    assert missing.what == "The local package lib should be in libs/lib #1, but there is nothing."
 
 
 def install(root: Path, files: dict[str, str], packages: list[LocalPackage], answer: str) -> FakeUv:

@@ -10,11 +10,19 @@ from tests.uv_buildpack.trees import LOCK, PROJECT, PYPROJECT, plant
 from uv_buildpack.errors import (
     FileUnreadable,
     LockfileMissing,
+    MemberHidden,
     ProjectDirectoryOutside,
     PyprojectInvalid,
     PyprojectMissing,
 )
-from uv_buildpack.project.files import locate, python_version_file, read_project, read_pyproject, workspace_members
+from uv_buildpack.project.files import (
+    locate,
+    member_directories,
+    python_version_file,
+    read_project,
+    read_pyproject,
+    workspace_members,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,6 +99,67 @@ def test_members_may_lie_above_the_root(tmp_path: Path) -> None:
 def test_a_project_without_a_workspace_has_no_members(tmp_path: Path) -> None:
     plant(tmp_path, PROJECT)
     assert workspace_members(read_pyproject(tmp_path, tmp_path / "pyproject.toml")) == []
+
+
+def test_a_project_that_is_not_managed_by_uv_is_no_member(tmp_path: Path) -> None:
+    members = {
+        "packages/core/pyproject.toml": PYPROJECT,
+        "packages/legacy/pyproject.toml": f"{PYPROJECT}[tool.uv]\nmanaged = false\n",
+        "packages/notes/README.md": "",
+    }
+    plant(tmp_path, {"pyproject.toml": '[tool.uv.workspace]\nmembers = ["packages/*"]\n', **members})
+    root = read_pyproject(tmp_path, tmp_path / "pyproject.toml")
+    assert workspace_members(root) == [tmp_path / "packages" / "core"]
+    assert [path.name for path in member_directories(root)] == ["core", "legacy", "notes"]
+
+
+def test_a_member_below_another_member_is_not_found_from_its_own_directory(tmp_path: Path) -> None:
+    plant(
+        tmp_path,
+        {
+            "pyproject.toml": '[tool.uv.workspace]\nmembers = ["a", "a/b"]\n',
+            "uv.lock": LOCK,
+            "a/pyproject.toml": PYPROJECT,
+            "a/b/pyproject.toml": PYPROJECT,
+        },
+    )
+    assert read_project(tmp_path, "a").root.directory == tmp_path
+    with pytest.raises(MemberHidden) as raised:
+        read_project(tmp_path, "a/b")
+    assert "a/pyproject.toml is between" in raised.value.what
+    assert "BP_UV_PACKAGE=shop" in raised.value.advice[0]
+
+
+def test_a_byte_order_mark_is_passed_over(tmp_path: Path) -> None:
+    plant(tmp_path, {"uv.lock": LOCK})
+    (tmp_path / "pyproject.toml").write_text(PYPROJECT, encoding="utf-8-sig")
+    (tmp_path / "uv.toml").write_text('required-version = ">=0.9"\n', encoding="utf-8-sig")
+    project = read_project(tmp_path, ".")
+    assert project.pyproject.name == "shop"
+    assert project.root.uv_settings() == {"required-version": ">=0.9"}
+
+
+def test_a_file_of_several_python_versions_is_the_second_choice(tmp_path: Path) -> None:
+    plant(tmp_path, {**PROJECT, ".python-versions": "3.11\n3.12\n"})
+    project = read_project(tmp_path, ".")
+    assert python_version_file(project) == tmp_path / ".python-versions"
+    plant(tmp_path, {".python-version": "3.12\n"})
+    assert python_version_file(project) == tmp_path / ".python-version"
+
+
+def test_a_group_is_for_the_pythons_of_the_groups_that_it_includes(tmp_path: Path) -> None:
+    text = """
+        [dependency-groups]
+        Prod_One = [{ include-group = "base" }]
+        base = [{ include-group = "prod-one" }, "six"]
+        free = []
+        [tool.uv.dependency-groups]
+        prod-one = { requires-python = "<3.13" }
+        Base = { requires-python = ">=3.11" }
+    """
+    pyproject = plant(tmp_path, {"pyproject.toml": text}) / "pyproject.toml"
+    groups = read_pyproject(tmp_path, pyproject).group_pythons(["prod-one", "free", "none"])
+    assert groups == {"prod-one": "<3.13,>=3.11"}
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from textwrap import dedent
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.uv_buildpack.trees import plant
+from tests.uv_buildpack.trees import LOCK, plant
 
 from uv_buildpack.errors import FileUnreadable, LockfileInvalid, LockfileTooNew
 from uv_buildpack.project.lockfile import Artifact, Dependency, Lock, LockedPackage, read_lock
@@ -108,7 +109,7 @@ def test_a_lock_of_the_first_revision_is_read(tmp_path: Path) -> None:
     lock = read(tmp_path, FIRST)
     assert lock.members == ("shop-app",)
     assert lock.requires_python == ">=3.12"
-    assert lock.conflicts is False
+    assert lock.conflicts == ()
     assert lock.digest == hashlib.sha256(FIRST.encode()).hexdigest()
     assert named(lock, "shop-app").dependencies == (
         Dependency(name="httpx", version=None, source=None, extras=("http2",), marker="sys_platform == 'linux'"),
@@ -255,3 +256,53 @@ def test_the_name_of_a_file_is_the_one_that_it_has_on_a_disk(tmp_path: Path, fil
     lock = read_lock(plant(tmp_path, {"uv.lock": text}) / "uv.lock", "uv.lock")
     (found,) = lock.named("httpx")
     assert found.wheels[0].filename == "torch-2.9.1+cpu-cp313-cp313-linux_x86_64.whl"
+
+
+def test_a_byte_order_mark_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "uv.lock").write_text(LOCK, encoding="utf-8-sig")
+    assert read_lock(tmp_path / "uv.lock", "uv.lock").members == ("shop",)
+
+
+def test_files_of_an_index_in_the_app_directory_have_a_path(tmp_path: Path) -> None:
+    text = """
+        [[package]]
+        name = "beside"
+        version = "1.0"
+        source = { registry = "vendor/flat" }
+        sdist = { path = "beside-1.0.tar.gz" }
+        wheels = [
+            { path = "beside-1.0-py3-none-any.whl" },
+            { url = "file:///mirror/beside%2B-1.0-py2-none-any.whl", hash = "sha256:aa" },
+            { url = "https://files.example/beside-1.0-py2.py3-none-any.whl", hash = "sha256:bb" },
+        ]
+    """
+    plant(tmp_path, {"uv.lock": LOCK + dedent(text)})
+    (package,) = read_lock(tmp_path / "uv.lock", "uv.lock").named("beside")
+    assert package.sdist == Artifact(
+        filename="beside-1.0.tar.gz", hash="", size=None, path="vendor/flat/beside-1.0.tar.gz"
+    )
+    assert [(wheel.filename, wheel.path) for wheel in package.wheels] == [
+        ("beside-1.0-py3-none-any.whl", "vendor/flat/beside-1.0-py3-none-any.whl"),
+        ("beside+-1.0-py2-none-any.whl", "/mirror/beside+-1.0-py2-none-any.whl"),
+        ("beside-1.0-py2.py3-none-any.whl", None),
+    ]
+
+
+def test_conflicts_and_the_pythons_of_groups_are_read(tmp_path: Path) -> None:
+    head = """
+        conflicts = [[{ package = "Shop", extra = "cpu" }, { package = "shop", group = "gpu" }, { package = "other" }]]
+        [manifest.group-requires-python]
+        tools = ">=3.12"
+    """
+    text = (
+        LOCK.replace("\n[[package]]", f"{dedent(head)}\n[[package]]")
+        + '[package.group-requires-python]\nold = "<3.12"\n'
+    )
+    plant(tmp_path, {"uv.lock": text})
+    lock = read_lock(tmp_path / "uv.lock", "uv.lock")
+    assert [[str(item) for item in items] for items in lock.conflicts] == [
+        ["the extra cpu of shop", "the group gpu of shop", "the package other"]
+    ]
+    assert lock.root_group_pythons == {"tools": ">=3.12"}
+    assert lock.packages[0].group_pythons == {"old": "<3.12"}
+    assert lock.revision == 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from textwrap import dedent
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +11,16 @@ from tests.uv_buildpack.trees import plant
 
 from uv_buildpack.errors import LockfileInvalid, LockfileOutdated, Problems, UnknownExtra, UnknownGroup, UnknownPackage
 from uv_buildpack.project.lockfile import Artifact, Lock, LockedPackage, read_lock
-from uv_buildpack.project.selection import Choice, Platform, choose, compatible_wheels, identity, select
+from uv_buildpack.project.selection import (
+    Choice,
+    Platform,
+    candidates,
+    choose,
+    compatible_wheels,
+    group_pythons,
+    identity,
+    select,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -356,7 +366,13 @@ def wheels(*names: str) -> LockedPackage:
         sdist=Artifact(filename="a-1.tar.gz", hash="sha256:sdist", size=None),
         forks=(),
         metadata=None,
+        group_pythons={},
     )
+
+
+def no_file(path: str) -> str:
+    """These packages have no file beside the lock."""
+    raise AssertionError(path)
 
 
 FREE_THREADED = Platform(python="3.13.4", machine="x86_64", libc="gnu", freethreaded=True)
@@ -398,7 +414,7 @@ def test_a_wheel_fits_by_interpreter_abi_and_platform(tag: str, platform: Platfo
 def test_the_identity_does_not_change_for_a_wheel_of_another_platform() -> None:
     one = wheels("cp313-cp313-manylinux_2_17_x86_64")
     two = wheels("cp313-cp313-win_amd64", "cp313-cp313-manylinux_2_17_x86_64")
-    assert identity(one, LINUX) == identity(two, LINUX)
+    assert identity(one, LINUX, no_file) == identity(two, LINUX, no_file)
 
 
 def test_the_identity_changes_with_version_source_and_files() -> None:
@@ -409,5 +425,94 @@ def test_the_identity_changes_with_version_source_and_files() -> None:
         replace(base, version="2"),
         replace(base, source="https://other.example/simple"),
     ]
-    identities = {identity(entry, LINUX) for entry in (base, *others)}
+    identities = {identity(entry, LINUX, no_file) for entry in (base, *others)}
     assert len(identities) == 5
+
+
+def test_the_identity_of_a_file_beside_the_lock_is_its_content() -> None:
+    base = wheels("py3-none-any")
+    wheel = replace(base.wheels[0], hash="", path="vendor/a-1-py3-none-any.whl")
+    sdist = Artifact(filename="a-1.tar.gz", hash="", size=None, path="vendor/a-1.tar.gz")
+    beside = replace(base, wheels=(wheel,), sdist=sdist)
+    contents = {"vendor/a-1-py3-none-any.whl": "1", "vendor/a-1.tar.gz": "1"}
+    first = identity(beside, LINUX, contents.__getitem__)
+    assert identity(beside, LINUX, contents.__getitem__) == first
+    # A setting may have uv build the source although there is a wheel.
+    for path in contents:
+        assert identity(beside, LINUX, {**contents, path: "2"}.__getitem__) != first
+    assert [file.path for file in candidates(beside, LINUX)] == list(contents)
+
+
+CONFLICTING = """
+    conflicts = [
+        [{ package = "app", extra = "cpu" }, { package = "app", extra = "gpu" }, { package = "app", group = "metal" }],
+        [{ package = "lib", extra = "a" }, { package = "lib", extra = "b" }],
+    ]
+"""
+
+
+@pytest.mark.parametrize(
+    ("extras", "groups", "said"),
+    [
+        (("cpu", "gpu"), (), "The extra cpu of app and the extra gpu of app cannot be installed together."),
+        (("gpu",), ("metal",), "The extra gpu of app and the group metal of app cannot be installed together."),
+        (("gpu",), (), None),
+        (("a", "b"), (), None),
+    ],
+)
+def test_a_choice_of_what_conflicts_is_refused_as_uv_does(
+    tmp_path: Path, extras: tuple[str, ...], groups: tuple[str, ...], said: str | None
+) -> None:
+    text = (
+        CONFLICTING
+        + """
+        [[package]]
+        name = "app"
+        version = "1"
+        source = { virtual = "." }
+        [package.metadata]
+        provides-extras = ["cpu", "gpu", "a", "b"]
+        [package.metadata.requires-dev]
+        metal = []
+        [[package]]
+        name = "lib"
+        version = "1"
+        source = { virtual = "lib" }
+        [package.metadata]
+        provides-extras = ["a", "b"]
+    """
+    )
+    (tmp_path / "uv.lock").write_text(f"version = 1\n{dedent(text)}", encoding="utf-8")
+    lock = read_lock(tmp_path / "uv.lock", "uv.lock")
+    wanted = Choice(packages=(), extras=extras, groups=groups)
+    if said is None:
+        assert choose(lock, "app", wanted).extras == extras
+    else:
+        with pytest.raises(Problems) as raised:
+            choose(lock, "app", wanted)
+        assert [problem.what for problem in raised.value.problems] == [said]
+
+
+def test_the_pythons_of_chosen_groups_are_those_of_the_lock(tmp_path: Path) -> None:
+    text = """
+        version = 1
+        revision = 5
+        [manifest.group-requires-python]
+        shared = ">=3.12"
+        [[package]]
+        name = "app"
+        version = "1"
+        source = { editable = "app" }
+        [package.group-requires-python]
+        mine = "<3.14"
+        [[package]]
+        name = "other"
+        version = "1"
+        source = { editable = "other" }
+        [package.group-requires-python]
+        theirs = "<3.13"
+    """
+    (tmp_path / "uv.lock").write_text(dedent(text), encoding="utf-8")
+    lock = read_lock(tmp_path / "uv.lock", "uv.lock")
+    choice = Choice(packages=("app",), extras=(), groups=("mine", "shared", "theirs"))
+    assert group_pythons(lock, choice) == {"mine": "<3.14", "shared": ">=3.12"}

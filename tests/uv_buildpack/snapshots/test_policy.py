@@ -25,6 +25,7 @@ DECISIONS = Decisions(
     packages={"docopt": "0.6.2 registry=https://index.example 0123"},
     sdists=("docopt",),
     local=(),
+    files=(),
 )
 KEY = {"python": "3.13.4", "target": "linux", "build_environment": ""}
 

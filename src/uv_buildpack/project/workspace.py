@@ -1,0 +1,109 @@
+"""The members of a workspace, by uv's rules for the globs in `[tool.uv.workspace]`.
+
+uv walks `members` with the `glob` crate and matches `exclude` as text, where `*` stands for a `/` as well
+(crates/uv-workspace/src/workspace.rs in uv 0.13.9). pathlib and fnmatch differ from both in what they do with hidden
+directories, links and brackets. `integration/test_rules_of_uv.py` compares this with uv on random trees.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+_RECURSIVE = "**"
+_MAGIC = re.compile(r"[*?\[]")
+
+
+def directories(root: Path, patterns: object, excluded: object) -> list[Path]:
+    """Return the directories that `members` and not `exclude` match, sorted; some may be no members.
+
+    What has the wrong type, or is no pattern, matches nothing: uv says what is wrong with it. Raises `OSError`.
+    """
+    exclusions = [_exclusion(root, pattern) for pattern in _texts(excluded)]
+    found: set[Path] = set()
+    for pattern in _texts(patterns):
+        clean = os.path.normpath(pattern)
+        # An absolute one names a place that only its author has.
+        if not clean.startswith("/") and pattern:
+            found.update(_walk(root, clean.split("/")))
+    return sorted(path for path in found if not any(exclusion.fullmatch(str(path)) for exclusion in exclusions))
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, (list, tuple)):
+        yield from (text for text in value if isinstance(text, str) and "\0" not in text)
+
+
+def _exclusion(root: Path, pattern: str) -> re.Pattern[str]:
+    clean, base = os.path.normpath(pattern), root
+    while clean.startswith("../"):
+        clean, base = clean.removeprefix("../"), base.parent
+    return re.compile(f"{re.escape(str(base))}/{_expression(clean, any_depth=True)}", re.DOTALL)
+
+
+def _walk(place: Path, components: Sequence[str]) -> Iterator[Path]:
+    """Return directories below `place` that match component by component."""
+    if not components:
+        yield place
+        return
+    first, *rest = components
+    if first == _RECURSIVE:
+        # Of `**` at the end the crate leaves out the directory that the walk starts in.
+        places = list(_below(place))[0 if rest else 1 :]
+    elif _MAGIC.search(first):
+        expression = re.compile(_expression(first, any_depth=False), re.DOTALL)
+        places = [path for path in _children(place) if expression.fullmatch(path.name)]
+    else:
+        places = [place.parent if first == ".." else place / first]
+    for path in places:
+        if path.is_dir():
+            yield from _walk(path, rest)
+
+
+def _children(place: Path) -> list[Path]:
+    try:
+        return [path for path in place.iterdir() if path.is_dir()]
+    except PermissionError:
+        return []  # uv stops there with its own words
+
+
+def _below(place: Path, seen: frozenset[str] = frozenset()) -> Iterator[Path]:
+    """Return a directory and all below it; links are followed, but not in a circle."""
+    yield place
+    own = os.path.realpath(place)
+    if own not in seen:
+        for directory in _children(place):
+            yield from _below(directory, seen | {own})
+
+
+def _expression(pattern: str, *, any_depth: bool) -> str:
+    """Return a glob of the `glob` crate as a regular expression. With `any_depth`, `*` and `?` match `/` as well."""
+    anything = "." if any_depth else "[^/]"
+    words: list[str] = []
+    rest = pattern
+    while rest:
+        if match := re.match(r"(?:(?<![^/])\*\*(?:/|\Z))+", rest):
+            words.append(".*" if match[0].endswith("*") else "(?:.*/)?")
+        elif match := re.match(r"\*", rest):
+            words.append(f"{anything}*")
+        elif match := re.match(r"\?", rest):
+            words.append(anything)
+        elif match := re.match(r"\[(!?)(.[^\]]*)\]", rest, re.DOTALL):
+            words.append(_class(match[2], negated=bool(match[1])))
+        else:
+            match = re.match(r".", rest, re.DOTALL)
+            words.append(re.escape(rest[0]))
+        rest = rest[match.end() :] if match else ""
+    return "".join(words)
+
+
+def _class(text: str, *, negated: bool) -> str:
+    """Return the characters in brackets: single ones and ranges."""
+    ranges = [(part[0], part[-1]) for part in re.findall(r".-.|.", text, re.DOTALL)]
+    inside = "".join(f"{re.escape(low)}-{re.escape(high)}" for low, high in ranges if low <= high)
+    return f"[{'^' if negated else ''}{inside}]" if inside else ("." if negated else "(?!)")
