@@ -41,6 +41,12 @@ def _wheels(entry: Mapping[str, str]) -> Iterator[Document]:
                 yield {"filename": filename, "sha256": sha256, "size": entry["size"], "arch": arch, "libc": libc}
 
 
+def variables_document(version: str, source: str) -> Document:
+    """Return the names of uv's variables, from the Rust source that declares them; without those of its own tests."""
+    names = set(re.findall(r'^\s*pub const \w+: &.static str = "(UV_\w+)";', source, re.MULTILINE))
+    return {"version": version, "variables": sorted(name for name in names if not name.startswith("UV_INTERNAL_"))}
+
+
 def cpython_document(table: Document) -> Document:
     """Give the newest build of each version, architecture, C library and variant.
 

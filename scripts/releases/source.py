@@ -18,6 +18,7 @@ from typing import Any
 from uv_buildpack.downloads import download
 
 _TABLE = "/download-metadata.json"
+_VARIABLES = "/uv-static/src/env_vars.rs"
 _LARGEST = 100_000_000  # bytes; the source distribution has 8 million
 
 Document = dict[str, Any]
@@ -36,21 +37,24 @@ def locked_uv(version: str | None) -> Document:
     return found
 
 
-def table_of_builds(package: Document) -> Document:
-    """Fetch the source distribution that the lock names, and give the table of CPython builds in it.
+def contents(package: Document) -> tuple[Document, str]:
+    """Fetch the source distribution that the lock names; return its table of CPython builds, and its variables in Rust.
 
-    Raises `uv_buildpack.errors.Problem`, `ValueError` (no table).
+    Raises `uv_buildpack.errors.Problem`, `ValueError` (one of the files is not there).
     """
     sdist = package["sdist"]
     with tempfile.TemporaryDirectory() as directory:
         archive = Path(directory, "uv.tar.gz")
         sha256 = sdist["hash"].removeprefix("sha256:")
         download.fetch(sdist["url"], archive, sha256=sha256, max_bytes=_LARGEST, environment=os.environ)
-        with tarfile.open(archive) as tar:
-            for member in tar:
-                content = tar.extractfile(member) if member.name.endswith(_TABLE) else None
-                if content is not None:
-                    table: Document = json.load(content)
-                    return table
-    message = f"the source distribution of uv {package['version']} has no {_TABLE}"
+        return json.loads(_file(archive, _TABLE)), _file(archive, _VARIABLES)
+
+
+def _file(archive: Path, ending: str) -> str:
+    with tarfile.open(archive) as tar:
+        for member in tar:
+            content = tar.extractfile(member) if member.name.endswith(ending) else None
+            if content is not None:
+                return content.read().decode("utf-8")
+    message = f"the source distribution of uv has no {ending}"
     raise ValueError(message)

@@ -21,7 +21,7 @@ from uv_buildpack.errors import Collector, Problem, Problems, ProjectEnvironment
 from uv_buildpack.installed.heavy.setting import HeavySetting, parse_setting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 _BOOLEANS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 TABLE = "[tool.uv-buildpack]"
@@ -92,14 +92,14 @@ def gather(
     return Configuration(**values, origins=origins), collector.problems
 
 
-def warn_of_ignored_variables(environment: Mapping[str, str]) -> None:
-    """Warn of variables that are misspelled, or that the user may expect to have an effect here."""
-    known = {setting.variable for setting in SETTINGS if setting.variable} | {PROJECT_DIR}
-    for name in sorted(environment):
-        if re.match(r"BP_(UV|PYTHON|LOG)_", name) and name not in known:
-            log.warning(f"{name} is not a variable of this buildpack and has no effect.", *_nearest(name, known))
-    for name in sorted(set(environment) & set(_IGNORED)):
-        log.warning(f"{name} has no effect on the build.", _IGNORED[name])
+def variables() -> set[str]:
+    """Return the names of all variables that set something."""
+    return {setting.variable for setting in SETTINGS if setting.variable} | {PROJECT_DIR}
+
+
+def nearest(name: str, known: Iterable[str]) -> list[str]:
+    """Return a question with the name that was probably meant, if one is near."""
+    return [f"Did you mean {match}?" for match in get_close_matches(name, sorted(known), n=1, cutoff=0.6)]
 
 
 def announce(configuration: Configuration) -> None:
@@ -153,11 +153,7 @@ def _path_below(app_dir: Path, text: str) -> str:
 
 def _unknown_keys(table: Mapping[str, Any]) -> list[Problem]:
     known = {setting.key for setting in SETTINGS if setting.key}
-    return [UnknownKey(key, _nearest(key, known)) for key in table if key not in known]
-
-
-def _nearest(name: str, known: set[str]) -> list[str]:
-    return [f"Did you mean {match}?" for match in get_close_matches(name, sorted(known), n=1, cutoff=0.6)]
+    return [UnknownKey(key, nearest(key, known)) for key in table if key not in known]
 
 
 def _boolean(value: object) -> bool:
@@ -245,42 +241,3 @@ SETTINGS = (
     Setting("processes", None, "processes", _table),
     Setting("default_process", None, "default-process", _text),
 )
-
-_CHOSEN_BY_LOCK = "The lock is always installed as it is."
-_CHOSEN_BY_LAYER = "The environment and its interpreter are this buildpack's layers."
-_IGNORED = {
-    "UV_NO_DEV": "Default groups are always left out; BP_UV_GROUPS chooses the groups to install.",
-    "UV_DEV": "Use BP_UV_GROUPS=dev to install the group.",
-    "UV_NO_GROUP": "Groups are left out unless BP_UV_GROUPS names them.",
-    "UV_NO_DEFAULT_GROUPS": "Default groups are always left out; BP_UV_GROUPS chooses the groups to install.",
-    "UV_NO_EDITABLE": "Use BP_UV_NO_EDITABLE.",
-    "UV_NO_INSTALL_PROJECT": "Use BP_UV_PACKAGE to choose what is installed.",
-    "UV_NO_INSTALL_WORKSPACE": "Use BP_UV_PACKAGE to choose what is installed.",
-    "UV_NO_INSTALL_LOCAL": "Use BP_UV_PACKAGE to choose what is installed.",
-    "UV_FROZEN": _CHOSEN_BY_LOCK,
-    "UV_LOCKED": _CHOSEN_BY_LOCK,
-    "UV_RESOLUTION": _CHOSEN_BY_LOCK,
-    "UV_PRERELEASE": _CHOSEN_BY_LOCK,
-    "UV_EXCLUDE_NEWER": _CHOSEN_BY_LOCK,
-    "UV_TORCH_BACKEND": _CHOSEN_BY_LOCK,
-    "UV_NO_SOURCES": _CHOSEN_BY_LOCK,
-    "UV_PYTHON": "Use BP_PYTHON_VERSION.",
-    "UV_PYTHON_PREFERENCE": _CHOSEN_BY_LAYER,
-    "UV_PYTHON_DOWNLOADS": _CHOSEN_BY_LAYER,
-    "UV_MANAGED_PYTHON": _CHOSEN_BY_LAYER,
-    "UV_NO_MANAGED_PYTHON": _CHOSEN_BY_LAYER,
-    "UV_SYSTEM_PYTHON": _CHOSEN_BY_LAYER,
-    "UV_PROJECT": "Use BP_UV_PROJECT_DIR.",
-    "UV_WORKING_DIR": "Use BP_UV_PROJECT_DIR.",
-    "UV_COMPILE_BYTECODE": "Bytecode is always compiled, and only what changed.",
-    "UV_CACHE_DIR": "The buildpack has its own.",
-    "UV_LINK_MODE": "Files in the environment are always hard links or copies.",
-    "UV_NO_SYNC": "Start commands do not run uv.",
-    "UV_CONFIG_FILE": "Give uv.toml in a binding of type uv.",
-    "VIRTUAL_ENV": _CHOSEN_BY_LAYER,
-    "CONDA_PREFIX": _CHOSEN_BY_LAYER,
-    "PYTHONHOME": _CHOSEN_BY_LAYER,
-    "PYTHONPATH": _CHOSEN_BY_LAYER,
-    "PYTHONUSERBASE": _CHOSEN_BY_LAYER,
-    "PYTHONSTARTUP": _CHOSEN_BY_LAYER,
-}

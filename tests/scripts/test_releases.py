@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from releases.documents import cpython_document, uv_document, written
+from releases.documents import cpython_document, uv_document, variables_document, written
 from uv_buildpack.interpreter.catalogue import load
 
 DATA = Path(__file__).parents[2] / "src" / "uv_buildpack" / "data"
@@ -117,3 +117,24 @@ def test_the_committed_data_is_what_the_script_writes() -> None:
         assert written(json.loads(text)) == text
     assert (DATA / "cpython.json").stat().st_size < 300_000
     assert len(load(None, {})) > 500
+
+
+RUST = """
+    /// The directory in which uv keeps its cache.
+    #[attr_added_in("0.1.0")]
+    pub const UV_CACHE_DIR: &'static str = "UV_CACHE_DIR";
+    pub const UV_INTERNAL__TEST_DIR: &'static str = "UV_INTERNAL__TEST_DIR";
+    pub const HTTP_PROXY: &'static str = "HTTP_PROXY";
+    pub const UV_INDEX: &'static str = "UV_INDEX";
+    // "UV_OF_A_COMMENT"
+"""
+
+
+def test_the_variables_of_uv_are_those_its_source_declares() -> None:
+    assert variables_document("1.2.3", RUST) == {"version": "1.2.3", "variables": ["UV_CACHE_DIR", "UV_INDEX"]}
+
+
+def test_the_variables_are_those_of_the_uv_that_is_carried() -> None:
+    documents = [json.loads((DATA / name).read_text(encoding="utf-8")) for name in ("uv.json", "uv_variables.json")]
+    assert documents[0]["version"] == documents[1]["version"]
+    assert "UV_INDEX_URL" in documents[1]["variables"]

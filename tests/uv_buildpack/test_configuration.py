@@ -9,13 +9,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from uv_buildpack.configuration import (
-    PROJECT_DIR,
     SETTINGS,
     Configuration,
     announce,
     gather,
     read_configuration,
-    warn_of_ignored_variables,
 )
 from uv_buildpack.errors import Problems, ProjectEnvironmentOutside, SettingInvalid, UnknownKey
 from uv_buildpack.installed.heavy import HeavySetting
@@ -239,41 +237,6 @@ def test_the_buildpacks_variable_for_the_link_beats_uvs() -> None:
     configuration = read({"UV_PROJECT_ENVIRONMENT": "a", "BP_UV_ENVIRONMENT_LINK": "b"})
     assert configuration.environment_link == "b"
     assert configuration.origins == {"environment_link": "BP_UV_ENVIRONMENT_LINK"}
-
-
-def warnings(environment: Mapping[str, str]) -> list[tuple[str, list[str]]]:
-    with capture_logs() as events:
-        warn_of_ignored_variables(environment)
-    assert all(event["kind"] == "warning" for event in events)
-    return [(event["event"], event["advice"]) for event in events]
-
-
-@pytest.mark.parametrize(
-    ("variable", "nearest"),
-    [
-        ("BP_UV_GROUP", ["Did you mean BP_UV_GROUPS?"]),
-        ("BP_PYTHON_VERSIONS", ["Did you mean BP_PYTHON_VERSION?"]),
-        ("BP_LOG_LEVLE", ["Did you mean BP_LOG_LEVEL?"]),
-        ("BP_UV_PROJECTDIR", ["Did you mean BP_UV_PROJECT_DIR?"]),
-        ("BP_UV_QQQQQQQQQQQQQQQQQQQQ", []),
-    ],
-)
-def test_an_unknown_variable_is_a_warning_with_the_nearest_name(variable: str, nearest: list[str]) -> None:
-    assert warnings({variable: "1"}) == [
-        (f"{variable} is not a variable of this buildpack and has no effect.", nearest)
-    ]
-
-
-def test_known_variables_and_those_of_others_are_no_warnings() -> None:
-    known = {setting.variable: "1" for setting in SETTINGS if setting.variable} | {PROJECT_DIR: "."}
-    assert warnings({**known, "BP_MAVEN_VERSION": "3", "PATH": "/bin"}) == []
-
-
-def test_a_variable_that_chooses_what_uv_installs_is_a_warning_that_names_ours() -> None:
-    assert warnings({"UV_DEV": "1", "UV_PYTHON": "3.9"}) == [
-        ("UV_DEV has no effect on the build.", ["Use BP_UV_GROUPS=dev to install the group."]),
-        ("UV_PYTHON has no effect on the build.", ["Use BP_PYTHON_VERSION."]),
-    ]
 
 
 def test_what_differs_from_the_defaults_is_announced_with_its_origin() -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from cnb import toml
-from uv_buildpack.configuration import _IGNORED, PROJECT_DIR, SETTINGS, Configuration, read_configuration
+from uv_buildpack.configuration import PROJECT_DIR, SETTINGS, Configuration, read_configuration
+from uv_buildpack.ignored_variables import IGNORED
 from uv_buildpack.uv.bindings import CONFIG_FILE, NETRC
 from uv_buildpack.uv.running import _INDEX_VARIABLES, BUILD_VARIABLES, NETWORK_VARIABLES
 
@@ -52,8 +53,8 @@ def test_the_example_is_a_valid_configuration(tmp_path: Path) -> None:
 
 def test_the_variables_without_effect_are_those_of_the_code() -> None:
     rows = re.findall(r"^\| `([A-Z_]+)` \| (.*) \|$", section("Variables without effect"), re.MULTILINE)
-    assert dict(rows) == _IGNORED
-    assert [name for name, _ in rows] == sorted(_IGNORED)
+    assert dict(rows) == IGNORED
+    assert [name for name, _ in rows] == sorted(IGNORED)
 
 
 @pytest.mark.parametrize(

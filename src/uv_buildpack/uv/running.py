@@ -47,7 +47,9 @@ BUILD_VARIABLES = re.compile(
     r"|HATCH_\w+|PBR_VERSION|PDM_BUILD_\w+|(UV|POETRY)_DYNAMIC_VERSIONING_\w+|UV_NO_BUILD\w*|UV_NO_BINARY\w*"
 )
 # They choose among indexes for build requirements; the locked packages come from the addresses in the lock.
-_INDEX_VARIABLES = re.compile(r"UV_DEFAULT_INDEX|UV_INDEX|UV_INDEX_STRATEGY|UV_FIND_LINKS")
+_INDEX_VARIABLES = re.compile(
+    r"UV_DEFAULT_INDEX|UV_INDEX|UV_INDEX_URL|UV_EXTRA_INDEX_URL|UV_INDEX_STRATEGY|UV_FIND_LINKS"
+)
 _SYSTEM_VARIABLES = re.compile(r"PATH|LD_LIBRARY_PATH|HOME|TMPDIR|LANG|LC_\w+|HOSTNAME")
 # What `compile-bytecode = true` in uv's settings leaves differs with each build; no variable turns it off.
 _NO_BYTECODE = "--no-compile-bytecode"
@@ -142,17 +144,18 @@ class Bound:
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
+def passes(name: str) -> bool:
+    """Tell whether a variable of the platform reaches uv."""
+    patterns = (NETWORK_VARIABLES, BUILD_VARIABLES, _INDEX_VARIABLES, _SYSTEM_VARIABLES)
+    return any(pattern.fullmatch(name) for pattern in patterns)
+
+
 def environment_for(user: Mapping[str, str], *, bound: Bound, cache_dir: Path) -> dict[str, str]:
     """Make uv's environment from the user's: network and build variables pass, everything else is set here.
 
     The user's own variables beat those from bindings.
     """
-    passing = (NETWORK_VARIABLES, BUILD_VARIABLES, _INDEX_VARIABLES, _SYSTEM_VARIABLES)
-    environment = {
-        name: value
-        for name, value in {**bound.variables, **user}.items()
-        if any(pattern.fullmatch(name) for pattern in passing)
-    }
+    environment = {name: value for name, value in {**bound.variables, **user}.items() if passes(name)}
     # HOME may not exist or not be set at all; tools of build backends write there.
     environment.setdefault("HOME", str(cache_dir))
     environment.setdefault("PATH", _PATH)
