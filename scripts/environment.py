@@ -50,6 +50,7 @@ class Environment:
 
 
 DEVELOPMENT = Environment(CACHE / "environment", REQUIREMENTS / "dev.txt")
+DOCUMENTATION = Environment(CACHE / "documentation", REQUIREMENTS / "docs.txt")
 PLOTTING = Environment(CACHE / "benchmarks" / "plotting", REQUIREMENTS / "benchmarks.txt")
 PYTHON = DEVELOPMENT.python
 
