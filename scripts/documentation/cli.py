@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 from cnb.context import read_buildpack
 from documentation import recipes, workflows
+from documentation.links import broken_links, pages_without_a_place
 from documentation.sources import write_sources
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
@@ -41,8 +43,18 @@ def _run(part: str) -> int:
         return workflows.check(_REPOSITORY)
     about = read_buildpack(_REPOSITORY)
     write_sources(_REPOSITORY, _CACHE / "site-source", f"{about.homepage}/blob/v{about.version}")
-    words = ["build", "--quiet", "--clean"] if part == "site" else ["serve", "--dev-addr", "127.0.0.1:8000"]
-    code = subprocess.run([sys.executable, "-m", "mkdocs", *words], cwd=_REPOSITORY, check=False).returncode
-    if not code:
-        print(f"the site is in {_CACHE / 'site'}")
-    return code
+    if part == "serve":
+        return _zensical("serve", "--dev-addr", "127.0.0.1:8000")
+    shutil.rmtree(_CACHE / "site", ignore_errors=True)
+    code = _zensical("build", "--strict")
+    navigation = (_REPOSITORY / "zensical.toml").read_text(encoding="utf-8")
+    complaints = [
+        *(f"broken link: {line}" for line in broken_links(_CACHE / "site")),
+        *(f"not in the navigation: {page}" for page in pages_without_a_place(_CACHE / "site-source", navigation)),
+    ]
+    print("\n".join(complaints) or f"every link leads somewhere; the site is in {_CACHE / 'site'}")
+    return code or int(bool(complaints))
+
+
+def _zensical(*words: str) -> int:
+    return subprocess.run([sys.executable, "-m", "zensical", *words], cwd=_REPOSITORY, check=False).returncode
