@@ -26,6 +26,7 @@ def all_steps(repository: Path) -> list[Step]:
         Step("lint", (("ruff", "check", "--output-format", "concise"), ("ruff", "format", "--check"))),
         Step("types", (("mypy", *_python_files(repository)),)),
         Step("shell", (("shellcheck", "--external-sources", *_shell_files(repository)),)),
+        Step("docs", (("scripts/docs",),)),
         Step("tests", (("pytest", "tests", "--cov", "--cov-report=term"),)),
         Step("integration", (("pytest", "integration"),)),
     ]

@@ -29,7 +29,8 @@ TYPES = LayerTypes(cache=True)
 SCHEME = "3"
 
 ALWAYS_BELOW = 10 * 1000 * 1000
-"""Bytes, compressed: what is smaller is always kept. A hot build pays 17 ms for each megabyte (docs/rebuilds.md)."""
+"""Bytes, compressed: what is smaller is always kept. A hot build pays 17 ms for each megabyte.
+"""
 _TOO_LARGE_TO_TRY = 80 * 1000 * 1000
 """Bytes of a tree, uncompressed, that will not compress to `ALWAYS_BELOW`."""
 _PATIENCE = 10

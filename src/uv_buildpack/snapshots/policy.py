@@ -1,6 +1,6 @@
 """What is kept for the next build: which snapshots are found, taken and written, by policy.
 
-`auto` keeps what is small, and what builds have missed: see docs/rebuilds.md for the economics.
+`auto` keeps what is small, and what builds have missed: see docs/how-builds-work.md, "Snapshots".
 """
 
 from __future__ import annotations
