@@ -16,13 +16,15 @@ from integration.package_index import PackageIndex
 from integration.website import Website, serving
 from integration.workbench import BASE, Workbench
 
-from checks.platforms import availabilities
+from checks.platforms import availabilities, todays_reason
 from cnb_platform.directories import remove_tree
 from trial.prerequisites import Interpreters, package
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+# Those CPythons need their containers; what was not run is named in the last lines.
+collect_ignore = ["test_todays_pythons.py"] if todays_reason() else []
 REPOSITORY = Path(__file__).resolve().parents[1]
 _MEASURED = pytest.StashKey[list[str]]()
 

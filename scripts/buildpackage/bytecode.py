@@ -12,14 +12,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # Reads [path, name] pairs, writes the bytecode of each, in that order, as 8 bytes of length and the bytes.
-# UNCHECKED_HASH: never compared with a source, no time stamp. A fresh process without environment and with fixed
-# string hashes, fed in one order, makes equal bytes each time.
+# UNCHECKED_HASH: never compared with a source, no time stamp. The header is that of PEP 552; the functions of importlib
+# that write it are private, and 3.15 has none of them. A fresh process without environment, with fixed string hashes,
+# fed in one order, makes equal bytes each time.
 _COMPILE = """
-import json, sys, _imp, importlib._bootstrap_external as external
+import importlib.util, json, marshal, sys
+UNCHECKED = (0b01).to_bytes(4, "little")
 for path, name in json.load(sys.stdin):
     source = open(path, "rb").read()
     code = compile(source, name, "exec", dont_inherit=True, optimize=0)
-    pyc = external._code_to_hash_pyc(code, _imp.source_hash(external._RAW_MAGIC_NUMBER, source), False)
+    pyc = importlib.util.MAGIC_NUMBER + UNCHECKED + importlib.util.source_hash(source) + marshal.dumps(code)
     sys.stdout.buffer.write(len(pyc).to_bytes(8, "big") + pyc)
 """
 

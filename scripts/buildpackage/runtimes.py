@@ -22,11 +22,12 @@ from uv_buildpack.interpreter import catalogue
 from uv_buildpack.interpreter.installation import address
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from uv_buildpack.interpreter.catalogue import CPythonBuild
 
-_MINOR = "3.13"  # the newest that the tests have run on: what the package carries is no experiment
+# The newest minor that integration/test_todays_pythons.py has run on: what the package carries is no experiment.
+_TESTED = (3, 15)
 _MACHINES = ("x86_64", "aarch64")
 _LARGEST = 200_000_000  # bytes; the stripped archives have 20 to 40 million
 _ARCHITECTURES = {"EM_X86_64": "amd64", "EM_AARCH64": "arm64"}
@@ -51,16 +52,25 @@ def collect(archives: Sequence[Path], downloads: Path, scratch: Path) -> list[Ru
 
 
 def _fetch_newest(downloads: Path) -> list[Path]:
-    """Fetch the newest patch release for each architecture, once; `downloads` keeps them."""
+    """Fetch what is carried for each architecture, once; `downloads` keeps the archives."""
     log.configure(sys.stdout)
-    known = [build for build in catalogue.load(None, os.environ) if build.libc == "gnu" and build.variant == "default"]
-    builds = [build for build in known if build.version.startswith(f"{_MINOR}.")]
-    machines = sorted({build.arch for build in builds} & set(_MACHINES))
-    return [_fetch(max((b for b in builds if b.arch == machine), key=_age), downloads) for machine in machines]
+    builds = catalogue.load(None, os.environ)
+    return [_fetch(carried(builds, machine), downloads) for machine in _MACHINES]
 
 
-def _age(build: CPythonBuild) -> tuple[Version, str]:
-    return Version(build.version), build.date
+def carried(builds: Iterable[CPythonBuild], machine: str) -> CPythonBuild:
+    """Return the build that the package carries, by the rule of decision 0008: what most apps get by default.
+
+    That is the newest release for glibc of the newest minor with a first bug-fix release, if it has been tested.
+    """
+    known = [build for build in builds if (build.arch, build.libc, build.variant) == (machine, "gnu", "default")]
+    by_age = sorted(known, key=lambda build: (Version(build.version), build.date))
+    fitting = [build for build in by_age if _is_carried(Version(build.version))]
+    return fitting[-1]
+
+
+def _is_carried(version: Version) -> bool:
+    return not version.is_prerelease and version.micro > 0 and version.release[:2] <= _TESTED
 
 
 def _fetch(build: CPythonBuild, downloads: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ def availabilities(environment: Mapping[str, str]) -> list[Availability]:
     return [
         Availability("embedded", ""),
         Availability("embedded, in Docker containers", containers_reason()),
+        Availability("today's CPythons, in containers of Debian's unstable suite", todays_reason()),
         Availability("lifecycle", lifecycle),
         Availability("pack", pack_reason()),
         Availability("packages with C code", compiler),
@@ -48,6 +50,20 @@ def containers_reason() -> str:
 def pack_reason() -> str:
     """Why pack cannot be used here; empty where it can."""
     return docker_reason() if shutil.which("pack") else "there is no pack on PATH"
+
+
+def todays_reason() -> str:
+    """Why there can be no container of Debian's unstable suite here; empty where there can."""
+    if not _is_debian():
+        return "this machine is not a Debian, whose mirror has that suite"
+    return docker_reason() or ("" if shutil.which("mmdebstrap") else "there is no mmdebstrap to make them with")
+
+
+def _is_debian() -> bool:
+    try:
+        return platform.freedesktop_os_release()["ID"] == "debian"
+    except OSError:
+        return False
 
 
 def docker_reason() -> str:

@@ -19,6 +19,8 @@ from buildpackage import cnb_file, elf, wheels
 from buildpackage.archive import write_zip
 from buildpackage.bytecode import CannotCompile, Compiler
 from buildpackage.runtime import NotAnInterpreter, find_installation
+from buildpackage.runtimes import carried
+from uv_buildpack.interpreter.catalogue import CPythonBuild
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 UNCHECKED_HASH = 1
@@ -87,6 +89,18 @@ def test_equal_contents_give_equal_zip_archives_that_python_imports(tmp_path: Pa
     assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
     program = f"import sys; sys.path.insert(0, {str(tmp_path / 'one.zip')!r}); import claim; print(claim.text)"
     assert subprocess.run([sys.executable, "-c", program], check=True, capture_output=True).stdout == b"ok\n"
+
+
+def test_the_carried_interpreter_is_of_the_newest_minor_that_is_tested_and_has_a_bug_fix_release() -> None:
+    def build(version: str, **other: str) -> CPythonBuild:
+        facts = {"date": "20260101", "arch": "x86_64", "libc": "gnu", "variant": "default", "path": "", "sha256": ""}
+        return CPythonBuild(version=version, **{**facts, **other})
+
+    released = [build("3.13.9"), build("3.13.10"), build("3.14.1"), build("3.15.0rc2"), build("3.15.0")]
+    assert carried(released, "x86_64").version == "3.14.1"
+    elsewhere = [build("3.15.2", arch="aarch64"), build("3.15.3", libc="musl"), build("3.15.4", variant="freethreaded")]
+    assert carried([*released, *elsewhere], "x86_64").version == "3.14.1"
+    assert carried([*released, build("3.15.1"), build("3.99.1")], "x86_64").version == "3.15.1"
 
 
 def test_an_archive_without_an_interpreter_is_refused(tmp_path: Path) -> None:
