@@ -17,7 +17,7 @@ specification asks for, with mmdebstrap from the distribution of this machine: a
 With --suite, from another release of that distribution; a CPython of that release needs these.
 
 `machine`, made on request, stands for a developer's machine: every python3.N (N >= 13) of the release with its headers,
-a C compiler, git, and what scripts/python-archive asks for.
+a C compiler, and what scripts/python-archive asks for.
 
 Written as OCI image layouts with a list of packages each, and loaded into Docker where it answers. What is there is not
 made again.
@@ -30,8 +30,8 @@ _KINDS = {
         Kind(
             "machine",
             (
-                *("binutils", "ca-certificates", "gcc", "git", "libc6-dev", "make", "patchelf"),
-                '?and(?architecture(native),?name("^python3\\.(1[3-9]|[2-9][0-9])-(dev|venv)$"))',
+                *("binutils", "ca-certificates", "gcc", "libc6-dev", "patchelf"),
+                '?name("^python3\\.(1[3-9]|[2-9][0-9])-(dev|venv)$")',
             ),
         ),
     )
