@@ -16,11 +16,11 @@ from typing import Final
 BUILD_PREFIX: Final = "/install"
 
 _DROPPED_DIRECTORIES: Final = frozenset({"ensurepip", "idlelib", "test", "tests", "tkinter", "turtledemo"})
-_DROPPED_LIBRARIES: Final = re.compile(r"(lib)?(tcl|tk|itcl|thread|Tix)-?\d[\w.]*")
+_DROPPED_LIBRARIES: Final = re.compile(r"tcl|(lib)?(tcl|tk|itcl|thread|Tix)-?\d[\w.]*")
 _DROPPED_MODULES: Final = re.compile(
     r"(_test\w*|_ctypes_test|_xxtestfuzz|xxlimited(_35)?|xxsubtype|_tkinter)\.(?:[\w-]+\.)?so"
 )
-_DROPPED_COMMANDS: Final = re.compile(r"(2to3|idle|pip|pydoc)(3?[\d.]*)?(-\d[\d.]*)?|python[\d.]+-gdb\.py")
+_DROPPED_COMMANDS: Final = re.compile(r"(2to3|idle|pip|pydoc)(3?[\d.]*t?)?(-\d[\d.]*t?)?|python[\d.]+t?-gdb\.py")
 _DROPPED_PACKAGES: Final = re.compile(
     r"(pip|setuptools|wheel)(-.+\.dist-info)?|pkg_resources|_distutils_hack|distutils-precedence\.pth"
 )
@@ -82,7 +82,9 @@ _BUILD_TOOLS_OF: Final = {
     "CXX": "CXX",
     "LDCXXSHARED": "CXX",
 }
-_SYSROOT: Final = re.compile(r"\s*-isysroot\s+\S+")
+# python-build-standalone takes its build container's directories out of `_sysconfigdata_*.py` (hack_sysconfig.py in
+# cpython-unix/build-cpython.sh), but not out of `_sysconfig_vars_*.json`.
+_BUILD_DIRECTORIES: Final = re.compile(r"\s*-(?:isysroot\s+\S+|(?:isystem\s+|[IL])/tools/\S*)")
 # Debug information names the directory of the build, which uv chooses at random: extension modules would differ from
 # build to build. Who wants it sets CFLAGS=-g.
 _DEBUG_INFORMATION: Final = re.compile(r"(?<!\S)-g(?:gdb)?\d?(?:\s+|$)")
@@ -99,7 +101,7 @@ def move_variables(variables: Mapping[str, object], prefix: str) -> dict[str, ob
 def _moved_variable(name: str, value: object, prefix: str) -> object:
     if not isinstance(value, str):
         return value
-    text = _DEBUG_INFORMATION.sub("", _SYSROOT.sub("", move_prefix(value, prefix)))
+    text = _DEBUG_INFORMATION.sub("", _BUILD_DIRECTORIES.sub("", move_prefix(value, prefix)))
     if name not in _BUILD_TOOLS_OF:
         return text
     tool, spelled = _BUILD_TOOLS[_BUILD_TOOLS_OF[name]]

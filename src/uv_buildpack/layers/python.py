@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from uv_buildpack.layers.work import Work
 
 NAME = "python"
-SCHEME = "4"
+SCHEME = "5"
 """Raised when what is made of equal inputs changes."""
 
 ENVIRONMENT = (
