@@ -27,7 +27,9 @@ from uv_buildpack import configuration
 from uv_buildpack.layers import packages, python, uv, venv_project
 from uv_buildpack.layers.venv import key as venv_key
 from uv_buildpack.layers.venv import layer as venv
-from uv_buildpack.processes.inference.rules import FRAMEWORKS, SERVERS
+from uv_buildpack.processes.inference.queues import QUEUES
+from uv_buildpack.processes.inference.servers import SERVERS
+from uv_buildpack.processes.inference.starters import BOTS, DJANGO, MCP, WEB
 from uv_buildpack.snapshots import file_format
 
 if TYPE_CHECKING:
@@ -181,5 +183,6 @@ def test_names_in_the_examples_of_the_sdk_exist() -> None:
 
 def test_frameworks_and_servers_are_all_named() -> None:
     text = prose(ROOT / "docs/processes.md")
-    assert [one.name for one in FRAMEWORKS if one.name not in text] == []
+    assert [one.name for one in (*WEB, *MCP, DJANGO, *BOTS) if one.name not in text] == []
+    assert [names for names, _ in QUEUES if names[0] not in text.lower()] == []
     assert [name for server in SERVERS for name in server.distributions if name not in text.lower()] == []

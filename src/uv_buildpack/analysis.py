@@ -295,9 +295,14 @@ def _default_groups(given: _Given, pyprojects: Mapping[str, Pyproject]) -> tuple
 
 
 def _chosen_project(given: _Given, pyprojects: Mapping[str, Pyproject]) -> Pyproject:
-    """Return the one member that is installed, else the project."""
+    """Return the one member that is installed, else the project. A virtual root with one member installs that."""
+    project = given.project
     chosen = [pyprojects[name] for name in given.configuration.packages if name in pyprojects]
-    return chosen[0] if len(chosen) == 1 else given.project.pyproject
+    if not given.configuration.packages and project.pyproject.name is None:
+        chosen = [
+            read_pyproject(project.app_dir, path / "pyproject.toml") for path in workspace_members(project.root)[:2]
+        ]
+    return chosen[0] if len(chosen) == 1 else project.pyproject
 
 
 def _compare_with_files(lock: Lock, project: Project, pyprojects: Mapping[str, Pyproject]) -> None:
@@ -333,6 +338,7 @@ def _planned(
         installed=installed,
         packaged=pyproject.is_package(),
         pyproject=pyproject.document,
+        elsewhere=lock_check.dependencies_elsewhere(pyproject, extras, groups),
     )
     configuration = given.configuration
     return plan.plan_processes(

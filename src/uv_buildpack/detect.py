@@ -36,7 +36,9 @@ def detect(context: DetectContext) -> BuildPlan | NotDetected:
             return NotDetected(
                 f"pyproject.toml{where} configures uv, but uv.lock is missing: run `uv lock` and commit it."
             )
-        return NotDetected(f"No uv.lock{where}: not a uv project.")
+        return NotDetected(
+            f"No uv.lock{where}: not a uv project. If it is in a workspace root above, make that the app directory."
+        )
     return BuildPlan(provides=PROVIDED, requires=tuple(Require(name) for name in PROVIDED))
 
 

@@ -211,6 +211,34 @@ def test_local_packages_are_those_that_are_chosen(
     assert analysed(tmp_path, WORKSPACE, {**environment, "BP_UV_PACKAGE": "api"}).decisions.local == ()
 
 
+@pytest.mark.parametrize("environment", [{}, {"BP_UV_PACKAGE": "app"}])
+def test_a_virtual_root_with_one_member_starts_what_the_member_is(tmp_path: Path, environment: dict[str, str]) -> None:
+    files = {
+        "pyproject.toml": '[tool.uv.workspace]\nmembers = ["backend"]\n',
+        "backend/pyproject.toml": '[project]\nname = "app"\nversion = "1"\ndependencies = ["flask"]\n',
+        "backend/app.py": "from flask import Flask\napp = Flask(__name__)\n",
+        "uv.lock": """
+            version = 1
+            [manifest]
+            members = ["app"]
+            [[package]]
+            name = "app"
+            version = "1"
+            source = { virtual = "backend" }
+            dependencies = [{ name = "flask" }]
+            [package.metadata]
+            requires-dist = [{ name = "flask" }]
+            [[package]]
+            name = "flask"
+            version = "3.1.0"
+            source = { registry = "https://example.org/simple" }
+            wheels = [{ url = "https://example.org/flask-3.1.0-py3-none-any.whl", hash = "sha256:00" }]
+        """,
+    }
+    (web,) = analysed(tmp_path, files, environment).processes.processes
+    assert (web.type, web.working_directory) == ("web", str(tmp_path / "backend"))
+
+
 def test_everything_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
     files = {
         **PROJECT,

@@ -19,6 +19,7 @@ from uv_buildpack.detect import detect
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+NOT_A_PROJECT = "not a uv project. If it is in a workspace root above, make that the app directory."
 SRC = Path(__file__).parents[2] / "src"
 NOT_FOR_DETECT = {"httpx", "structlog", "packaging", "tomli", "uv_buildpack.errors", "uv_buildpack.log", "asyncio"}
 
@@ -65,12 +66,12 @@ def test_a_member_passes_with_the_lock_of_the_workspace_root_above(tmp_path: Pat
 
 def test_a_lock_above_that_has_no_project_beside_it_does_not_count(tmp_path: Path) -> None:
     plant(tmp_path, {"uv.lock": "", "api/pyproject.toml": ""})
-    assert reason(tmp_path, {"BP_UV_PROJECT_DIR": "api"}) == "No uv.lock in api: not a uv project."
+    assert reason(tmp_path, {"BP_UV_PROJECT_DIR": "api"}) == f"No uv.lock in api: {NOT_A_PROJECT}"
 
 
 def test_a_lock_above_the_app_directory_does_not_count(tmp_path: Path) -> None:
     plant(tmp_path, {**PROJECT, "app/pyproject.toml": ""})
-    assert reason(tmp_path / "app") == "No uv.lock: not a uv project."
+    assert reason(tmp_path / "app") == f"No uv.lock: {NOT_A_PROJECT}"
 
 
 def test_a_directory_without_a_project_says_so(tmp_path: Path) -> None:
@@ -80,7 +81,7 @@ def test_a_directory_without_a_project_says_so(tmp_path: Path) -> None:
 
 def test_a_project_of_another_tool_says_so(tmp_path: Path) -> None:
     plant(tmp_path, {"pyproject.toml": "[tool.poetry]\n[tool.uv-buildpack]\n"})
-    assert reason(tmp_path) == "No uv.lock: not a uv project."
+    assert reason(tmp_path) == f"No uv.lock: {NOT_A_PROJECT}"
 
 
 @pytest.mark.parametrize("table", ["[tool.uv]", "[[tool.uv.index]]", '[ tool . "uv" ]', "[tool.uv.sources]"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeGuard
@@ -40,6 +41,8 @@ class ProcessPlan:
     """What inference looked at in vain."""
     suggestion: str = ""
     """What to write into pyproject.toml when nothing was inferred, in lines."""
+    undecided: bool = False
+    """Whether there is no default, because what serves the web was found, but not for certain."""
     beside: tuple[Beside, ...] = ()
     """What the image has besides the project's own processes; nothing of it counts for the default."""
     one_worker: tuple[str, ...] = ()
@@ -107,7 +110,7 @@ def shown(process: Process) -> str:
     """Give the command as a reader would write it."""
     if process.command[:2] == ("/bin/sh", "-c"):
         return process.command[2]
-    return " ".join((*process.command, *process.args))
+    return shlex.join((*process.command, *process.args))
 
 
 def _from_table(table: Mapping[str, Any], default_process: str | None, app_dir: Path, project_dir: Path) -> ProcessPlan:
@@ -208,19 +211,22 @@ def _read_procfile(path: Path, shown_path: str, default_process: str | None, dir
 
 def _inferred(app_dir: Path, app: AppFacts) -> ProcessPlan:
     inference = infer(app)
-    directory = _start_directory(app.project_dir, app_dir)
     defined = [
         _Defined(
             type=process.type,
             command=start_command.from_line(process.command),
             evidence=process.evidence,
-            working_directory=directory,
+            working_directory=_start_directory(app.project_dir / process.directory, app_dir),
         )
         for process in inference.processes
     ]
     warnings = tuple(warning for process in inference.processes for warning in process.warnings)
     plan = _plan(defined, warnings)
-    return replace(plan, considered=inference.considered, suggestion=inference.suggestion)
+    if inference.default:
+        plan = _marked(plan, inference.default)
+    return replace(
+        plan, considered=inference.considered, suggestion=inference.suggestion, undecided=inference.undecided
+    )
 
 
 def _plan(defined: Sequence[_Defined], notes: Sequence[str] = ()) -> ProcessPlan:
@@ -245,21 +251,29 @@ def _check_default(default_process: str | None, types: Collection[str]) -> None:
 
 
 def _with_default(plan: ProcessPlan, default_process: str | None) -> ProcessPlan:
-    """Mark the default: `web` if there is one, else the only one, else what `default-process` says."""
+    """Mark the default: `web` if there is one, else the only one, else what `default-process` says, or inference."""
     types = [process.type for process in plan.processes]
-    chosen = "web" if "web" in types else types[0] if len(types) == 1 else default_process
+    only = types[0] if len(types) == 1 and not plan.undecided else None
+    inferred = plan.default.type if plan.default else None
+    chosen = "web" if "web" in types else only or default_process or inferred
     warnings = plan.warnings
     if default_process not in {None, chosen}:
         warnings += (f"default-process = {default_process!r} has no effect: `web` is the default where there is one",)
-    processes = tuple(replace(process, default=process.type == chosen) for process in plan.processes)
-    return replace(plan, processes=processes, warnings=warnings)
+    return _marked(replace(plan, warnings=warnings), chosen)
+
+
+def _marked(plan: ProcessPlan, default: str | None) -> ProcessPlan:
+    processes = tuple(replace(process, default=process.type == default) for process in plan.processes)
+    return replace(plan, processes=processes)
 
 
 def _ways_out(plan: ProcessPlan) -> list[str]:
-    if plan.processes:
-        types = ", ".join(process.type for process in plan.processes)
-        return [f"There are {types}: name one of them as `default-process` in [tool.uv-buildpack]."]
+    types = ", ".join(process.type for process in plan.processes)
+    choose = f"There are {types}: name one of them as `default-process` in [tool.uv-buildpack]." if types else ""
+    if plan.processes and not plan.undecided:
+        return [choose]
     return [
+        *([choose] if choose else []),
         "Considered:",
         *(f"  {line}" for line in plan.considered),
         "Write into pyproject.toml:",

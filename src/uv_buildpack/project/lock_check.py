@@ -127,6 +127,20 @@ def direct_dependencies(pyproject: Pyproject, extras: Iterable[str], groups: Ite
     return found.union(*(({name for name, _ in declared.get(group, set())}) for group in groups))
 
 
+def dependencies_elsewhere(pyproject: Pyproject, extras: Iterable[str], groups: Iterable[str]) -> dict[str, str]:
+    """Return the dependencies in extras and groups that were not chosen: normalised name → the setting for them."""
+    found: dict[str, str] = {}
+    chosen = {canonicalize_name(name) for name in (*extras, *groups)}
+    for key, texts in pyproject.table("project", "optional-dependencies").items():
+        if canonicalize_name(key) not in chosen:
+            names = (name for text in texts for name, _ in _requirement(text))
+            found.update(dict.fromkeys(names, f"BP_UV_EXTRAS={key}"))
+    for group, requirements in _groups(pyproject).items():
+        if group not in chosen:
+            found.update({name: f"BP_UV_GROUPS={group}" for name, _ in requirements})
+    return found
+
+
 def _package_differences(package: LockedPackage, pyproject: Pyproject) -> Iterator[str]:
     metadata = package.metadata or {}
     dynamic = pyproject.project.get("dynamic", ())

@@ -2,194 +2,114 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from uv_buildpack.processes.inference.roots import HERE
-from uv_buildpack.processes.inference.rules import FRAMEWORKS, PORT, SERVERS, WORKERS, Framework, Server
-from uv_buildpack.processes.inference.search import AppObject, Search
+from uv_buildpack.processes.inference.django import find_projects
+from uv_buildpack.processes.inference.facts import AppFacts, Inference, InferredProcess
+from uv_buildpack.processes.inference.programs import calls_of, script_calls
+from uv_buildpack.processes.inference.scripts import (
+    NO_GUARD,
+    console_scripts,
+    embeds_server,
+    main_process,
+    script_processes,
+)
+from uv_buildpack.processes.inference.sources import Sources
+from uv_buildpack.processes.inference.syntax import Module
+from uv_buildpack.processes.inference.web import find_web
+from uv_buildpack.processes.inference.workers import find_workers
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
+    from uv_buildpack.processes.inference.serving import Web
+    from uv_buildpack.processes.inference.workers import Workers
 
-_ENTRYPOINT = re.compile(r"(?P<module>[A-Za-z_]\w*(\.[A-Za-z_]\w*)*):(?P<name>[A-Za-z_]\w*)\Z")
-# What a script's name and a process type have in common.
-_SCRIPT = re.compile(r"[A-Za-z0-9._-]+\Z")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AppFacts:
-    """What inference goes by. Names of distributions are normalised."""
-
-    project_dir: Path
-    direct_dependencies: frozenset[str]
-    """Of the installed groups and extras too."""
-    installed: Mapping[str, str]
-    """Everything that is installed from the lock: name → version."""
-    packaged: bool
-    """The project is installed itself, so that its modules are importable and its scripts exist."""
-    pyproject: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class InferredProcess:
-    """A process type; `command` is a command line as in a Procfile. `evidence` is why, in lines."""
-
-    type: str
-    command: str
-    evidence: tuple[str, ...]
-    warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Inference:
-    """What was inferred, and, when there is no web process, what was considered and the line to write."""
-
-    processes: tuple[InferredProcess, ...]
-    considered: tuple[str, ...]
-    suggestion: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Web:
-    """The answer to "what serves the web?": a process, or considerations and a suggested command."""
-
-    process: InferredProcess | None = None
-    considered: tuple[str, ...] = ()
-    command: str = "python -m your_package"
+_EXAMPLE = "python -m your_package"
 
 
 def infer(app: AppFacts) -> Inference:
-    """Infer the process types: `web` from an application object and a server, and each console script."""
-    web = _web(app)
-    scripts, not_scripts = _scripts(app)
+    """Infer the process types: `web`, workers, each console script, else the one file that is meant to be run."""
+    sources = Sources(app.project_dir, app.installed)
+    projects = find_projects(sources) if "django" in app.installed else []
+    web = find_web(app, sources, projects)
+    workers = find_workers(app, sources, projects)
+    scripts = script_processes(app)
+    if web.certain:
+        web.doubts += _embedded(app, sources, workers)
     taken = {script.type for script in scripts}
-    found = [web.process] if web.process and web.process.type not in taken else []
+    found = [one for one in [web.certain, *workers.processes] if one and one.type not in taken]
+    considered = [*web.considered, *workers.considered, *console_scripts(app)[1]]
+    undecided = bool(web.doubts or len(web.candidates) > 1)
+    if not found and not scripts and not undecided:
+        main, why = main_process(app, sources)
+        found = [main] if main else []
+        known = {line.partition(":")[0] for line in considered}
+        considered += [line for line in why if not line.endswith(NO_GUARD) or line.partition(":")[0] not in known]
+    default = None if undecided and not (web.certain or "web" in taken) else _default(app, found, scripts)
     return Inference(
         processes=(*found, *scripts),
-        considered=(*web.considered, *not_scripts),
-        suggestion=f'[tool.uv-buildpack.processes]\nweb = "{web.command}"',
+        considered=tuple(dict.fromkeys([*_shown(web), *considered])),
+        suggestion=_suggestion(web),
+        default=default,
+        undecided=undecided and "web" not in taken,
     )
 
 
-def _web(app: AppFacts) -> _Web:
-    frameworks = [one for one in FRAMEWORKS if one.distribution in app.direct_dependencies]
-    if not frameworks:
-        names = ", ".join(framework.name for framework in FRAMEWORKS)
-        return _Web(considered=(f"pyproject.toml: none of {names} is a direct dependency",))
-    search = Search(app.project_dir, frameworks, app.installed)
-    candidates = _declared(app, search) or _likeliest(search.candidates(), app)
-    considered = tuple(search.considered)
-    if not candidates:
-        return _Web(considered=considered, command=_example(frameworks[0], app))
-    server = _server(candidates[0].binding.framework, app)
-    if server is None:
-        return _Web(considered=(*considered, _no_server(candidates[0].binding.framework)))
-    command = _command(server, candidates[0], app)
-    if len(candidates) > 1:
-        evidence = tuple(f"{one.evidence}, one of several" for one in candidates)
-        return _Web(considered=evidence, command=command)
-    return _Web(process=_process(server, candidates[0], command, app), considered=considered)
+def _default(app: AppFacts, found: list[InferredProcess], scripts: list[InferredProcess]) -> str | None:
+    """The type that is the default where there are several and none is `web`.
+
+    A script that is called like the project is what its users run (uvx goes by the same rule); a bot's worker starts
+    the same program as the only script.
+    """
+    own = [one.type for one in scripts if one.type.replace("_", "-").lower() == app.name.replace("_", "-").lower()]
+    if own:
+        return own[0]
+    same = [one for one in found if one.command in {script.command for script in scripts}]
+    return same[0].type if len(same) == 1 and len(scripts) == 1 else None
 
 
-def _declared(app: AppFacts, search: Search) -> list[AppObject]:
-    """What `[tool.fastapi] entrypoint` says: the one declared hint that real applications have."""
-    table = app.pyproject.get("tool", {}).get("fastapi", {})
-    entrypoint = table.get("entrypoint") if isinstance(table, dict) else None
-    if entrypoint is None or search.frameworks[0].name != "FastAPI":
+def _shown(web: Web) -> list[str]:
+    """What speaks against the candidates, and the candidates if they are not certain."""
+    if web.certain:
         return []
-    match = _ENTRYPOINT.match(entrypoint) if isinstance(entrypoint, str) else None
-    found = search.named(match["module"], match["name"]) if match else None
-    if found is None:
-        search.considered.append(f"[tool.fastapi] entrypoint {entrypoint!r}: no such module here")
-    return [found] if found else []
-
-
-def _likeliest(candidates: Sequence[AppObject], app: AppFacts) -> Sequence[AppObject]:
-    """Of several equals, the one in a package that is called like the project, or `app`."""
-    project = app.pyproject.get("project", {}).get("name", "")
-    own = {"app", re.sub(r"[-_.]+", "_", str(project)).lower()}
-    preferred = [one for one in candidates if own & set(one.file.path.parts[:-1])]
-    return preferred if len(preferred) == 1 else candidates
-
-
-def _server(framework: Framework, app: AppFacts) -> Server | None:
-    """The installed server: one that is asked for before one that rides along, its own the last."""
-    fitting = [
-        server
-        for server in SERVERS
-        if server.interface == framework.interface and set(server.distributions) <= set(app.installed)
+    several = ", one of several" if len(web.candidates) > 1 else ""
+    return [
+        *(f"{one.evidence[0]}{several}: {one.command}" for one in web.candidates),
+        *web.doubts,
     ]
-    direct = [one for one in fitting if set(one.distributions) <= app.direct_dependencies]
-    return next(iter([*direct, *fitting]), framework.own_server)
 
 
-def _command(server: Server, found: AppObject, app: AppFacts) -> str:
-    root = HERE if _is_importable(found, app) else found.root
-    names = {
-        "module": found.module,
-        "name": found.binding.name,
-        "prefix": "" if root == HERE else f"{root}/",
-    }
-    template = server.factory if found.binding.factory else server.target
-    command = server.command.format(
-        target=template.format(**names),
-        path="" if root == HERE else server.path.format(root=root),
-        port=PORT,
-        workers=WORKERS,
-    )
-    return " ".join(command.split())
+def _suggestion(web: Web) -> str:
+    command = web.candidates[0].command if web.candidates else web.example or _EXAMPLE
+    quotes = "'''" if "'" in command and '"' in command else "'" if '"' in command else '"'
+    return f"[tool.uv-buildpack.processes]\nweb = {quotes}{command}{quotes}"
 
 
-def _is_importable(found: AppObject, app: AppFacts) -> bool:
-    """Tell whether installing the project puts the module on the import path: a package below `src`."""
-    return app.packaged and found.root == PurePosixPath("src") and "." in found.module
+def _embedded(app: AppFacts, sources: Sources, workers: Workers) -> list[str]:
+    """Where the project's own programs serve the application as one part of their work.
+
+    A server that is started beside them would serve an application without what they do.
+    """
+    places = {}
+    for name, target in console_scripts(app)[0].items():
+        place = embeds_server(script_calls(sources, target))
+        if place:
+            places[place] = f"the script `{name}` hands the application to a server itself, after other work"
+    for bot in workers.bots:
+        module = bot.module
+        calls = calls_of(sources, module) if module else script_calls(sources, bot.target)
+        place = embeds_server(calls, any_server=True)
+        if place:
+            places[place] = "the bot serves the web application itself"
+    for file in sources.files:
+        if file.depth <= 2 and file.path.stem in {"main", "__main__", "app", "run"} and not places:  # noqa: PLR2004
+            module_or_reason = sources.module(file.path) if b"uvicorn.Config" in _content(sources, file.path) else None
+            if isinstance(module_or_reason, Module):
+                place = embeds_server(calls_of(sources, module_or_reason))
+                if place:
+                    places[place] = f"{file.path} hands the application to a server itself, beside other work"
+    return [f"{place}: {what}" for place, what in places.items()]
 
 
-def _process(server: Server, found: AppObject, command: str, app: AppFacts) -> InferredProcess:
-    versions = (f"{name} {app.installed[name]} in uv.lock" for name in server.distributions)
-    own = server == found.binding.framework.own_server
-    warnings = (_development_server(server, found.binding.framework),) if own else ()
-    return InferredProcess("web", command, (found.evidence, *versions), warnings)
-
-
-def _development_server(server: Server, framework: Framework) -> str:
-    return (
-        f"no production server in uv.lock: {server.name}'s development server is started; "
-        f"`uv add {_proposed_server(framework)}` changes that"
-    )
-
-
-def _no_server(framework: Framework) -> str:
-    proposed = _proposed_server(framework)
-    return f"uv.lock: no server for {framework.name} in it; `uv add {proposed}` adds one"
-
-
-def _proposed_server(framework: Framework) -> str:
-    """The plainest: the first that needs no second distribution, of those every tutorial names."""
-    return "uvicorn" if framework.interface == "asgi" else "gunicorn"
-
-
-def _example(framework: Framework, app: AppFacts) -> str:
-    proposed = _proposed_server(framework)
-    server = _server(framework, app) or next(one for one in SERVERS if one.name == proposed)
-    target = server.target.format(module="your_module", name="app", prefix="")
-    command = server.command.format(target=target, path="", port=PORT, workers=WORKERS)
-    return " ".join(command.split())
-
-
-def _scripts(app: AppFacts) -> tuple[list[InferredProcess], list[str]]:
-    """Each of `[project.scripts]` is a process type of its own, executed directly."""
-    scripts = app.pyproject.get("project", {}).get("scripts", {})
-    if scripts and not app.packaged:
-        reason = "not installed, the project has no build system (or tool.uv.package is false)"
-        return [], [f"[project.scripts]: {reason}"]
-    fitting = [name for name in scripts if _SCRIPT.match(name)]
-    processes = [
-        InferredProcess(name, name, (f"pyproject.toml: [project.scripts] {name} = {scripts[name]!r}",))
-        for name in fitting
-    ]
-    return processes, [f"[project.scripts] {n}: no process type" for n in scripts if n not in fitting]
+def _content(sources: Sources, path: object) -> bytes:
+    content = sources.content(path)  # type: ignore[arg-type]
+    return content if isinstance(content, bytes) else b""

@@ -1,9 +1,10 @@
-"""The project's own source files, likeliest first, found without reading much."""
+"""The project's own source files, likeliest entry first, found without reading them."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -12,12 +13,15 @@ if TYPE_CHECKING:
 
 # A tree is never walked without end: an application's entry is near the top, and a hot build has 150 ms in all.
 MAXIMUM_DEPTH = 5
-MAXIMUM_ENTRIES = 4000
+MAXIMUM_DIRECTORIES = 1500
+# A directory with more entries holds data, and nobody's application.
+MAXIMUM_ENTRIES = 20_000
 MAXIMUM_FILE_SIZE = 512 * 1024
 
 # Directories that hold no application object to be served.
 _SKIPPED = frozenset(
     {
+        "__pycache__",
         "alembic",
         "bench",
         "benchmarks",
@@ -31,9 +35,11 @@ _SKIPPED = frozenset(
         "examples",
         "fixtures",
         "frontend",
+        "htmlcov",
         "migrations",
         "node_modules",
         "notebooks",
+        "samples",
         "scripts",
         "site-packages",
         "static",
@@ -41,9 +47,12 @@ _SKIPPED = frozenset(
         "test",
         "testing",
         "tests",
+        "tutorials",
+        "vendor",
         "venv",
     }
 )
+_TEST_FILES = ("conftest", "tests")
 
 # Names of entry modules by tier; a tier is looked at as a whole before the next one is read.
 _TIERS = (
@@ -65,60 +74,72 @@ class SourceFile:
         return next((tier for tier, names in enumerate(_TIERS) if stem in names), len(_TIERS))
 
     @property
+    def depth(self) -> int:
+        """The number of path components. A directory `src` does not count."""
+        return len(self.path.parts) - (self.path.parts[0] == "src")
+
+    @property
     def rank(self) -> tuple[int, int, int, str]:
-        """The order in which files are preferred. A directory `src` does not count as depth."""
-        depth = len(self.path.parts) - (self.path.parts[0] == "src")
+        """The order in which files are preferred."""
         names = _TIERS[self.tier] if self.tier < len(_TIERS) else ()
         name = names.index(self.path.stem) if names else 0
-        return (self.tier, depth, name, str(self.path))
+        return (self.tier, self.depth, name, str(self.path))
 
 
 def source_files(project_dir: Path) -> list[SourceFile]:
-    """Give the project's Python files, likeliest entry first. Unreadable directories are left out."""
+    """Return the project's Python files, likeliest entry first. Unreadable directories are left out."""
     found = (SourceFile(path) for path in _walk(project_dir))
     # An `__init__.py` beside pyproject.toml belongs to no package that could be imported.
     return sorted((file for file in found if str(file.path) != "__init__.py"), key=lambda file: file.rank)
 
 
 def _walk(project_dir: Path) -> Iterator[PurePosixPath]:
-    """Breadth first, so that the limit on entries costs the deepest ones."""
-    entries = 0
-    level = [PurePosixPath()]
+    """Breadth first, so that the limit on directories costs the deepest ones."""
+    visited = 0
+    level = [""]
     for _ in range(MAXIMUM_DEPTH):
-        below: list[PurePosixPath] = []
+        below: list[str] = []
         for directory in level:
-            names = _listing(project_dir / directory)
-            entries += len(names)
-            if entries > MAXIMUM_ENTRIES:
+            visited += 1
+            if visited > MAXIMUM_DIRECTORIES:
                 return
-            if directory.parts and _is_another_tree(names):
+            modules, directories, another_tree = _listing(os.path.join(project_dir, directory))  # noqa: PTH118 (hot)
+            if directory and another_tree:
                 continue
-            yield from (directory / name for name, kind in names.items() if kind == "module")
-            below += (directory / name for name, kind in names.items() if kind == "directory")
+            prefix = f"{directory}/" if directory else ""
+            yield from (PurePosixPath(prefix + name) for name in modules)
+            below += (prefix + name for name in directories)
         level = below
 
 
-def _listing(directory: Path) -> dict[str, str]:
-    """The names in a directory that matter here, sorted, with what they are."""
+def _listing(directory: str) -> tuple[list[str], list[str], bool]:
+    """The modules and directories in a directory, sorted, and whether it is a tree of its own.
+
+    That is a virtual environment, or another project of the workspace: its application is not this one's.
+    """
+    modules: list[str] = []
+    directories: list[str] = []
+    another_tree = False
+    count = 0
     try:
         with os.scandir(directory) as entries:
-            found = {entry.name: _kind(entry) for entry in entries if not _is_skipped(entry.name)}
+            for count, entry in enumerate(islice(entries, MAXIMUM_ENTRIES + 1)):  # noqa: B007 (used below)
+                name = entry.name
+                if name.endswith(".py"):
+                    if _is_module(name) and entry.is_file():
+                        modules.append(name)
+                elif name in {"pyvenv.cfg", "pyproject.toml"}:
+                    another_tree = True
+                elif not name.startswith(".") and name not in _SKIPPED and entry.is_dir(follow_symlinks=False):
+                    directories.append(name)
     except OSError:
-        return {}
-    return dict(sorted(found.items()))
+        return [], [], another_tree
+    if count >= MAXIMUM_ENTRIES:
+        return [], [], True
+    return sorted(modules), sorted(directories), another_tree
 
 
-def _kind(entry: os.DirEntry[str]) -> str:
-    if entry.is_dir(follow_symlinks=False):
-        return "directory"
-    stem, dot, suffix = entry.name.rpartition(".")
-    return "module" if dot and suffix == "py" and stem.isidentifier() and entry.is_file() else "other"
-
-
-def _is_skipped(name: str) -> bool:
-    return name.startswith((".", "test_")) or name in _SKIPPED or name == "__pycache__"
-
-
-def _is_another_tree(names: dict[str, str]) -> bool:
-    """A virtual environment, or another project of the workspace: its application is not this one's."""
-    return "pyvenv.cfg" in names or "pyproject.toml" in names
+def _is_module(name: str) -> bool:
+    stem = name.removesuffix(".py")
+    is_test = stem.startswith("test_") or stem.endswith("_test") or stem in _TEST_FILES
+    return stem.isidentifier() and not is_test

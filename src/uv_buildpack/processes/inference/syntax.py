@@ -1,52 +1,58 @@
-"""Application objects and factories in a syntax tree. Sources are parsed, never imported."""
+"""Source files as syntax trees: what a module imports, defines and executes. Sources are parsed, never imported."""
 
 from __future__ import annotations
 
 import ast
+import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from uv_buildpack.processes.inference.files import MAXIMUM_FILE_SIZE
-from uv_buildpack.processes.inference.rules import APP_NAMES, FACTORY_NAMES, Framework
-
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
+    from pathlib import PurePosixPath
 
-# A factory may be re-exported by a package: `from .factory import create_app` in its `__init__.py`.
-_MAXIMUM_HOPS = 3
-
-_FunctionDef = ast.FunctionDef | ast.AsyncFunctionDef
+Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
 @dataclass(frozen=True, slots=True)
-class Binding:
-    """A name at the top level of a module that is an application, or a factory of one."""
+class Statement:
+    """A statement that may run on import; `conditions` are the `if`s around it, as (line, branch)."""
 
-    name: str
-    line: int
-    framework: Framework
-    factory: bool
-
-    @property
-    def rank(self) -> tuple[bool, int, int]:
-        """Objects before factories, usual names before others, then the order in the file."""
-        names = FACTORY_NAMES if self.factory else APP_NAMES
-        usual = names.index(self.name) if self.name in names else len(names)
-        return (self.factory, usual, self.line)
+    node: ast.stmt
+    conditions: tuple[tuple[int, int], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Module:
-    """A parsed module. `names` maps what is imported to where it is from, in dotted form; `size` is in bytes."""
+    """A parsed module.
 
+    `names` maps what is imported to where it is from, in dotted form, and classes to their first base; `stars` are the
+    modules of `from … import *`. `statements` run on import, `guarded` only if the file is run as a program
+    (`if __name__ == "__main__"`).
+    """
+
+    path: PurePosixPath
+    """Relative to the project's directory."""
     name: str
     size: int
     names: Mapping[str, str]
-    functions: Mapping[str, _FunctionDef]
-    body: Sequence[ast.stmt] = field(repr=False)
+    stars: Sequence[str]
+    definitions: Mapping[str, Definition]
+    statements: Sequence[Statement] = field(repr=False)
+    guarded: Sequence[ast.stmt] = field(repr=False)
+
+    def qualified(self, dotted: str) -> str:
+        """Return a name of this module as the dotted name that it was imported by."""
+        first, dot, rest = dotted.partition(".")
+        return f"{self.names.get(first, first)}{dot}{rest}"
+
+    def possible(self, dotted: str) -> Iterator[str]:
+        """Return the dotted names that a name may stand for: as `qualified`, or from a `from … import *`."""
+        yield self.qualified(dotted)
+        first = dotted.partition(".")[0]
+        if first not in self.names and first not in self.definitions:
+            yield from (f"{star}.{dotted}" for star in self.stars)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,87 +62,141 @@ class Unreadable:
     reason: str
 
 
-# Gives another module of the project by its dotted name.
+# Returns another module of the project by its dotted name.
 Resolve = Callable[[str], Module | None]
 
 
-def parse(path: Path, name: str, mentioned: Sequence[bytes]) -> Module | Unreadable | None:
-    """Parse the file that would be imported as `name`; `None` if it mentions none of the words.
-
-    Most files fail that test, which costs a hundredth of parsing.
-    """
-    try:
-        if path.stat().st_size > MAXIMUM_FILE_SIZE:
-            return Unreadable("larger than 512 KB")
-        source = path.read_bytes()
-    except OSError as error:
-        return Unreadable(error.strerror or "cannot be read")
-    if not any(word in source for word in mentioned):
-        return None
+def parse(source: bytes, path: PurePosixPath, name: str) -> Module | Unreadable:
+    """Parse the source of the file `path`, which would be imported as `name`."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the application's escapes are not ours to judge
             tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError) as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        # The application's Python may be newer than the one that runs this.
+        version = ".".join(str(part) for part in sys.version_info[:2])
         line = getattr(error, "lineno", None)
-        return Unreadable(f"cannot be parsed (line {line})" if line else "cannot be parsed")
-    return _module(tree, name, len(source), is_package=path.name == "__init__.py")
+        return Unreadable(f"line {line} cannot be parsed by Python {version}" if line else "cannot be parsed")
+    return _module(tree, path, name, len(source))
 
 
-def bindings(module: Module, frameworks: Sequence[Framework], resolve: Resolve) -> list[Binding]:
-    """Give the module's applications and factories, the likeliest first."""
-    reader = _Reader(_classes(frameworks), resolve)
-    found = [*_objects(module, reader), *_factories(module, reader)]
-    return sorted(found, key=lambda binding: binding.rank)
+def dotted_name(node: ast.expr | None) -> str | None:
+    """Return `a.b.c` for such an expression, also as a text (`-> "FastAPI"`)."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute):
+        value = dotted_name(node.value)
+        return f"{value}.{node.attr}" if value else None
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value if all(part.isidentifier() for part in node.value.split(".")) else None
+    return None
 
 
 def absolute_imports(module: Module) -> set[str]:
-    """Give the first components of what the module imports absolutely at its top level."""
+    """Return the first components of what the module imports absolutely at its top level."""
     found: set[str] = set()
-    for statement in _top_level(module.body):
-        if isinstance(statement, ast.Import):
-            found |= {alias.name.partition(".")[0] for alias in statement.names}
-        elif isinstance(statement, ast.ImportFrom) and not statement.level and statement.module:
-            found.add(statement.module.partition(".")[0])
+    for statement in module.statements:
+        node = statement.node
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+            found.add(node.module.partition(".")[0])
     return found
 
 
 def has_relative_imports(module: Module) -> bool:
-    """Tell whether the module must be imported as a part of a package."""
-    return any(isinstance(node, ast.ImportFrom) and node.level for node in _top_level(module.body))
+    """Return whether the module must be imported as a part of a package."""
+    return any(isinstance(one.node, ast.ImportFrom) and one.node.level for one in module.statements)
 
 
-def _module(tree: ast.Module, name: str, size: int, *, is_package: bool) -> Module:
-    package = name if is_package else name.rpartition(".")[0]
+def imports_of(module: Module) -> set[str]:
+    """Return the dotted names of all that the module imports at its top level, with each of their parents."""
+    origins = {*module.names.values(), *module.stars}
+    # `import a.b` binds `a` only.
+    for statement in module.statements:
+        if isinstance(statement.node, ast.Import):
+            origins |= {alias.name for alias in statement.node.names}
+    return {dotted.rsplit(".", count)[0] for dotted in origins for count in range(dotted.count(".") + 1)}
+
+
+def assigned(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
+    """Return the names that a statement assigns, with their values; of `app, route = f()` the first name."""
+    targets: Sequence[ast.expr] = ()
+    if isinstance(node, ast.Assign):
+        targets = node.targets
+    elif isinstance(node, ast.AnnAssign) and node.value is not None:
+        targets = (node.target,)
+    for target in targets:
+        value = getattr(node, "value", None)
+        first = target.elts[0] if isinstance(target, ast.Tuple) and target.elts else target
+        if isinstance(first, ast.Name) and isinstance(value, ast.expr):
+            yield first.id, value
+
+
+def _module(tree: ast.Module, path: PurePosixPath, name: str, size: int) -> Module:
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     names: dict[str, str] = {}
-    functions: dict[str, _FunctionDef] = {}
-    for statement in _top_level(tree.body):
-        if isinstance(statement, ast.Import | ast.ImportFrom):
-            names.update(_imported(statement, package))
-        elif isinstance(statement, _FunctionDef):
-            functions[statement.name] = statement
-        elif isinstance(statement, ast.ClassDef) and statement.bases:
-            # A subclass of an application class is one too: its name stands for its first base.
-            base = _dotted(statement.bases[0])
-            names[statement.name] = _qualified(base, names) if base else statement.name
-    return Module(name, size, names, functions, tree.body)
+    stars: list[str] = []
+    definitions: dict[str, Definition] = {}
+    guarded: list[ast.stmt] = []
+    statements = tuple(_statements(tree.body, (), guarded))
+    for statement in statements:
+        node = statement.node
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            for bound, origin in _imported(node, package):
+                if bound == "*":
+                    stars.append(origin.removesuffix(".*"))
+                else:
+                    names[bound] = origin
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            definitions[node.name] = node
+            if isinstance(node, ast.ClassDef) and node.bases:
+                # A subclass of an application class is one too: its name stands for its first base.
+                base = dotted_name(node.bases[0])
+                first, dot, rest = (base or node.name).partition(".")
+                names[node.name] = f"{names.get(first, first)}{dot}{rest}"
+    for node in guarded:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            for bound, origin in _imported(node, package):
+                names.setdefault(bound, origin)
+    return Module(
+        path=path,
+        name=name,
+        size=size,
+        names=names,
+        stars=stars,
+        definitions=definitions,
+        statements=statements,
+        guarded=guarded,
+    )
 
 
-def _top_level(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
-    """The statements that run on import, those in branches included."""
-    for statement in body:
-        yield statement
-        if isinstance(statement, ast.If) and _is_main_guard(statement):
-            yield from _top_level(statement.orelse)
-        elif isinstance(statement, ast.If | ast.Try | ast.With):
+def _statements(
+    body: Sequence[ast.stmt], conditions: tuple[tuple[int, int], ...], guarded: list[ast.stmt]
+) -> Iterator[Statement]:
+    """The statements that run on import, those in branches included; those of main guards go to `guarded`."""
+    for node in body:
+        yield Statement(node, conditions)
+        if isinstance(node, ast.If) and _mentions(node.test, "__name__"):
+            guarded.extend(node.body)
+            yield from _statements(node.orelse, conditions, guarded)
+        elif isinstance(node, ast.If) and _mentions(node.test, "TYPE_CHECKING"):
+            # Only type checkers see what is in there; annotations use its imports.
+            imports = [one for one in node.body if isinstance(one, ast.Import | ast.ImportFrom)]
+            yield from _statements(imports, conditions, guarded)
+            yield from _statements(node.orelse, conditions, guarded)
+        elif isinstance(node, ast.If):
+            yield from _statements(node.body, (*conditions, (node.lineno, 0)), guarded)
+            yield from _statements(node.orelse, (*conditions, (node.lineno, 1)), guarded)
+        elif isinstance(node, ast.Try | ast.With):
             for name in ("body", "orelse", "finalbody"):
-                yield from _top_level(getattr(statement, name, ()))
-            for handler in getattr(statement, "handlers", ()):
-                yield from _top_level(handler.body)
+                yield from _statements(getattr(node, name, ()), conditions, guarded)
+            for handler in getattr(node, "handlers", ()):
+                yield from _statements(handler.body, conditions, guarded)
 
 
-def _is_main_guard(statement: ast.If) -> bool:
-    return any(isinstance(node, ast.Name) and node.id == "__name__" for node in ast.walk(statement.test))
+def _mentions(test: ast.expr, name: str) -> bool:
+    return any(name in {getattr(node, "id", None), getattr(node, "attr", None)} for node in ast.walk(test))
 
 
 def _imported(statement: ast.Import | ast.ImportFrom, package: str) -> Iterator[tuple[str, str]]:
@@ -155,106 +215,3 @@ def _origin(statement: ast.ImportFrom, package: str) -> str:
         return statement.module or ""
     parents = package.split(".")[: len(package.split(".")) - statement.level + 1]
     return ".".join([*parents, *([statement.module] if statement.module else [])])
-
-
-def _dotted(node: ast.expr) -> str | None:
-    if isinstance(node, ast.Name):
-        return node.id
-    if isinstance(node, ast.Attribute):
-        value = _dotted(node.value)
-        return f"{value}.{node.attr}" if value else None
-    return None
-
-
-def _qualified(dotted: str, names: Mapping[str, str]) -> str:
-    first, dot, rest = dotted.partition(".")
-    return f"{names.get(first, first)}{dot}{rest}"
-
-
-def _classes(frameworks: Sequence[Framework]) -> dict[str, Framework]:
-    return {name: framework for framework in frameworks for name in framework.classes}
-
-
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    """Tells which framework's application an expression is, as far as the syntax shows it."""
-
-    classes: Mapping[str, Framework]
-    resolve: Resolve
-
-    def of_class(self, node: ast.expr | None, module: Module) -> Framework | None:
-        """For a class that is named: in an annotation, say."""
-        dotted = _dotted(node) if node is not None else None
-        return self.classes.get(_qualified(dotted, module.names)) if dotted else None
-
-    def of_value(self, node: ast.expr | None, module: Module, hops: int = 0) -> Framework | None:
-        """For a call of the class, or of a function that returns an application."""
-        if not isinstance(node, ast.Call) or hops > _MAXIMUM_HOPS:
-            return None
-        dotted = _dotted(node.func)
-        if dotted is None:
-            return None
-        return self.of_class(node.func, module) or self.of_callable(dotted, module, hops)
-
-    def of_callable(self, dotted: str, module: Module, hops: int) -> Framework | None:
-        """For a function, here or in another module of the project."""
-        if dotted in module.functions:
-            return self.of_function(module.functions[dotted], module, hops + 1)
-        origin, _, name = _qualified(dotted, module.names).rpartition(".")
-        other = self.resolve(origin) if origin and hops < _MAXIMUM_HOPS else None
-        return self.of_callable(name, other, hops + 1) if other else None
-
-    def of_function(self, function: _FunctionDef, module: Module, hops: int = 0) -> Framework | None:
-        """For what a function returns: as it says, or as its `return` statements show."""
-        if isinstance(function, ast.AsyncFunctionDef):
-            return None  # what it returns is a coroutine: no server takes that
-        annotated = self.of_class(function.returns, module)
-        if annotated:
-            return annotated
-        local = {
-            name: framework
-            for name, value in _assignments(ast.walk(function))
-            if (framework := self.of_value(value, module, hops))
-        }
-        returned = [node.value for node in ast.walk(function) if isinstance(node, ast.Return)]
-        of_names = [local.get(node.id) for node in returned if isinstance(node, ast.Name)]
-        of_calls = [self.of_value(node, module, hops) for node in returned]
-        return next((framework for framework in [*of_names, *of_calls] if framework), None)
-
-
-def _assignments(nodes: Iterator[ast.AST]) -> Iterator[tuple[str, ast.expr]]:
-    for node in nodes:
-        targets: Sequence[ast.expr] = ()
-        if isinstance(node, ast.Assign):
-            targets = node.targets
-        elif isinstance(node, ast.AnnAssign) and node.value is not None:
-            targets = (node.target,)
-        for target in targets:
-            value = getattr(node, "value", None)
-            if isinstance(target, ast.Name) and isinstance(value, ast.expr):
-                yield target.id, value
-
-
-def _objects(module: Module, reader: _Reader) -> Iterator[Binding]:
-    seen: set[str] = set()
-    for statement in _top_level(module.body):
-        annotation = statement.annotation if isinstance(statement, ast.AnnAssign) else None
-        for name, value in _assignments(iter([statement])):
-            framework = reader.of_class(annotation, module) or reader.of_value(value, module)
-            if framework and name not in seen:
-                seen.add(name)
-                yield Binding(name, statement.lineno, framework, factory=False)
-
-
-def _factories(module: Module, reader: _Reader) -> Iterator[Binding]:
-    for name, function in module.functions.items():
-        if name in FACTORY_NAMES and not _required_parameters(function):
-            framework = reader.of_function(function, module)
-            if framework:
-                yield Binding(name, function.lineno, framework, factory=True)
-
-
-def _required_parameters(function: _FunctionDef) -> bool:
-    arguments = function.args
-    positional = len(arguments.posonlyargs) + len(arguments.args)
-    return positional > len(arguments.defaults) or None in arguments.kw_defaults

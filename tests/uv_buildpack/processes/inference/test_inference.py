@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -189,9 +190,9 @@ def test_a_server_that_rides_along_is_good_enough(tmp_path: Path) -> None:
 
 def test_a_framework_counts_only_as_a_direct_dependency(tmp_path: Path) -> None:
     files = {"main.py": FASTAPI}
-    inference = inferred(tmp_path, files, direct=("gradio",), transitive=("fastapi", "uvicorn"))
+    inference = inferred(tmp_path, files, direct=("httpx",), transitive=("fastapi", "uvicorn"))
     assert inference.processes == ()
-    assert inference.considered == ("pyproject.toml: none of FastAPI, Starlette, Flask is a direct dependency",)
+    assert inference.considered[0] == "pyproject.toml: no web framework is a direct dependency"
 
 
 def test_the_declared_entrypoint_comes_first(tmp_path: Path) -> None:
@@ -209,11 +210,12 @@ def test_a_declared_entrypoint_without_a_module_is_named(tmp_path: Path) -> None
 
 def test_two_likely_applications_are_no_answer(tmp_path: Path) -> None:
     files = {"orders/main.py": FASTAPI, "users/main.py": FASTAPI}
+    command = "uvicorn --host 0.0.0.0 --port ${PORT:-8080}"
     inference = inferred(tmp_path, files)
     assert inference.processes == ()
     assert inference.considered == (
-        "orders/main.py:2: FastAPI application `app`, one of several",
-        "users/main.py:2: FastAPI application `app`, one of several",
+        f"orders/main.py:2: FastAPI application `app`, one of several: {command} orders.main:app",
+        f"users/main.py:2: FastAPI application `app`, one of several: {command} users.main:app",
     )
     assert inference.suggestion == (
         '[tool.uv-buildpack.processes]\nweb = "uvicorn --host 0.0.0.0 --port ${PORT:-8080} orders.main:app"'
@@ -241,14 +243,14 @@ def test_tests_environments_and_other_projects_are_not_read(tmp_path: Path) -> N
 def test_what_was_considered_is_said(tmp_path: Path) -> None:
     files = {
         "main.py": "print('hello')\n",
-        "app.py": "import fastapi\ndef f(:\n",
+        "app.py": "from fastapi import FastAPI\ndef f(:\n",
         "asgi.py": "import fastapi\n\nif __name__ == '__main__':\n    app = fastapi.FastAPI()\n",
     }
     inference = inferred(tmp_path, files)
     assert inference.considered == (
         "asgi.py: no application object at the top level",
         "main.py: does not mention FastAPI",
-        "app.py: cannot be parsed (line 2)",
+        f"app.py: line 2 cannot be parsed by Python {sys.version_info.major}.{sys.version_info.minor}",
     )
     assert inference.suggestion.endswith('web = "uvicorn --host 0.0.0.0 --port ${PORT:-8080} your_module:app"')
 
@@ -257,7 +259,7 @@ def test_what_was_considered_is_said(tmp_path: Path) -> None:
     ("content", "reason"),
     [
         ("import fastapi\n" + "#" * 600_000, "larger than 512 KB"),
-        ("import fastapi\0\n", "cannot be parsed"),
+        ("import fastapi.FastAPI\0\n", "cannot be parsed"),
         ("import fastapi\nasync def create_app() -> fastapi.FastAPI: ...\n", "no application object at the top level"),
         ("import fastapi\napps = [fastapi.FastAPI()]\n", "no application object at the top level"),
         ("import fastapi\napp = fastapi.FastAPI().routes[0]()\n", "no application object at the top level"),
@@ -287,7 +289,10 @@ def test_each_script_of_an_installed_project_is_a_process_type(tmp_path: Path) -
         ("serve", "serve"),
         ("shop-import", "shop-import"),
     ]
-    assert inference.processes[0].evidence == ("pyproject.toml: [project.scripts] serve = 'shop:main'",)
+    assert inference.processes[0].evidence == (
+        "pyproject.toml: [project.scripts] serve = 'shop:main'",
+        "started without arguments",
+    )
 
 
 def test_scripts_of_a_project_that_is_not_installed_do_not_exist(tmp_path: Path) -> None:

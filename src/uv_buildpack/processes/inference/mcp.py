@@ -1,0 +1,100 @@
+"""MCP servers over HTTP: which transport they run on is read from the source."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from uv_buildpack.processes.inference.applications import AppObject, kinds_of
+from uv_buildpack.processes.inference.objects import Binding, bindings
+from uv_buildpack.processes.inference.roots import import_root
+from uv_buildpack.processes.inference.serving import Web, active, served
+from uv_buildpack.processes.inference.starters import MCP, Kind
+from uv_buildpack.processes.inference.syntax import Module, dotted_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from uv_buildpack.processes.inference.facts import AppFacts
+    from uv_buildpack.processes.inference.files import SourceFile
+    from uv_buildpack.processes.inference.sources import Sources
+
+_HTTP = ("http", "streamable-http", "sse")
+
+
+def find_servers(app: AppFacts, sources: Sources, web: Web) -> None:
+    """Add the MCP servers that run on HTTP to the candidates. One on standard input and output is a script's matter."""
+    starters = active(app, MCP)
+    if not starters:
+        return
+    kinds = kinds_of(starters)
+    found: dict[tuple[str, str], AppObject] = {}
+    for file in sources.mentioning((b"FastMCP", b"transport")):
+        module = sources.module(file.path)
+        if not isinstance(module, Module):
+            continue
+        objects = {one.name: one for one in bindings(module, kinds, sources.resolver(file.path)) if not one.factory}
+        ready = [one for one in objects.values() if one.kind.interface == "asgi"]
+        if ready:
+            # `app = mcp.http_app()`: an application for any ASGI server.
+            found[str(file.path), "asgi"] = _located(sources, file, module, ready[0])
+        for node, name, transport in _runs(module):
+            if name not in objects or objects[name].kind.interface == "asgi":
+                continue
+            binding = _on_http(replace(objects[name], line=node.lineno), transport, file, web)
+            if binding:
+                found[str(file.path), name] = _located(sources, file, module, binding)
+    applications = [one for (_, kind), one in found.items() if kind == "asgi"] or list(found.values())
+    for one in _distinct(applications):
+        candidate = served(app, sources, one, web)
+        if candidate:
+            web.candidates.append(candidate)
+
+
+def _on_http(binding: Binding, transport: str | None, file: SourceFile, web: Web) -> Binding | None:
+    """The server with the interface that its transport gives it, if that is HTTP."""
+    if transport in _HTTP:
+        return replace(binding, kind=Kind(binding.kind.starter, f"{binding.kind.interface} {transport}"))
+    reason = "on standard input and output" if transport == "stdio" else "whose transport is not in the source"
+    web.considered.append(f"{file.path}:{binding.line}: an MCP server {reason}")
+    return None
+
+
+def _located(sources: Sources, file: SourceFile, module: Module, binding: Binding) -> AppObject:
+    root = import_root(sources.project_dir, file.path, module, sources.installed)
+    return AppObject(file, file.path.parent if root is None else root, binding)
+
+
+def _runs(module: Module) -> Iterator[tuple[ast.Call, str, str | None]]:
+    """The calls `name.run(transport=…)`, with the transport if it is a plain text; without one it is stdio."""
+    bodies = [*(one.node for one in module.statements), *module.definitions.values(), *module.guarded]
+    seen: set[int] = set()
+    for node in (found for body in bodies for found in ast.walk(body)):
+        if not isinstance(node, ast.Call) or id(node) in seen:
+            continue
+        seen.add(id(node))
+        owner, _, method = (dotted_name(node.func) or "").rpartition(".")
+        if method in {"run", "run_async", "run_http_async", "run_streamable_http_async", "run_sse_async"} and owner:
+            yield node, owner, _transport(node, method)
+
+
+def _transport(node: ast.Call, method: str) -> str | None:
+    by_method = {
+        "run_http_async": "http",
+        "run_streamable_http_async": "streamable-http",
+        "run_sse_async": "sse",
+    }
+    if method in by_method:
+        return by_method[method]
+    given = next((keyword.value for keyword in node.keywords if keyword.arg == "transport"), None)
+    value = given or (node.args[0] if node.args else None)
+    if value is None:
+        return None if any(keyword.arg is None for keyword in node.keywords) else "stdio"
+    return value.value if isinstance(value, ast.Constant) and isinstance(value.value, str) else None
+
+
+def _distinct(applications: list[AppObject]) -> list[AppObject]:
+    """The applications nearest to the top."""
+    depth = min((one.file.depth for one in applications), default=0)
+    return [one for one in applications if one.file.depth == depth]

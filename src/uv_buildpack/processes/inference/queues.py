@@ -1,0 +1,291 @@
+"""What takes jobs from a queue: one function for each library, which reads where its jobs are defined."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from uv_buildpack.processes.inference.facts import InferredProcess
+from uv_buildpack.processes.inference.starters import Programs
+from uv_buildpack.processes.inference.syntax import Module, assigned, dotted_name, imports_of
+from uv_buildpack.processes.inference.ui import find_programs
+from uv_buildpack.processes.inference.worker_search import Named, Place, Search, decorators, top_level
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+_SCHEDULES = frozenset({"beat_schedule", "CELERY_BEAT_SCHEDULE", "CELERYBEAT_SCHEDULE"})
+_HUEYS = (
+    "FileHuey",
+    "Huey",
+    "PriorityRedisExpireHuey",
+    "PriorityRedisHuey",
+    "RedisExpireHuey",
+    "RedisHuey",
+    "SqliteHuey",
+)
+
+
+def celery(search: Search) -> list[InferredProcess]:
+    """A Celery application, and `beat` where a schedule is defined."""
+    found = search.objects("celery", {"celery.Celery": "celery", "celery.app.Celery": "celery"})
+    found += [one for place in search.places("extensions") for one in _flask_extension(place)]
+    one = search.only(found, "Celery application")
+    if one is None:
+        return []
+    target = f"{one.place.name}:{one.name}"
+    evidence = (f"{one.where}: Celery application `{one.name}`", search.version("celery"))
+    worker = search.process("worker", f"celery --app {target} worker --loglevel INFO", one, *evidence)
+    schedule, scheduler = _schedule(search)
+    if not schedule:
+        return [worker]
+    # The application's directory may be read-only, and a process id says nothing in a container.
+    command = f"celery --app {target} beat --loglevel INFO --pidfile= {scheduler}"
+    return [worker, search.process("beat", command, one, schedule, *evidence)]
+
+
+def _flask_extension(place: Place) -> Iterator[Named]:
+    """`celery_app = flask_app.extensions["celery"]`, as Flask's documentation has it (Patterns, "Celery")."""
+    for statement in place.module.statements:
+        for name, value in assigned(statement.node):
+            if isinstance(value, ast.Subscript) and ast.unparse(value).endswith(".extensions['celery']"):
+                yield Named(place, name, statement.node.lineno)
+
+
+def _schedule(search: Search) -> tuple[str, str]:
+    """Where a schedule is defined (in Django's database, or in the source) and the option for it."""
+    django = search.django
+    if django is not None and "django_celery_beat" in django.installed_apps:
+        where = f"{django.settings_file}: `django_celery_beat` in INSTALLED_APPS"
+        return where, "--scheduler django_celery_beat.schedulers:DatabaseScheduler"
+    for place in search.places("beat_schedule", "BEAT_SCHEDULE", "add_periodic_task"):
+        bodies = [one.node for one in place.module.statements]
+        for node in (found for body in bodies for found in ast.walk(body)):
+            if _defines_schedule(node):
+                line = getattr(node, "lineno", 1)
+                return f"{place.at(line)}: a schedule", "--schedule /tmp/celerybeat-schedule"
+    return "", ""
+
+
+def _defines_schedule(node: ast.AST) -> bool:
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+    names = {(dotted_name(one) or "").rpartition(".")[2] for one in targets}
+    keyword = isinstance(node, ast.keyword) and node.arg in _SCHEDULES
+    added = isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "add_periodic_task"
+    return bool(names & _SCHEDULES) or keyword or added
+
+
+def dramatiq(search: Search) -> list[InferredProcess]:
+    """Every module with actors, after the one that sets the broker."""
+    managed = search.managed("rundramatiq", "django_dramatiq", search.version("dramatiq"))
+    if managed:
+        return managed
+    actors = [
+        Named(place, definition.name, definition.lineno)
+        for place in search.places("actor")
+        for definition, name in list(decorators(place.module))
+        if name == "dramatiq.actor"
+    ]
+    brokers = [place for place in search.places("set_broker") if _calls(place.module, "dramatiq.set_broker")]
+    if not actors:
+        search.considered.append("no function decorated with `dramatiq.actor` at the top level of a module")
+        return []
+    if len(brokers) > 1 or len({place.root for place in (*brokers, *(one.place for one in actors))}) > 1:
+        search.considered.extend(f"{place.module.path}: sets dramatiq's broker, one of several" for place in brokers)
+        return []
+    names = [*(place.name for place in brokers), *sorted(one.place.name for one in actors)]
+    evidence = f"{actors[0].where}: dramatiq actor `{actors[0].name}`"
+    command = f"dramatiq {' '.join(dict.fromkeys(names))}"
+    return [search.process("worker", command, actors[0], evidence, search.version("dramatiq"))]
+
+
+def _calls(module: Module, qualified: str) -> bool:
+    return any(
+        isinstance(node, ast.Call) and module.qualified(dotted_name(node.func) or "") == qualified
+        for node in top_level(module)
+    )
+
+
+def rq(search: Search) -> list[InferredProcess]:
+    """The project's own worker program, else RQ's for the queues that the source names."""
+    distribution = "rq" if "rq" in search.app.installed else "django-rq"
+    managed = search.managed("rqworker default", "django_rq", search.version(distribution))
+    if managed:
+        return managed
+    programs = find_programs(search.app, search.sources, Programs(imports=("rq",), calls=("*.work",)))
+    if programs:
+        return [
+            InferredProcess(
+                type="worker",
+                command=program.command(search.app, search.sources),
+                evidence=(f"{program.evidence}: an RQ worker", search.version(distribution)),
+            )
+            for program in programs
+        ]
+    queues: dict[str, str] = {}
+    for place in search.places("Queue"):
+        for node in top_level(place.module):
+            if isinstance(node, ast.Call) and place.module.qualified(dotted_name(node.func) or "") == "rq.Queue":
+                queues.setdefault(_queue_name(node), place.at(node.lineno))
+    if not queues or "" in queues:
+        search.considered.append(f"{queues.get('', 'RQ')}: no queue whose name is in the source")
+        return []
+    evidence = (f"{where}: RQ queue `{name}`" for name, where in queues.items())
+    command = f"rq worker --url ${{REDIS_URL:-redis://localhost:6379}} {' '.join(queues)}"
+    return [
+        InferredProcess(
+            type="worker",
+            command=command,
+            evidence=(*evidence, search.version(distribution)),
+            directory=search.directory,
+        )
+    ]
+
+
+def _queue_name(call: ast.Call) -> str:
+    """The name that a queue is given, or nothing where it is not a plain text."""
+    given = [one.value for one in call.keywords if one.arg == "name"] or call.args[:1]
+    if not given:
+        return "default"
+    value = given[0]
+    return value.value if isinstance(value, ast.Constant) and isinstance(value.value, str) else ""
+
+
+def arq(search: Search) -> list[InferredProcess]:
+    """The class with the settings of arq's worker."""
+    found = [
+        Named(place, name, definition.lineno)
+        for place in search.places("WorkerSettings")
+        for name, definition in place.module.definitions.items()
+        if isinstance(definition, ast.ClassDef)
+        and name.endswith("WorkerSettings")
+        and {"functions", "cron_jobs"} & {bound for one in definition.body for bound, _ in assigned(one)}
+    ]
+    one = search.only(found, "class with the settings of arq's worker")
+    if one is None:
+        return []
+    command = f"arq {one.place.name}.{one.name}"
+    return [search.process("worker", command, one, f"{one.where}: arq's `{one.name}`", search.version("arq"))]
+
+
+def huey(search: Search) -> list[InferredProcess]:
+    """The Huey instance, in a module that imports its tasks as well: the consumer imports only that."""
+    version = search.version("huey")
+    managed = search.managed("run_huey", "huey.contrib.djhuey", version)
+    if managed:
+        return managed
+    one = search.only(search.objects("huey", {f"huey.{name}": "huey" for name in _HUEYS}, ("huey",)), "Huey instance")
+    if one is None:
+        return []
+    place = one.place
+    tasks = _task_modules(search, one)
+    if tasks:
+        instance = f"{place.name}.{one.name}"
+        importing = [
+            other
+            for other in search.places(one.name)
+            if instance in imports_of(other.module)
+            and all(task.name in imports_of(other.module) or task.name == other.name for task in tasks)
+        ]
+        above = [other for other in importing if other not in tasks] or importing
+        if len(above) != 1:
+            where = tasks[0].module.path
+            search.considered.append(f"{where}: no one module imports all tasks and Huey's `{one.name}`")
+            return []
+        place = above[0]
+    evidence = (f"{one.where}: Huey instance `{one.name}`", *(f"{task.module.path}: its tasks" for task in tasks))
+    command = f"huey_consumer {place.name}.{one.name}"
+    return [search.process("worker", command, Named(place, one.name, 1), *evidence, version)]
+
+
+def _task_modules(search: Search, owner: Named) -> list[Place]:
+    """The other modules with functions that an object decorates: `@huey.task()`, `@broker.task`."""
+    prefix = f"{owner.place.name}.{owner.name}."
+    found = [
+        place
+        for place in search.places("task")
+        if place.module.path != owner.place.module.path
+        and any(name.startswith(prefix) for _, name in decorators(place.module))
+    ]
+    return sorted(found, key=lambda place: place.name)
+
+
+def taskiq(search: Search) -> list[InferredProcess]:
+    """The broker with every module that has tasks, and a scheduler where there is one."""
+    one = search.only(_made(search, "Broker"), "taskiq broker")
+    if one is None:
+        return []
+    tasks = " ".join(place.name for place in _task_modules(search, one))
+    version = search.version("taskiq")
+    evidence = f"{one.where}: taskiq broker `{one.name}`"
+    found = [
+        search.process("worker", f"taskiq worker {one.place.name}:{one.name} {tasks}", one, evidence, version),
+    ]
+    for scheduler in _made(search, "TaskiqScheduler")[:1]:
+        command = f"taskiq scheduler {scheduler.place.name}:{scheduler.name} {tasks}"
+        evidence = f"{scheduler.where}: taskiq scheduler `{scheduler.name}`"
+        found.append(search.process("scheduler", command, scheduler, evidence, version))
+    return found
+
+
+def _made(search: Search, ending: str) -> list[Named]:
+    """Objects of classes whose names end so, of taskiq or its extensions (`taskiq_redis`)."""
+    return [
+        Named(place, name, statement.node.lineno)
+        for place in search.places(ending)
+        for statement in place.module.statements
+        for name, value in assigned(statement.node)
+        if (made := _class_of(value, place.module)).startswith("taskiq")
+        and made.endswith(ending)
+        and not made.endswith("InMemoryBroker")
+    ]
+
+
+def _class_of(value: ast.expr, module: Module) -> str:
+    """The dotted name of the class that is called, also at the start of a chain of setters."""
+    while isinstance(value, ast.Call):
+        inner = value.func.value if isinstance(value.func, ast.Attribute) else None
+        if not isinstance(inner, ast.Call):
+            break
+        value = inner
+    return module.qualified(dotted_name(value.func) or "") if isinstance(value, ast.Call) else ""
+
+
+def saq(search: Search) -> list[InferredProcess]:
+    """The mapping with the settings of SAQ's worker."""
+    found = [
+        Named(place, name, statement.node.lineno)
+        for place in search.places("functions")
+        for statement in place.module.statements
+        for name, value in assigned(statement.node)
+        if {"queue", "functions"} <= _keys(value)
+    ]
+    one = search.only(found, "mapping with the settings of SAQ's worker")
+    if one is None:
+        return []
+    command = f"saq {one.place.name}.{one.name}"
+    return [search.process("worker", command, one, f"{one.where}: SAQ's `{one.name}`", search.version("saq"))]
+
+
+def _keys(value: ast.expr) -> set[object]:
+    if isinstance(value, ast.Dict):
+        return {one.value for one in value.keys if isinstance(one, ast.Constant)}
+    return {one.arg for one in value.keywords} if isinstance(value, ast.Call) else set()
+
+
+def django_q(search: Search) -> list[InferredProcess]:
+    """Django-Q2's cluster."""
+    return search.managed("qcluster", "django_q", search.version("django-q2"))
+
+
+QUEUES: Sequence[tuple[tuple[str, ...], Callable[[Search], list[InferredProcess]]]] = (
+    (("celery",), celery),
+    (("dramatiq", "django-dramatiq"), dramatiq),
+    (("rq", "django-rq"), rq),
+    (("arq",), arq),
+    (("huey",), huey),
+    (("taskiq",), taskiq),
+    (("saq",), saq),
+    (("django-q2",), django_q),
+)
+"""The libraries, by the distributions of which one has to be a direct dependency."""

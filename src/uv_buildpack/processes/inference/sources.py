@@ -1,0 +1,99 @@
+"""The project's sources as inference reads them: each file once, each tree once, within bounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from uv_buildpack.processes.inference.files import MAXIMUM_FILE_SIZE, SourceFile, source_files
+from uv_buildpack.processes.inference.roots import HERE, module_name, usual_root
+from uv_buildpack.processes.inference.syntax import Module, Resolve, Unreadable, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+
+# Bytes of files that mention a framework and are therefore parsed (about 1 ms for each KB), and files that are read at
+# all. What is not found within them is not where anybody would look for it.
+_MAXIMUM_PARSED = 192 * 1024
+_MAXIMUM_READ = 1500
+
+
+@dataclass(slots=True)
+class Sources:
+    """The Python files of one project, likeliest entry first."""
+
+    project_dir: Path
+    installed: Collection[str]
+    files: list[SourceFile] = field(init=False)
+    _contents: dict[PurePosixPath, bytes | Unreadable] = field(default_factory=dict)
+    _modules: dict[PurePosixPath, Module | Unreadable] = field(default_factory=dict)
+    _parsed: int = 0
+
+    def __post_init__(self) -> None:
+        self.files = source_files(self.project_dir)[:_MAXIMUM_READ]
+
+    def content(self, path: PurePosixPath) -> bytes | Unreadable:
+        """Return the bytes of a file."""
+        if path not in self._contents:
+            self._contents[path] = self._read(path)
+        return self._contents[path]
+
+    def mentioning(self, words: Collection[bytes], files: Iterable[SourceFile] | None = None) -> Iterator[SourceFile]:
+        """Return the files that have one of the words, or cannot be read. Most files fail that test, at little cost."""
+        for file in self.files if files is None else files:
+            content = self.content(file.path)
+            if isinstance(content, Unreadable) or any(word in content for word in words):
+                yield file
+
+    def module(self, path: PurePosixPath) -> Module | Unreadable:
+        """Return the parsed file."""
+        if path not in self._modules:
+            self._modules[path] = self._parse(path)
+        return self._modules[path]
+
+    def resolver(self, path: PurePosixPath) -> Resolve:
+        """Return what finds other modules of the project as the file at `path` would."""
+        roots = (*path.parents, PurePosixPath("src"))
+
+        def resolve(dotted: str) -> Module | None:
+            found = self.path_of(dotted, roots)
+            module = self.module(found) if found else None
+            return module if isinstance(module, Module) else None
+
+        return resolve
+
+    def path_of(self, dotted: str, roots: Iterable[PurePosixPath]) -> PurePosixPath | None:
+        """Return the file that is imported as `dotted` when one of the directories `roots` is on the import path."""
+        parts = dotted.split(".")
+        if not all(part.isidentifier() for part in parts):
+            return None
+        relative = PurePosixPath(*parts)
+        for root in roots:
+            for path in (root / f"{relative}.py", root / relative / "__init__.py"):
+                if (self.project_dir / path).is_file():
+                    return path
+        return None
+
+    def exists(self, path: PurePosixPath | str) -> bool:
+        """Return whether the project has this file."""
+        return (self.project_dir / path).is_file()
+
+    def _read(self, path: PurePosixPath) -> bytes | Unreadable:
+        file = self.project_dir / path
+        try:
+            if file.stat().st_size > MAXIMUM_FILE_SIZE:
+                return Unreadable("larger than 512 KB")
+            return file.read_bytes()
+        except OSError as error:
+            return Unreadable(error.strerror or "cannot be read")
+
+    def _parse(self, path: PurePosixPath) -> Module | Unreadable:
+        content = self.content(path)
+        if isinstance(content, Unreadable):
+            return content
+        if self._parsed > _MAXIMUM_PARSED:
+            return Unreadable("not looked into: too many files mention the framework")
+        self._parsed += len(content)
+        root = usual_root(self.project_dir, path)
+        return parse(content, path, module_name(path, root if path.is_relative_to(root) else HERE))

@@ -1,0 +1,157 @@
+"""Web applications without an application object: a module that the framework's program runs, or a program."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from uv_buildpack.processes.inference.commands import one_line, python_program, quoted
+from uv_buildpack.processes.inference.facts import AppFacts, InferredProcess
+from uv_buildpack.processes.inference.programs import Call, calls_of, script_calls
+from uv_buildpack.processes.inference.scripts import console_scripts
+from uv_buildpack.processes.inference.servers import PORT
+from uv_buildpack.processes.inference.starters import Modules, Programs, Starter
+from uv_buildpack.processes.inference.syntax import Module, Unreadable, imports_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import PurePosixPath
+
+    from uv_buildpack.processes.inference.sources import Sources
+
+# Files that are run even if they do not import the framework themselves.
+_ENTRY_STEMS = frozenset({"__main__", "app", "bot", "main", "run", "server", "start", "worker"})
+_MAXIMUM_ENTRIES = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A file or a console script that starts the framework when it is run, and the call by which it does."""
+
+    call: Call
+    module: Module | None = None
+    script: str = ""
+    target: str = ""
+
+    def command(self, app: AppFacts, sources: Sources) -> str:
+        """Return the command that runs it."""
+        return python_program(app, sources, self.module).command if self.module else self.script
+
+    @property
+    def evidence(self) -> str:
+        """Where it starts the framework."""
+        return f"{self.call.place}: {ast.unparse(self.call.node.func)}(…)"
+
+
+def find(
+    app: AppFacts, sources: Sources, starter: Starter, considered: list[str]
+) -> Iterator[tuple[InferredProcess, PurePosixPath]]:
+    """Return the candidates of a row, with the file each was found in."""
+    version = next(f"{name} {app.installed[name]} in uv.lock" for name in starter.distributions if name in app.direct)
+    rule = starter.looks_for
+    if isinstance(rule, Modules):
+        modules = _modules(sources, rule)
+        if not modules:
+            considered.append(f"no module at the top of the project starts {starter.name}")
+        for path in modules:
+            command = one_line(rule.command.format(file=quoted(path), port=PORT))
+            evidence = (f"{path}: imports {rule.imports}", version)
+            yield InferredProcess(type=starter.type, command=command, evidence=evidence), path
+    elif isinstance(rule, Programs):
+        programs = find_programs(app, sources, rule)
+        if not programs:
+            considered.append(f"no program of the project starts {starter.name}")
+        for program in programs:
+            command = _listening(app, sources, rule, program)
+            evidence = (program.evidence, version)
+            yield InferredProcess(type=starter.type, command=command, evidence=evidence), program.call.module.path
+
+
+def _modules(sources: Sources, rule: Modules) -> list[PurePosixPath]:
+    """The modules nearest to the top that no other such module imports."""
+    found: list[Module] = []
+    for file in sources.mentioning([rule.imports.encode()]):
+        module = sources.module(file.path)
+        content = sources.content(file.path)
+        if isinstance(module, Unreadable) or isinstance(content, Unreadable) or "pages" in file.path.parts:
+            continue
+        marked = not rule.marks or any(mark.encode() in content for mark in rule.marks)
+        if marked and rule.imports in imports_of(module):
+            found.append(module)
+    imported = {name for module in found for name in imports_of(module)}
+    entries = [one.path for one in found if one.name not in imported and one.path.stem not in imported]
+    depth = min((len(path.parts) for path in entries), default=0)
+    return [path for path in entries if len(path.parts) == depth]
+
+
+def find_programs(app: AppFacts, sources: Sources, rule: Programs) -> list[Program]:
+    """Return the programs that start the framework: console scripts before files, importing files before imported."""
+    scripts = []
+    for name, target in console_scripts(app)[0].items():
+        call = next((one for one in script_calls(sources, target) if _starts(one, rule, sources)), None)
+        if call:
+            scripts.append(Program(call, script=name, target=str(target)))
+    if len(scripts) == 1:
+        return scripts
+    files = []
+    for module in _entries(sources, rule):
+        call = next((one for one in calls_of(sources, module) if _starts(one, rule, sources)), None)
+        if call:
+            files.append(Program(call, module=module))
+    imported = {name for one in files if one.module for name in imports_of(one.module)}
+    top = [one for one in files if one.module and not {one.module.name, one.module.path.stem} & imported]
+    if len(top) > 1:
+        # `python -m package` is the package's own way to be started.
+        mains = [one for one in top if one.module and one.module.path.name == "__main__.py"]
+        top = mains if len(mains) == 1 else top
+    return top or scripts
+
+
+def _entries(sources: Sources, rule: Programs) -> Iterator[Module]:
+    words = [name.encode() for name in rule.imports]
+    mentioning = {file.path for file in sources.mentioning(words)}
+    if not mentioning:
+        return
+    count = 0
+    for file in sorted(sources.files, key=lambda file: (len(file.path.parts), file.rank)):
+        if file.path not in mentioning and file.path.stem not in _ENTRY_STEMS:
+            continue
+        count += 1
+        module = sources.module(file.path)
+        if isinstance(module, Module) and count <= _MAXIMUM_ENTRIES:
+            yield module
+
+
+def _starts(call: Call, rule: Programs, sources: Sources) -> bool:
+    return call.matches(rule.calls, rule.imports, sources)
+
+
+def _listening(app: AppFacts, sources: Sources, rule: Programs, program: Program) -> str:
+    """The command with which the program listens where web processes do."""
+    given = [program.call.value(program.call.argument(name)) for name in rule.listens]
+    fixed = [node for node in given if node is not None and not _is_told(node)]
+    reads = any(node is not None and _is_told(node) for node in given[1:])
+    told = bool(rule.variables) or reads
+    if rule.wrapper and (fixed or not told or (rule.reloads and not _is_false(program.call.argument("reload")))):
+        return _wrapped(app, sources, rule, program)
+    return one_line(f"{'' if reads else rule.variables} {program.command(app, sources)}")
+
+
+def _is_told(node: ast.expr) -> bool:
+    """Whether the value comes from the platform, or is the address of all interfaces."""
+    return "PORT" in ast.unparse(node) or (isinstance(node, ast.Constant) and node.value == "0.0.0.0")  # noqa: S104
+
+
+def _is_false(node: ast.expr | None) -> bool:
+    return isinstance(node, ast.Constant) and node.value is False
+
+
+def _wrapped(app: AppFacts, sources: Sources, rule: Programs, program: Program) -> str:
+    if program.module is None:
+        module, _, function = program.target.partition(":")
+        start = f"from {module.strip()} import {function.strip()} as start; start()"
+        return f"python -c '{rule.wrapper.format(start=start, file=program.script)}'"
+    python = python_program(app, sources, program.module)
+    wrapped = rule.wrapper.format(start=python.start, file=program.module.path)
+    return one_line(f"{python.assignment} python -c '{wrapped}'")

@@ -1,0 +1,158 @@
+"""What the rows of workers search with: the project's modules, their objects, and how a process is made of them."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from uv_buildpack.processes.inference.applications import kinds_of
+from uv_buildpack.processes.inference.commands import on_path, one_line
+from uv_buildpack.processes.inference.facts import HERE, AppFacts, InferredProcess
+from uv_buildpack.processes.inference.objects import Binding, bindings
+from uv_buildpack.processes.inference.roots import import_root, module_name
+from uv_buildpack.processes.inference.starters import Objects, Starter
+from uv_buildpack.processes.inference.syntax import Definition, Module, dotted_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import PurePosixPath
+
+    from uv_buildpack.processes.inference.django import DjangoProject
+    from uv_buildpack.processes.inference.sources import Sources
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A module of the project, and how it is imported."""
+
+    module: Module
+    root: PurePosixPath
+
+    @property
+    def name(self) -> str:
+        """The dotted name, with `root` on the import path."""
+        return module_name(self.module.path, self.root)
+
+    def at(self, line: int) -> str:
+        """Return a line of it, for the log."""
+        return f"{self.module.path}:{line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """An object at the top level of a module."""
+
+    place: Place
+    name: str
+    line: int
+
+    @property
+    def where(self) -> str:
+        """Where it is, for the log."""
+        return self.place.at(self.line)
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A search in one project. `considered` is what was looked at in vain."""
+
+    app: AppFacts
+    sources: Sources
+    projects: Sequence[DjangoProject]
+    considered: list[str]
+
+    @property
+    def django(self) -> DjangoProject | None:
+        """The Django project, if there is exactly one."""
+        return self.projects[0] if len(self.projects) == 1 else None
+
+    @property
+    def directory(self) -> PurePosixPath:
+        """Where workers start: where a Django project does."""
+        return self.django.directory if self.django else HERE
+
+    def version(self, distribution: str) -> str:
+        """Return the evidence that a distribution is installed."""
+        return f"{distribution} {self.app.installed[distribution]} in uv.lock"
+
+    def places(self, *words: str) -> list[Place]:
+        """Return the modules that mention one of the words."""
+        files = self.sources.mentioning([word.encode() for word in words])
+        return [place for file in files if (place := self._place(file.path)) is not None]
+
+    def objects(self, package: str, classes: Mapping[str, str], names: tuple[str, ...] = ()) -> list[Named]:
+        """Return the objects of these classes where they are made."""
+        starter = Starter(
+            name=package, distributions=(package,), looks_for=Objects(classes=classes, names=names), type="worker"
+        )
+        kinds = kinds_of([starter])
+        words = {dotted.rpartition(".")[2] for dotted in kinds}
+        return [
+            Named(place, one.name, one.line)
+            for place in self.places(*words)
+            for one in _own(place, bindings(place.module, kinds, self.sources.resolver(place.module.path)))
+        ]
+
+    def only(self, found: Sequence[Named], what: str) -> Named | None:
+        """Return the only object, or the only one nearest to the top."""
+        depth = min((len(one.place.module.path.parts) for one in found), default=0)
+        top = [one for one in found if len(one.place.module.path.parts) == depth]
+        if len(top) == 1:
+            return top[0]
+        self.considered.extend(f"{one.where}: {what} `{one.name}`, one of several" for one in top)
+        if not top:
+            self.considered.append(f"no {what} at the top level of a module")
+        return None
+
+    def process(self, kind: str, command: str, one: Named, *evidence: str) -> InferredProcess:
+        """Return a process type that imports the module of an object."""
+        place = one.place
+        root = place.root.relative_to(self.directory) if place.root.is_relative_to(self.directory) else place.root
+        return InferredProcess(
+            type=kind,
+            command=one_line(f"{on_path(self.app, root, place.name)} {command}"),
+            evidence=evidence,
+            directory=self.directory,
+        )
+
+    def managed(self, command: str, app_name: str, version: str) -> list[InferredProcess]:
+        """Return the worker that is a command of `manage.py`, if its app is installed in Django's settings."""
+        project = self.django
+        if project is None or project.manage is None or app_name not in project.installed_apps:
+            return []
+        evidence = (f"{project.settings_file}: `{app_name}` in INSTALLED_APPS", version)
+        command = f"python manage.py {command}"
+        return [InferredProcess(type="worker", command=command, evidence=evidence, directory=self.directory)]
+
+    def _place(self, path: PurePosixPath) -> Place | None:
+        """How a file is imported; `None` if it cannot be parsed or imported."""
+        module = self.sources.module(path)
+        if not isinstance(module, Module):
+            return None
+        root = import_root(self.sources.project_dir, path, module, self.sources.installed)
+        if root is not None and path.is_relative_to(self.directory):
+            root = max(root, self.directory, key=lambda one: len(one.parts))
+        return None if root is None else Place(module, root)
+
+
+def _own(place: Place, found: Sequence[Binding]) -> Iterator[Binding]:
+    """The objects that are made in the module: not factories, and not what it imports."""
+    yield from (one for one in found if not one.factory and one.name not in place.module.names)
+
+
+def decorators(module: Module) -> Iterator[tuple[Definition, str]]:
+    """Return the functions of a module with the dotted name of each of their decorators."""
+    for definition in module.definitions.values():
+        for one in definition.decorator_list:
+            dotted = dotted_name(one.func if isinstance(one, ast.Call) else one)
+            if dotted:
+                yield definition, module.qualified(dotted)
+
+
+def top_level(module: Module) -> Iterator[ast.AST]:
+    """Return every node of the statements that run on import."""
+    compound = ast.If | ast.Try | ast.With | ast.FunctionDef | ast.AsyncFunctionDef
+    for statement in module.statements:
+        if not isinstance(statement.node, compound):
+            yield from ast.walk(statement.node)
