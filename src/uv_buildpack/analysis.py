@@ -296,12 +296,12 @@ def _default_groups(given: _Given, pyprojects: Mapping[str, Pyproject]) -> tuple
 
 def _chosen_project(given: _Given, pyprojects: Mapping[str, Pyproject]) -> Pyproject:
     """Return the one member that is installed, else the project. A virtual root with one member installs that."""
-    project = given.project
-    chosen = [pyprojects[name] for name in given.configuration.packages if name in pyprojects]
-    if not given.configuration.packages and project.pyproject.name is None:
-        chosen = [
-            read_pyproject(project.app_dir, path / "pyproject.toml") for path in workspace_members(project.root)[:2]
-        ]
+    project, names = given.project, given.configuration.packages
+    chosen = [pyprojects[name] for name in names if name in pyprojects]
+    if not chosen and (names or project.pyproject.name is None):
+        # A member that is not a package is installed nowhere, and so not among the local packages.
+        members = [read_pyproject(project.app_dir, path / "pyproject.toml") for path in workspace_members(project.root)]
+        chosen = [member for member in members if not names or member.name in names]
     return chosen[0] if len(chosen) == 1 else project.pyproject
 
 

@@ -236,7 +236,7 @@ def test_a_virtual_root_with_one_member_starts_what_the_member_is(tmp_path: Path
         """,
     }
     (web,) = analysed(tmp_path, files, environment).processes.processes
-    assert (web.type, web.working_directory) == ("web", str(tmp_path / "backend"))
+    assert (web.type, web.working_directory) == ("web", str(tmp_path / "app" / "backend"))
 
 
 def test_everything_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
