@@ -33,6 +33,7 @@ from uv_buildpack.project import app_files, build_settings, local_packages, lock
 from uv_buildpack.project.files import (
     member_directories,
     python_version_file,
+    read_members,
     read_project,
     read_pyproject,
     workspace_members,
@@ -300,8 +301,7 @@ def _chosen_project(given: _Given, pyprojects: Mapping[str, Pyproject]) -> Pypro
     chosen = [pyprojects[name] for name in names if name in pyprojects]
     if not chosen and (names or project.pyproject.name is None):
         # A member that is not a package is installed nowhere, and so not among the local packages.
-        members = [read_pyproject(project.app_dir, path / "pyproject.toml") for path in workspace_members(project.root)]
-        chosen = [member for member in members if not names or member.name in names]
+        chosen = [member for member in read_members(project) if not names or member.name in names]
     return chosen[0] if len(chosen) == 1 else project.pyproject
 
 

@@ -281,6 +281,11 @@ def _is_managed(pyproject: Pyproject) -> bool:
     return pyproject.uv.get("managed") is not False
 
 
+def read_members(project: Project) -> list[Pyproject]:
+    """Return the members of the project's workspace but for its root. Raises `PyprojectInvalid`."""
+    return [read_pyproject(project.app_dir, path / "pyproject.toml") for path in workspace_members(project.root)]
+
+
 def python_version_file(project: Project) -> Path | None:
     """Find the nearest `.python-version` from the project's directory up to the app directory.
 
