@@ -28,7 +28,6 @@ from uv_buildpack.interpreter import catalogue
 from uv_buildpack.interpreter import request as python_request
 from uv_buildpack.processes import plan
 from uv_buildpack.processes.beside import TEST_ENVIRONMENT
-from uv_buildpack.processes.inference import AppFacts
 from uv_buildpack.project import app_files, build_settings, local_packages, lock_check, python_bounds, selection, tree
 from uv_buildpack.project.files import (
     member_directories,
@@ -319,35 +318,14 @@ def _compare_with_files(lock: Lock, project: Project, pyprojects: Mapping[str, P
 def _check_processes(given: _Given) -> None:
     """Find what is wrong with declared processes, before it is known what is installed. Raises `Problems`."""
     if given.configuration.processes or (given.context.app_dir / "Procfile").is_file():
-        _planned(given, given.project.pyproject, (), (), {})
+        plan.plan_project(given.project.pyproject, given.configuration, given.context.app_dir, {})
 
 
 def _plan_processes(given: _Given, decided: Decisions, pyprojects: Mapping[str, Pyproject]) -> ProcessPlan:
     """Plan the processes of the project, or of the one member that is installed. Raises `Problems`."""
     pyproject = _chosen_project(given, pyprojects)
     versions = {name: identity.partition(" ")[0] for name, identity in decided.packages.items()}
-    return _planned(given, pyproject, decided.choice.extras, decided.choice.groups, versions)
-
-
-def _planned(
-    given: _Given, pyproject: Pyproject, extras: Iterable[str], groups: Iterable[str], installed: Mapping[str, str]
-) -> ProcessPlan:
-    facts = AppFacts(
-        project_dir=pyproject.directory,
-        direct_dependencies=frozenset(lock_check.direct_dependencies(pyproject, extras, groups)),
-        installed=installed,
-        packaged=pyproject.is_package(),
-        pyproject=pyproject.document,
-        elsewhere=lock_check.dependencies_elsewhere(pyproject, extras, groups),
-    )
-    configuration = given.configuration
-    return plan.plan_processes(
-        configuration.processes,
-        configuration.default_process,
-        given.context.app_dir,
-        facts,
-        configuration.execution_environment,
-    )
+    return plan.plan_project(pyproject, given.configuration, given.context.app_dir, versions, decided.choice)
 
 
 def _local_paths(lock: Lock) -> dict[str, str]:

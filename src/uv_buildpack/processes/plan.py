@@ -15,14 +15,17 @@ from uv_buildpack.processes.beside import processes_beside
 from uv_buildpack.processes.inference import AppFacts, infer
 from uv_buildpack.processes.procfile import read_procfile
 from uv_buildpack.processes.workers import starts_one_worker
-from uv_buildpack.project import app_files
+from uv_buildpack.project import app_files, lock_check
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from pathlib import Path
 
+    from uv_buildpack.configuration import Configuration
     from uv_buildpack.processes.beside import Beside
     from uv_buildpack.processes.start_command import StartCommand
+    from uv_buildpack.project.files import Pyproject
+    from uv_buildpack.project.selection import Choice
 
 TABLE = "[tool.uv-buildpack.processes]"
 PROCFILE = "Procfile"
@@ -68,6 +71,30 @@ class _Defined:
     evidence: tuple[str, ...]
     args: tuple[str, ...] = ()
     working_directory: str | None = None
+
+
+def plan_project(
+    pyproject: Pyproject,
+    configuration: Configuration,
+    app_dir: Path,
+    installed: Mapping[str, str],
+    choice: Choice | None = None,
+) -> ProcessPlan:
+    """Decide the process types of a project. `installed` maps packages to versions; `choice` says why they are.
+
+    Raises `Problems` with everything that is wrong, `ProcfileInvalid`, `OSError`.
+    """
+    extras, groups = (choice.extras, choice.groups) if choice else ((), ())
+    facts = AppFacts(
+        project_dir=pyproject.directory,
+        direct_dependencies=frozenset(lock_check.direct_dependencies(pyproject, extras, groups)),
+        installed=installed,
+        packaged=pyproject.is_package(),
+        pyproject=pyproject.document,
+        elsewhere=lock_check.dependencies_elsewhere(pyproject, extras, groups),
+    )
+    environment = configuration.execution_environment
+    return plan_processes(configuration.processes, configuration.default_process, app_dir, facts, environment)
 
 
 def plan_processes(
