@@ -16,6 +16,7 @@ from cnb_platform.platform_embedded import Embedded
 from cnb_platform.platform_lifecycle import Lifecycle
 from cnb_platform.platform_pack import Pack
 from trial.prerequisites import REPOSITORY, Interpreters, make_archive, releases_answer, run
+from uv_buildpack.downloads.network import Network
 from uv_buildpack.interpreter import catalogue
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def offered_versions(interpreters: Interpreters) -> list[str]:
     """The newest version of each minor that builds can get, newest first."""
     place = None if interpreters.directory is None else str(interpreters.directory / "catalogue.json")
     newest: dict[tuple[int, ...], tuple[int, ...]] = {}
-    for build in catalogue.load(place, {}):
+    for build in catalogue.load(place, Network()):
         if re.fullmatch(r"[\d.]+", build.version) and not build.freethreaded:
             version = tuple(int(part) for part in build.version.split("."))
             newest[version[:2]] = max(version, newest.get(version[:2], ()))

@@ -61,7 +61,7 @@ def test_a_file_that_is_not_the_locked_one_is_an_error_of_its_own(
     good = index.projects["tampered"]["tampered-1.0-py3-none-any.whl"]
     index.tamper("tampered-1.0-py3-none-any.whl", wheel("tampered", "1.0", {"tampered/__init__.py": "evil = True\n"}))
     log = bench.failing(app, image, previous=BASE)
-    assert errors(log) == ["uv sync: a file differs from the one in uv.lock."]
+    assert errors(log) == [f"uv sync: a file differs from the one in uv.lock (the index tests ({index.address}))."]
     index.tamper("tampered-1.0-py3-none-any.whl", good)
     bench.build(app, image, previous=BASE)
     assert bench.run(image, "python", "-c", "import tampered; print(tampered.version)") == "1.0\n"
@@ -75,7 +75,7 @@ def test_a_file_that_is_gone_is_an_error_of_its_own(
     app.lock()
     del index.site.documents["/files/vanished-1.0-py3-none-any.whl"]
     assert errors(bench.failing(app, image, previous=BASE)) == [
-        "uv sync: a file that uv.lock names is not on its server."
+        f"uv sync: a file that uv.lock names is not on its server (the index tests ({index.address}), 404)."
     ]
 
 
@@ -86,7 +86,7 @@ def test_an_index_that_cannot_be_reached_is_an_error_of_its_own(bench: Workbench
         address = lock.partition('registry = "')[2].partition("/simple")[0]
         (plain.directory / name).write_text(text.replace(address, "http://127.0.0.1:9"))
     log = bench.failing(plain, image, previous=BASE, env={"UV_HTTP_RETRIES": "0"})
-    assert errors(log) == ["uv sync: a package index could not be reached."]
+    assert errors(log) == ["uv sync: the index tests (http://127.0.0.1:9/simple/) could not be reached (127.0.0.1:9)."]
 
 
 def test_a_package_that_cannot_be_built_is_an_error_of_its_own(

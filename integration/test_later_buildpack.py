@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from integration.application import App, project
+from integration.package_index import wheel
 from integration.workbench import BASE, Workbench, layer_states
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ echo "bytecode=$PYTHONDONTWRITEBYTECODE"
 python -c 'import alpha; print("plain", alpha.version)'
 export UV_CACHE_DIR="$CNB_LAYERS_DIR/cache"
 uv run --no-sync --offline python -c 'import alpha, sys; print("run", alpha.version, sys.prefix)'
+echo "list: $(uv pip list --offline --quiet | tr -s ' ' ':' | tail -n +3 | tr '\\n' ',')"
+uv pip install --quiet --offline --no-index --find-links "$CNB_BUILDPACK_DIR" gamma
+python -c 'import gamma; print("pip", gamma.version)'
 if [ -n "${ADD_GROUP:-}" ]; then uv sync --quiet --frozen --no-default-groups --group "$ADD_GROUP"; fi
 """
 DETECT = """#!/bin/sh
@@ -43,6 +47,7 @@ def later(public: Path) -> Path:
     for name, text in {"detect": DETECT, "build": BUILD}.items():
         (directory / "bin" / name).write_text(text)
         (directory / "bin" / name).chmod(0o755)
+    (directory / "gamma-1.0-py3-none-any.whl").write_bytes(wheel("gamma", "1.0"))
     (directory / "buildpack.toml").write_text(
         'api = "0.10"\n[buildpack]\nid = "tests/later"\nversion = "1.0.0"\n[[targets]]\nos = "linux"\n'
     )
@@ -65,11 +70,13 @@ def test_it_finds_the_environment_and_its_tools(bench: Workbench, used: App, ima
     assert said["uv"].endswith("/uv/bin/uv")
     assert said["environment"] == said["virtual"]
     assert said["environment"].endswith("/venv")
-    assert "/python/bin/python3." in said["interpreter"]
+    assert said["interpreter"] == f"{said['environment']}/bin/python"
     assert said["downloads"] == "never"
     assert said["bytecode"] == "1"
     assert "plain 1.1" in result.log
     assert f"run 1.1 {said['environment']}" in result.log
+    assert "list: alpha:1.1," in result.log
+    assert "pip 1.0" in result.log
 
 
 def test_what_was_on_disk_for_others_is_not_trusted_by_the_next_build(

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from uv_buildpack.bytecode.compiling import compile_files
+from uv_buildpack.downloads.network import Network
 from uv_buildpack.interpreter.catalogue import CPythonBuild, load, program
 from uv_buildpack.interpreter.installation import compile_stdlib, install
 
@@ -26,7 +27,7 @@ def mirror(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def build(mirror: Path) -> CPythonBuild:
-    (found,) = load(str(mirror / "catalogue.json"), {})
+    (found,) = load(str(mirror / "catalogue.json"), Network())
     return found
 
 
@@ -34,7 +35,7 @@ def build(mirror: Path) -> CPythonBuild:
 def layer(tmp_path_factory: pytest.TempPathFactory, mirror: Path, build: CPythonBuild) -> Path:
     directory = tmp_path_factory.mktemp("layers") / "python"
     directory.mkdir()
-    install(build, directory, mirror=mirror.as_uri(), environment={})
+    install(build, directory, mirror=mirror.as_uri(), network=Network())
     compile_stdlib(build, directory)
     return directory
 
@@ -79,4 +80,4 @@ def test_bytecode_is_the_same_in_another_order(layer: Path, build: CPythonBuild)
 
 def test_an_archive_is_made_again_byte_for_byte(mirror: Path, tmp_path: Path) -> None:
     subprocess.run([SCRIPT, "--python", sys.executable, "--output", tmp_path], check=True, umask=0o077)
-    assert load(str(tmp_path / "catalogue.json"), {}) == load(str(mirror / "catalogue.json"), {})
+    assert load(str(tmp_path / "catalogue.json"), Network()) == load(str(mirror / "catalogue.json"), Network())

@@ -104,8 +104,10 @@ def test_credentials_in_an_address_are_masked_where_uv_prints_it(bench: Workbenc
     assert PASSWORD not in log
 
 
-def test_refused_credentials_are_an_error_of_their_own(bench: Workbench, discreet: App, image: str) -> None:
+def test_refused_credentials_are_an_error_of_their_own(
+    bench: Workbench, discreet: App, private: PackageIndex, image: str
+) -> None:
     log = bench.failing(discreet, image, previous=BASE, env={**CREDENTIALS, "UV_INDEX_TESTS_PASSWORD": "wrong-12345"})
-    assert errors(log) == ["uv sync: a package index refused access."]
-    assert "UV_INDEX_<NAME>_PASSWORD" in log
+    assert errors(log) == [f"uv sync: the index tests ({private.address}) refused access (401)."]
+    assert "UV_INDEX_TESTS_PASSWORD" in log
     assert "wrong-12345" not in log

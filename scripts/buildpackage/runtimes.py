@@ -17,6 +17,7 @@ from buildpackage.runtime import Installation, NotAnInterpreter, find_installati
 from uv_buildpack import log
 from uv_buildpack.downloads import download
 from uv_buildpack.downloads.archive import extract
+from uv_buildpack.downloads.network import Network
 from uv_buildpack.errors import Problem
 from uv_buildpack.interpreter import catalogue
 from uv_buildpack.interpreter.installation import address
@@ -54,7 +55,7 @@ def collect(archives: Sequence[Path], downloads: Path, scratch: Path) -> list[Ru
 def _fetch_newest(downloads: Path) -> list[Path]:
     """Fetch what is carried for each architecture, once; `downloads` keeps the archives."""
     log.configure(sys.stdout)
-    builds = catalogue.load(None, os.environ)
+    builds = catalogue.load(None, Network(variables=os.environ))
     return [_fetch(carried(builds, machine), downloads) for machine in _MACHINES]
 
 
@@ -81,7 +82,7 @@ def _fetch(build: CPythonBuild, downloads: Path) -> Path:
     url = address(build)
     log.step(f"Fetching {url}")
     try:
-        download.fetch(url, archive, sha256=build.sha256, max_bytes=_LARGEST, environment=os.environ)
+        download.fetch(url, archive, sha256=build.sha256, max_bytes=_LARGEST, network=Network(variables=os.environ))
     except Problem as problem:
         message = f"{problem.what}\nWithout that address, give --runtime ARCHIVE; scripts/python-archive makes one."
         raise NoRuntime(message) from problem

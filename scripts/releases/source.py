@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from uv_buildpack.downloads import download
+from uv_buildpack.downloads.network import Network
 
 _TABLE = "/download-metadata.json"
 _VARIABLES = "/uv-static/src/env_vars.rs"
@@ -46,7 +47,7 @@ def contents(package: Document) -> tuple[Document, str]:
     with tempfile.TemporaryDirectory() as directory:
         archive = Path(directory, "uv.tar.gz")
         sha256 = sdist["hash"].removeprefix("sha256:")
-        download.fetch(sdist["url"], archive, sha256=sha256, max_bytes=_LARGEST, environment=os.environ)
+        download.fetch(sdist["url"], archive, sha256=sha256, max_bytes=_LARGEST, network=Network(variables=os.environ))
         return json.loads(_file(archive, _TABLE)), _file(archive, _VARIABLES)
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from trial.prerequisites import REPOSITORY, find_interpreters
 from uv_buildpack.bytecode import compiling
+from uv_buildpack.downloads.network import Network
 from uv_buildpack.installed import heavy
 from uv_buildpack.installed.heavy.records import read_records
 from uv_buildpack.interpreter import catalogue, installation
@@ -160,13 +161,13 @@ def _interpreter(directory: Path) -> Path:
     """Make the `python` layer, as a build does."""
     found = find_interpreters(os.environ, REPOSITORY / ".cache", _say)
     variables = {**os.environ, **found.variables(str(found.directory))}
-    builds = catalogue.load(variables.get("BP_PYTHON_CATALOGUE"), variables)
+    builds = catalogue.load(variables.get("BP_PYTHON_CATALOGUE"), Network(variables=variables))
     machine, running = os.uname().machine, ".".join(map(str, sys.version_info[:2]))
     fitting = (build for build in builds if (build.arch, build.libc, build.variant) == (machine, "gnu", "default"))
     build = next(build for build in fitting if build.version.startswith(f"{running}."))
     layer = directory / "layers" / python_layer.NAME
     layer.mkdir(parents=True)
-    installation.install(build, layer, mirror=variables.get("BP_PYTHON_MIRROR"), environment=variables)
+    installation.install(build, layer, mirror=variables.get("BP_PYTHON_MIRROR"), network=Network(variables=variables))
     return program(layer, build)
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from uv_buildpack import decisions
 from uv_buildpack.configuration import PROJECT_DIR, Configuration, gather
+from uv_buildpack.downloads.network import Network
 from uv_buildpack.errors import (
     Collector,
     EnvironmentLinkOccupied,
@@ -38,9 +39,10 @@ from uv_buildpack.project.files import (
     workspace_members,
 )
 from uv_buildpack.project.lockfile import read_lock
+from uv_buildpack.uv import bindings
+from uv_buildpack.uv import version as uv_version
 from uv_buildpack.uv.bindings import config_file
 from uv_buildpack.uv.running import BUILD_VARIABLES
-from uv_buildpack.uv.version import read_request
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -79,6 +81,7 @@ class Analysis:
     """The whole of what was decided."""
 
     configuration: Configuration
+    network: Network
     project: Project
     asked: Asked
     uv_request: UvRequest | None
@@ -109,6 +112,7 @@ class _Given:
     """What was read before the lock."""
 
     context: BuildContext
+    network: Network
     configuration: Configuration
     project: Project
     requests: tuple[PythonRequest, ...]
@@ -123,6 +127,9 @@ def analyse(context: BuildContext) -> Analysis:
     uv_request: UvRequest | None = None
     requests: tuple[PythonRequest, ...] = ()
     table: Mapping[str, Any] = {}
+    network = Network()
+    with collector.collecting():
+        network = bindings.network(context.environment, context.bindings)
     with collector.collecting():
         project = read_project(context.app_dir, context.environment.get(PROJECT_DIR, "").strip() or ".")
         table = project.pyproject.table("tool", "uv-buildpack")
@@ -134,14 +141,15 @@ def analyse(context: BuildContext) -> Analysis:
         collector.raise_if_any()
         raise AssertionError  # a project that cannot be read is a problem
     with collector.collecting():
-        uv_request = _uv_request(configuration, project)
+        uv_request = uv_version.requested(configuration.uv_version, project)
     with collector.collecting():
         requests = _python_requests(context, configuration, project)
-    given = _Given(context=context, configuration=configuration, project=project, requests=requests)
+    given = _Given(context=context, network=network, configuration=configuration, project=project, requests=requests)
     recalled = None if collector.problems else _recall(given)
     decided, pyprojects = recalled or _work_out(given, collector)
     return Analysis(
         configuration=configuration,
+        network=network,
         project=project,
         asked=_asked(context),
         uv_request=uv_request,
@@ -190,15 +198,6 @@ def _check_link(context: BuildContext, configuration: Configuration) -> None:
     link = configuration.environment_link
     if link is not None and os.path.lexists(context.app_dir / link):
         raise EnvironmentLinkOccupied(link)
-
-
-def _uv_request(configuration: Configuration, project: Project) -> UvRequest | None:
-    if configuration.uv_version is not None:
-        return read_request(configuration.uv_version, "BP_UV_VERSION")
-    required = project.root.uv_settings().get("required-version")
-    file = "uv.toml" if (project.root.directory / "uv.toml").is_file() else project.root.shown
-    origin = f"required-version in {file}"
-    return read_request(required if isinstance(required, str) else None, origin)
 
 
 def _python_requests(
@@ -257,7 +256,7 @@ def _work_out(given: _Given, collector: Collector) -> tuple[Decisions, dict[str,
     with collector.collecting():
         chosen = [pyprojects[name] for name in configuration.packages if name in pyprojects]
         request = python_request.combine(given.requests, python_bounds.required(project, chosen, lock, choice))
-        offered = catalogue.load(configuration.python_catalogue, context.environment)
+        offered = catalogue.load(configuration.python_catalogue, given.network)
         # For another machine there is nothing; that it is unsupported has been said.
         machine = _MACHINES.get(context.target.arch)
         builds = catalogue.candidates(offered, request, machine, libc()) if machine else ()
@@ -371,7 +370,7 @@ def _inputs(given: _Given, pyprojects: Iterable[Pyproject], files: Iterable[str]
         "project": project.shown(project.directory),
         "python": [f"{request.text} {request.origin}" for request in given.requests],
         "target": target_text(context.target),
-        "catalogue": catalogue.digest(given.configuration.python_catalogue, context.environment),
+        "catalogue": catalogue.digest(given.configuration.python_catalogue, given.network),
         "version": context.buildpack.version,
     }
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -380,69 +381,197 @@ class TargetUnsupported(Problem):
 # uv's failures: what each means, with uv's own words below it
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where uv was when it failed, as far as its words tell. Texts are without credentials, empty if unknown."""
+
+    index: str = ""
+    """The index: its name and address."""
+    prefix: str = ""
+    """What the variables with its credentials begin with: `UV_INDEX_CORP`."""
+    host: str = ""
+    package: str = ""
+    has_login: bool = False
+    """Whether the environment has credentials for the index."""
+    proxy: str = ""
+    """The proxy that the request went to, with the variable that names it."""
+
+
 class UvFailed(Problem):
     """uv failed, for a reason that has no entry of its own."""
 
     happened = "{what} failed."
     mend: tuple[str, ...] = ("Read uv's words above; the same command fails on a developer's machine as well.",)
 
-    def __init__(self, what: str, said: Sequence[str]) -> None:
-        """`what` is the command, `said` are uv's lines, without credentials."""
-        super().__init__(what=self.happened.format(what=what), facts=said[-40:], advice=self.mend)
+    def __init__(self, what: str, said: Sequence[str], place: Place | None = None) -> None:
+        """`what` is the command, `said` are uv's lines, without credentials; `place` is what they are about."""
+        self.place = place or Place()
+        super().__init__(
+            what=self.happened.format(what=what, **self._words()),
+            facts=[*said[-40:], *self._facts()],
+            advice=[line.format(**self._words()) for line in (*self._more(), *self.mend)],
+        )
+
+    def _words(self) -> dict[str, str]:
+        place = self.place
+        return {
+            "index": f"the index {place.index}" if place.index else "a package index",
+            "prefix": place.prefix or "UV_INDEX_<NAME>",
+            "host": place.host or "a server",
+            "package": place.package or "NAME",
+        }
+
+    def _facts(self) -> Sequence[str]:
+        """Return what the buildpack knows beyond uv's words."""
+        return ()
+
+    def _more(self) -> Sequence[str]:
+        """Return advice that depends on the place."""
+        return ()
 
 
 class ResolutionFailed(UvFailed):
     """The requirements have no solution."""
 
     happened = "{what}: the requirements have no solution."
-    mend = ("Run `uv lock`, mend the requirement that it names, and commit uv.lock.",)
+    mend = ("Run `uv lock`, fix the requirement that it names, and commit uv.lock.",)
 
 
 class NetworkUnreachable(UvFailed):
     """An index or a file could not be reached."""
 
-    happened = "{what}: a package index could not be reached."
+    happened = "{what}: {index} could not be reached ({host})."
     mend = (
-        "Check the build's network: HTTPS_PROXY and NO_PROXY, and the address in uv's words above.",
+        "Check the build's network: the name service, HTTPS_PROXY and NO_PROXY, and the address in uv's words above.",
         "On a slow network set UV_HTTP_TIMEOUT (seconds) and UV_HTTP_RETRIES.",
+        "In a build without a network set BP_UV_OFFLINE and BP_UV_FIND_LINKS.",
     )
+
+
+class RequestTimedOut(UvFailed):
+    """A server did not answer in time."""
+
+    happened = "{what}: {index} did not answer in time ({host})."
+    mend = (
+        "Set UV_HTTP_TIMEOUT (seconds, 30 by default) and UV_HTTP_RETRIES (3 by default).",
+        "If the server can only be reached through a proxy, set HTTPS_PROXY.",
+    )
+
+
+class ProxyRefused(UvFailed):
+    """A proxy does not let a request through, or cannot be reached."""
+
+    happened = "{what}: the proxy did not let the request to {host} through."
+    mend = (
+        "Check the proxy's address, user and password: HTTPS_PROXY=http://user:password@host:port, with characters",
+        "such as @ and / in the password percent-encoded.",
+        "If {host} can be reached without it, add the host to NO_PROXY.",
+    )
+
+    def _facts(self) -> Sequence[str]:
+        return [f"The request went to the proxy of {self.place.proxy}."] if self.place.proxy else ()
 
 
 class TLSVerificationFailed(UvFailed):
     """The certificate of a server is not trusted."""
 
-    happened = "{what}: the certificate of a server is not trusted."
+    happened = "{what}: the certificate of {host} is not trusted ({index})."
     mend = (
-        "Give your certificate authority in the file that SSL_CERT_FILE names.",
-        "That file replaces the built-in roots, so it must hold all that are needed.",
+        "Give the certificate of your authority (PEM) in a binding of type ca-certificates.",
+        "If SSL_CERT_FILE is set, it replaces the built-in roots: its file must hold all that are needed.",
     )
 
 
 class AuthenticationFailed(UvFailed):
-    """An index refused the credentials, or got none."""
+    """An index refused the credentials, or got none (401)."""
 
-    happened = "{what}: a package index refused access."
+    happened = "{what}: {index} refused access (401)."
     mend = (
-        "Set UV_INDEX_<NAME>_USERNAME and UV_INDEX_<NAME>_PASSWORD (the index's name in upper case),",
-        "or give netrc in a binding of type uv. The lock holds no credentials.",
+        "Set {prefix}_USERNAME and {prefix}_PASSWORD, or give them as files of these names, or netrc,",
+        "in a binding of type uv. The lock holds no credentials.",
     )
+
+    def _facts(self) -> Sequence[str]:
+        return _login_facts(self.place)
+
+    def _more(self) -> Sequence[str]:
+        return _unnamed(self.place)
+
+
+class AccessForbidden(UvFailed):
+    """An index knows who asks and does not let them read (403)."""
+
+    happened = "{what}: {index} forbids access (403)."
+    mend = (
+        "Check that the user of {prefix}_USERNAME and {prefix}_PASSWORD may read this index and this package.",
+        "Some servers also answer 403 where credentials are missing, and some proxies for hosts that they block.",
+    )
+
+    def _facts(self) -> Sequence[str]:
+        return _login_facts(self.place)
+
+    def _more(self) -> Sequence[str]:
+        return _unnamed(self.place)
+
+
+class ProjectNotFound(UvFailed):
+    """An index has no such package, or does not show it."""
+
+    happened = "{what}: the package {package} was not found ({index})."
+    mend = (
+        "Check the name of the package and its index in [tool.uv.sources].",
+        "Many private indexes answer 404 for what one may not see: check {prefix}_USERNAME and {prefix}_PASSWORD.",
+    )
+
+    def _facts(self) -> Sequence[str]:
+        return _login_facts(self.place)
 
 
 class PackageNotFound(UvFailed):
-    """A file that the lock names is gone."""
+    """A file that the lock names is not there, or is not shown."""
 
-    happened = "{what}: a file that uv.lock names is not on its server."
-    mend = ("Run `uv lock --upgrade-package NAME` for the package above, and commit uv.lock.",)
+    happened = "{what}: a file that uv.lock names is not on its server ({index}, 404)."
+    mend = (
+        "If the file was removed, run `uv lock --upgrade-package {package}` and commit uv.lock.",
+        "Many private indexes answer 404 for what one may not see: check {prefix}_USERNAME and {prefix}_PASSWORD.",
+    )
+
+    def _facts(self) -> Sequence[str]:
+        return _login_facts(self.place)
 
 
 class HashMismatch(UvFailed):
     """A file is not the one that was locked."""
 
-    happened = "{what}: a file differs from the one in uv.lock."
+    happened = "{what}: a file differs from the one in uv.lock ({index})."
     mend = (
-        "If the package was published anew, run `uv lock --upgrade-package NAME`; otherwise do not use the file:",
+        "If the package was published again, run `uv lock --upgrade-package {package}`; otherwise do not use the file:",
         "it, or the way it came, may have been tampered with.",
     )
+
+
+class PackageDamaged(UvFailed):
+    """A file of a package cannot be unpacked."""
+
+    happened = "{what}: a file cannot be unpacked: it is damaged, or not the one in uv.lock ({index})."
+    mend = (
+        "Fetch the file by hand and compare its SHA-256 with the one in uv.lock.",
+        "If the index serves other bytes than were locked, it, or a proxy on the way, changes files.",
+    )
+
+
+def _login_facts(place: Place) -> Sequence[str]:
+    if not place.prefix:
+        return ()
+    if place.has_login:
+        return [f"{place.prefix}_USERNAME or {place.prefix}_PASSWORD is set."]
+    return [f"Neither {place.prefix}_USERNAME nor {place.prefix}_PASSWORD is set."]
+
+
+def _unnamed(place: Place) -> Sequence[str]:
+    if place.index and not place.prefix:
+        return ["The index has no name: give it one in [[tool.uv.index]], since variables are found by name."]
+    return ()
 
 
 class BuildFailed(UvFailed):
@@ -545,6 +674,44 @@ class UvVersionInvalid(Problem):
         super().__init__(
             what=f"{text!r} ({origin}) is neither a version nor a specifier.",
             advice=["Write 0.13.8 or >=0.12,<0.14."],
+        )
+
+
+class UvVersionContradictory(Problem):
+    """No version of uv meets both requests."""
+
+    def __init__(self, wanted: str, required: str, origin: str) -> None:
+        """`wanted` is that of `BP_UV_VERSION`; `origin` says where `required` is written."""
+        super().__init__(
+            what=f"BP_UV_VERSION asks for uv {wanted}, {origin} for {required}: no version meets both.",
+            advice=["Remove BP_UV_VERSION, or change one of them. uv refuses to run unless required-version is met."],
+        )
+
+
+class UvVersionInexact(Problem):
+    """A mirror of releases can be asked for one version only."""
+
+    def __init__(self, request: str, variable: str) -> None:
+        """`variable` names the mirror."""
+        super().__init__(
+            what=f"uv {request} is not one version, and a mirror of releases ({variable}) has no list of versions.",
+            advice=["Ask for an exact version, such as BP_UV_VERSION=0.13.8."],
+        )
+
+
+class UvVersionUnavailable(Problem):
+    """The version of uv that is asked for cannot be had."""
+
+    def __init__(self, request: str, asked: Sequence[str], nearest: Sequence[str], said: Sequence[str]) -> None:
+        """`asked` are indexes or addresses, `nearest` versions that are there, `said` is what uv or a server said."""
+        there = ", ".join(nearest) or "none"
+        super().__init__(
+            what=f"uv {request} is not available.",
+            facts=[*(f"Asked: {each}." for each in asked), f"Nearest versions there: {there}.", *said],
+            advice=[
+                "Ask for a version that is there: BP_UV_VERSION, or required-version in [tool.uv] or uv.toml.",
+                "Or add that version to the index, or name a mirror of releases in UV_INSTALLER_GITHUB_BASE_URL.",
+            ],
         )
 
 
@@ -731,15 +898,32 @@ class CertificateRejected(DownloadFailed):
     """The server's certificate is not trusted."""
 
     happened = "{url} could not be fetched: the certificate of the host is not trusted."
-    mend = ("Where a proxy opens TLS, name a file with its certificate (and the others needed) in SSL_CERT_FILE.",)
+    mend = ("Give the certificate of the authority (PEM) in a binding of type ca-certificates, or in SSL_CERT_FILE.",)
     temporary = False
+
+
+class CertificateInvalid(Problem):
+    """A file of a binding is no certificate."""
+
+    def __init__(self, name: str) -> None:
+        """`name` is the binding and the file in it."""
+        super().__init__(
+            what=f"{name} in a binding of type ca-certificates is not a certificate in PEM.",
+            advice=[
+                "A file holds one or more blocks from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----.",
+                "A file in DER is converted by `openssl x509 -inform der -in FILE`.",
+            ],
+        )
 
 
 class DownloadForbidden(DownloadFailed):
     """The server wants credentials, or other ones."""
 
     happened = "{url} could not be fetched: access is denied."
-    mend = ("Check the credentials in the address (BP_PYTHON_MIRROR, BP_PYTHON_CATALOGUE), or those of the proxy.",)
+    mend = (
+        "Check the credentials: in the address (BP_PYTHON_MIRROR, BP_PYTHON_CATALOGUE), or in netrc in a binding of",
+        "type uv; and those of the proxy (HTTPS_PROXY).",
+    )
     temporary = False
 
 

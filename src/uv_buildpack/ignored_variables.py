@@ -87,6 +87,7 @@ IGNORED = {
     "UV_CACHE_DIR": "The buildpack has its own.",
     "UV_LINK_MODE": "Files in the environment are always hard links or copies.",
     "UV_NO_SYNC": "Start commands do not run uv.",
+    "UV_KEYRING_PROVIDER": "There is no keyring in a build: set UV_INDEX_<NAME>_USERNAME and _PASSWORD, or bind netrc.",
     "UV_CONFIG_FILE": "Give uv.toml in a binding of type uv.",
     "VIRTUAL_ENV": _CHOSEN_BY_LAYER,
     "CONDA_PREFIX": _CHOSEN_BY_LAYER,

@@ -16,6 +16,7 @@ from cpython_archive.copying import copy_installation
 from cpython_archive.installation import Installation, describe
 from cpython_archive.packing import add_to_catalogue, write_archive
 from cpython_archive.texts import neutral, remove_distribution_layout
+from uv_buildpack.downloads.network import Network
 from uv_buildpack.interpreter.catalogue import load
 
 OWN = Installation(
@@ -112,7 +113,7 @@ def test_each_call_adds_to_the_catalogue(tmp_path: Path) -> None:
     add_to_catalogue(catalogue, replace(OWN, version="3.12.1"), "b" * 64)
     add_to_catalogue(catalogue, replace(OWN, freethreaded=True), "c" * 64)
     add_to_catalogue(catalogue, OWN, "d" * 64)
-    builds = load(str(catalogue), {})
+    builds = load(str(catalogue), Network())
     assert [(build.version, build.variant, build.sha256[0]) for build in builds] == [
         ("3.12.1", "default", "b"),
         ("3.13.4", "freethreaded", "c"),

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 from tests.uv_buildpack.contexts import context_for
+from tests.uv_buildpack.fake_uv import fake_uv, says
 from tests.uv_buildpack.trees import LOCK, PROJECT, PYPROJECT, plant
 from tests.uv_buildpack.uv_words import WORDS
 
@@ -25,19 +26,24 @@ from cnb.context import Target
 from uv_buildpack import disk, errors
 from uv_buildpack.analysis import analyse
 from uv_buildpack.bytecode import compiling
-from uv_buildpack.downloads import archive, download
+from uv_buildpack.downloads import archive, certificates, download
+from uv_buildpack.downloads.network import Network
 from uv_buildpack.interpreter import installation
 from uv_buildpack.interpreter.catalogue import CPythonBuild
+from uv_buildpack.layers import uv
 from uv_buildpack.layers.venv import contents
 from uv_buildpack.project import tree
-from uv_buildpack.uv import version
-from uv_buildpack.uv.running import failure
+from uv_buildpack.uv import releases, version
+from uv_buildpack.uv.failures import failure
+from uv_buildpack.uv.indexes import Index, Indexes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     Producer = Callable[[Path], object]
 
+INDEXES = Indexes((Index("https://index.example/simple", "corp"),))
+PROXY = {"HTTPS_PROXY": "http://user:secret@proxy.example:3128"}
 ARCHIVE = "https://mirror.example/cpython-3.13.9.tar.gz"
 OUTSIDE = '[[package]]\nname = "toolbox"\nversion = "1"\nsource = { editable = "../toolbox" }\n'
 MISSING = '[[package]]\nname = "toolbox"\nversion = "1"\nsource = { editable = "libs/toolbox" }\n'
@@ -163,12 +169,34 @@ def fetched(answer: Callable[[httpx.Request], httpx.Response], url: str = ARCHIV
             root / "archive",
             sha256="0" * 64,
             max_bytes=1000,
-            environment={},
+            network=Network(),
             transport=httpx.MockTransport(answer),
             pause=lambda _: None,
         )
 
     return produce
+
+
+def missing_uv(root: Path) -> None:
+    offers = 'case "$*" in *"uv<"*) echo " + uv==0.13.9" >&2;; *) exit 1;; esac'
+    said = "error: No solution found when resolving dependencies\n  cause: Because there is no version of uv==9.1.0"
+    fake = fake_uv(root, {"*--dry-run*": offers, "pip*": says(said, 1)})
+    request = version.read_request("9.1.0", "BP_UV_VERSION")
+    assert request is not None
+    (root / "layer").mkdir()
+    uv.install(root / "layer", fake.uv, request, {}, ["corp (https://index.example/simple)"])
+
+
+def inexact_uv(root: Path) -> None:
+    request = version.read_request(">=9", "BP_UV_VERSION")
+    assert request is not None
+    network = Network(variables={"UV_INSTALLER_GITHUB_BASE_URL": "https://mirror.example"})
+    releases.install(root, fake_uv(root, {}).uv, request, "x86_64-unknown-linux-gnu", network)
+
+
+def unfit_certificate(root: Path) -> None:
+    plant(root, {"bindings/corporate/ca.pem": "-----BEGIN PUBLIC KEY-----\n"})
+    certificates.check([root / "bindings/corporate/ca.pem"])
 
 
 def status(code: int) -> Producer:
@@ -194,7 +222,7 @@ def raising(problem: type[errors.UvFailed], said: str) -> Producer:
     """Classify what uv said."""
 
     def produce(_: Path) -> None:
-        found = failure(said, "uv sync")
+        found = failure(said, "uv sync", indexes=INDEXES, environment=PROXY)
         assert type(found) is problem
         raise found
 
@@ -244,6 +272,11 @@ PRODUCERS: dict[type[errors.Problem], Producer] = {
     errors.TargetUnsupported: other_target,
     errors.WrongInterpreter: other_interpreter,
     errors.UvNotFound: lambda root: version.find_carried(root, {"PATH": "/usr/bin"}),
+    errors.UvVersionContradictory: app(
+        {"pyproject.toml": f'{PYPROJECT}\n[tool.uv]\nrequired-version = ">=0.13"\n'}, {"BP_UV_VERSION": "0.12.3"}
+    ),
+    errors.UvVersionUnavailable: missing_uv,
+    errors.UvVersionInexact: inexact_uv,
     errors.UvVersionInvalid: app(environment={"BP_UV_VERSION": "newest"}),
     errors.ProcfileInvalid: app({"Procfile": "web\n"}),
     errors.ProcessInvalid: table("processes = { web = 1 }"),
@@ -260,6 +293,7 @@ PRODUCERS: dict[type[errors.Problem], Producer] = {
     errors.HostUnknown: unreachable(socket.gaierror(-2, "Name or service not known")),
     errors.ConnectionFailed: unreachable(ConnectionRefusedError(111, "Connection refused")),
     errors.CertificateRejected: unreachable(ssl.SSLCertVerificationError(1, "certificate verify failed")),
+    errors.CertificateInvalid: unfit_certificate,
     errors.DownloadForbidden: status(403),
     errors.DownloadNotFound: status(404),
     errors.DownloadRefused: status(400),

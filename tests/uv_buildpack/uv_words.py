@@ -8,6 +8,7 @@ from __future__ import annotations
 from textwrap import dedent
 
 from uv_buildpack.errors import (
+    AccessForbidden,
     AuthenticationFailed,
     BuildFailed,
     DiskFull,
@@ -16,8 +17,12 @@ from uv_buildpack.errors import (
     HashMismatch,
     NetworkUnreachable,
     NoCompatibleDistribution,
+    PackageDamaged,
     PackageNotFound,
+    ProjectNotFound,
+    ProxyRefused,
     PythonIncompatible,
+    RequestTimedOut,
     ResolutionFailed,
     TLSVerificationFailed,
     UvFailed,
@@ -74,9 +79,78 @@ _SAMPLES: tuple[tuple[type[UvFailed], str], ...] = (
     (
         AuthenticationFailed,
         """
+        error: Failed to download `six==1.16.0`
+          cause: Failed to fetch: https://index.example/files/six-1.16.0-py2.py3-none-any.whl
+          cause: HTTP status client error (401 Unauthorized) for url (https://index.example/files/six-1.16.0-py2.py3-none-any.whl)
+        """,
+    ),
+    (
+        AccessForbidden,
+        """
         error: No solution found when resolving dependencies
+          cause: Because six was not found in the package registry and your project depends on six, we can conclude that your project's requirements are unsatisfiable.
 
         hint: An index (https://index.example/simple) returned a 403 Forbidden error. Check that the index URL is correct and the credentials are valid.
+        """,
+    ),
+    (
+        AccessForbidden,
+        """
+        error: Failed to download `six==1.16.0`
+          cause: Failed to fetch: https://index.example/files/six-1.16.0-py2.py3-none-any.whl
+          cause: HTTP status client error (403 Forbidden) for url (https://index.example/files/six-1.16.0-py2.py3-none-any.whl)
+        """,
+    ),
+    (
+        ProjectNotFound,
+        """
+        error: No solution found when resolving dependencies
+          cause: Because six was not found in the package registry and your project depends on six, we can conclude that your project's requirements are unsatisfiable.
+        """,
+    ),
+    (
+        RequestTimedOut,
+        """
+        error: Failed to download `six==1.16.0`
+          cause: Failed to fetch: https://index.example/files/six-1.16.0-py2.py3-none-any.whl
+          cause: error sending request for url (https://index.example/files/six-1.16.0-py2.py3-none-any.whl)
+          cause: operation timed out
+        """,
+    ),
+    (
+        ProxyRefused,
+        """
+        error: Failed to download `six==1.16.0`
+          cause: Failed to fetch: https://index.example/files/six-1.16.0-py2.py3-none-any.whl
+          cause: error sending request for url (https://index.example/files/six-1.16.0-py2.py3-none-any.whl)
+          cause: client error (Connect)
+          cause: tunnel error: proxy authorization required
+        """,
+    ),
+    (
+        ProxyRefused,
+        """
+        error: Failed to fetch: https://index.example/simple/six/
+          cause: error sending request for url (https://index.example/simple/six/)
+          cause: client error (Connect)
+          cause: tunnel error: failed to create underlying connection
+          cause: tcp connect error
+          cause: Connection refused (os error 111)
+        """,
+    ),
+    (
+        ProxyRefused,
+        """
+        error: Failed to fetch: http://index.example/simple/six/
+          cause: HTTP status client error (407 Proxy Authentication Required) for url (http://index.example/simple/six/)
+        """,
+    ),
+    (
+        PackageDamaged,
+        """
+        error: Failed to download `six==1.16.0`
+          cause: Failed to extract archive: six-1.16.0-py2.py3-none-any.whl
+          cause: ZIP file contains trailing contents after the end-of-central-directory record
         """,
     ),
     (
@@ -138,8 +212,8 @@ _SAMPLES: tuple[tuple[type[UvFailed], str], ...] = (
         PackageNotFound,
         """
         error: Failed to download `six==1.16.0`
-          cause: Failed to fetch: https://files.example/six.whl
-          cause: HTTP status client error (404 Not Found) for url (https://files.example/six.whl)
+          cause: Failed to fetch: https://index.example/files/six-1.16.0-py2.py3-none-any.whl
+          cause: HTTP status client error (404 Not Found) for url (https://index.example/files/six-1.16.0-py2.py3-none-any.whl)
         """,
     ),
     (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import netrc
 import socket
 import ssl
 import time
@@ -16,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 import httpx
 
 from uv_buildpack import disk, log
-from uv_buildpack.downloads import addresses
+from uv_buildpack.downloads import addresses, certificates, proxies
 from uv_buildpack.errors import (
     AddressUnsupported,
     CertificateRejected,
@@ -32,7 +33,9 @@ from uv_buildpack.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
+
+    from uv_buildpack.downloads.network import Network
 
 _ATTEMPTS = 4
 _FIRST_PAUSE = 0.5
@@ -46,13 +49,6 @@ _NOT_FOUND = frozenset({404, 410})
 
 _T = TypeVar("_T")
 
-#: Where distributions keep what the machine trusts; which of them OpenSSL knows depends on who built it.
-_TRUSTED = (
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
-    "/etc/ssl/cert.pem",
-)
-
 
 def fetch(  # noqa: PLR0913 (what is fetched, and what is allowed)
     url: str,
@@ -60,15 +56,16 @@ def fetch(  # noqa: PLR0913 (what is fetched, and what is allowed)
     *,
     sha256: str,
     max_bytes: int,
-    environment: Mapping[str, str],
+    network: Network,
     transport: httpx.BaseTransport | None = None,
     pause: Callable[[float], None] = time.sleep,
 ) -> None:
     """Fetch `url` (`https`, `http` to loopback, `file`) to `destination`, which appears by an atomic rename.
 
     Connection failures, time-outs, cut-off bodies and answers that say "later" are tried again with growing pauses.
-    Proxies and `SSL_CERT_FILE`, `SSL_CERT_DIR` are read from `environment`. Raises `AddressUnsupported`,
-    `DownloadFailed` or a kind of it, `DownloadTooLarge`, `ChecksumMismatch`, `DiskFull`, `SettingInvalid`, `OSError`.
+    `network` says which proxies are asked, what is trusted, and which credentials hosts get. Raises
+    `AddressUnsupported`, `DownloadFailed` or a kind of it, `DownloadTooLarge`, `ChecksumMismatch`, `DiskFull`,
+    `SettingInvalid`, `CertificateInvalid`, `OSError`.
     """
     _check(url)
     temporary = destination.with_name(f"{destination.name}.part")
@@ -77,7 +74,7 @@ def fetch(  # noqa: PLR0913 (what is fetched, and what is allowed)
             if urlsplit(url).scheme == "file":
                 digest = _save(_blocks_of_file(url), temporary, _Progress(url, max_bytes))
             else:
-                with _client(url, environment, transport) as client:
+                with _client(url, network, transport) as client:
                     digest = _attempts(lambda: _stream(client, url, temporary, max_bytes), pause)
             if digest != sha256:
                 raise ChecksumMismatch(log.masked(url), sha256, digest)
@@ -89,12 +86,14 @@ def fetch(  # noqa: PLR0913 (what is fetched, and what is allowed)
 def fetch_small(
     url: str,
     *,
-    environment: Mapping[str, str],
+    network: Network,
     transport: httpx.BaseTransport | None = None,
     pause: Callable[[float], None] = time.sleep,
 ) -> bytes:
     """Fetch a document of at most 16 MiB into memory. Raises what `fetch` raises, but for digest and disk."""
     _check(url)
+    if urlsplit(url).scheme == "file":
+        return b"".join(_blocks_of_file(url))
     content = bytearray()
 
     def once() -> bytes:
@@ -106,7 +105,7 @@ def fetch_small(
                 content.extend(block)
         return bytes(content)
 
-    with _client(url, environment, transport) as client:
+    with _client(url, network, transport) as client:
         return _attempts(once, pause)
 
 
@@ -236,14 +235,16 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _client(url: str, environment: Mapping[str, str], transport: httpx.BaseTransport | None) -> httpx.Client:
-    """Make a client that takes proxies and certificates from `environment`, and nothing from elsewhere."""
+def _client(url: str, network: Network, transport: httpx.BaseTransport | None) -> httpx.Client:
+    """Make a client that takes proxies, certificates and credentials from `network`, and nothing from elsewhere."""
     log.step(f"downloading {url}")
-    certificates = _certificates(environment)
+    chosen = proxies.read(network.variables)
+    for address in chosen.addresses.values():
+        _check_proxy(address)
+    trusted = _trusted(network)
     return httpx.Client(
-        transport=transport,
-        mounts={} if transport else _proxies(environment, certificates),
-        verify=certificates,
+        transport=transport or _routes(chosen, trusted),
+        auth=_login(network),
         timeout=httpx.Timeout(30.0, connect=10.0),
         follow_redirects=True,
         trust_env=False,
@@ -252,45 +253,54 @@ def _client(url: str, environment: Mapping[str, str], transport: httpx.BaseTrans
     )
 
 
-def _certificates(environment: Mapping[str, str]) -> ssl.SSLContext:
-    file, directory = environment.get("SSL_CERT_FILE"), environment.get("SSL_CERT_DIR")
-    if file or directory:
-        try:
-            return ssl.create_default_context(cafile=file or None, capath=directory or None)
-        except (OSError, ssl.SSLError) as error:
-            raise SettingInvalid("SSL_CERT_FILE", file, f"the path of a file of certificates ({error})") from None
-    context = httpx.create_ssl_context(trust_env=False)
-    for bundle in _TRUSTED:
-        if Path(bundle).is_file():
-            context.load_verify_locations(cafile=bundle)
+def _routes(chosen: proxies.Proxies, trusted: ssl.SSLContext) -> httpx.BaseTransport:
+    """Return a transport that sends each request directly or to a proxy: a redirect may lead to either kind."""
+
+    # A class in a function: httpx is not imported before something is downloaded (`defer_imports` in __main__.py).
+    class Routes(httpx.BaseTransport):
+        def __init__(self) -> None:
+            self._transports: dict[str | None, httpx.HTTPTransport] = {}
+
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            proxy = chosen.of(str(request.url))
+            if proxy not in self._transports:
+                self._transports[proxy] = httpx.HTTPTransport(proxy=proxy, verify=trusted)
+            return self._transports[proxy].handle_request(request)
+
+        def close(self) -> None:
+            for transport in self._transports.values():
+                transport.close()
+
+    return Routes()
+
+
+def _trusted(network: Network) -> ssl.SSLContext:
+    variables = network.variables
+    try:
+        if variables.get("SSL_CERT_FILE") or variables.get("SSL_CERT_DIR"):
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        else:
+            context = httpx.create_ssl_context(trust_env=False)
+        if authorities := certificates.blocks(certificates.bundle(variables, network.authorities)):
+            context.load_verify_locations(cadata=authorities)
+        if variables.get("SSL_CLIENT_CERT"):
+            context.load_cert_chain(variables["SSL_CLIENT_CERT"])
+    except (OSError, ssl.SSLError) as error:
+        name = "SSL_CLIENT_CERT" if variables.get("SSL_CLIENT_CERT") else "SSL_CERT_FILE"
+        raise SettingInvalid(name, variables.get(name), f"the path of a file of certificates ({error})") from None
     return context
 
 
-def _proxies(environment: Mapping[str, str], verify: ssl.SSLContext) -> dict[str, httpx.BaseTransport | None]:
-    values = {name.lower(): value for name, value in environment.items() if name.lower().endswith("_proxy")}
-    mounts: dict[str, httpx.BaseTransport | None] = {}
-    for scheme in ("http", "https"):
-        proxy = values.get(f"{scheme}_proxy") or values.get("all_proxy")
-        if proxy:
-            mounts[f"{scheme}://"] = _proxy(proxy, f"{scheme.upper()}_PROXY", verify)
-    direct = [entry.strip() for entry in values.get("no_proxy", "").split(",") if entry.strip()]
-    if "*" in direct:
-        return {}
-    return mounts | dict.fromkeys(_patterns(["localhost", "127.0.0.1", "::1", *direct]))
+def _login(network: Network) -> httpx.Auth | None:
+    """Return the credentials by host; those in an address beat them."""
+    if network.netrc is None:
+        return None
+    try:
+        return httpx.NetRCAuth(str(network.netrc))
+    except (OSError, ValueError, netrc.NetrcParseError):
+        raise SettingInvalid("netrc", str(network.netrc), "the path of a file in the format of netrc") from None
 
 
-def _proxy(address: str, origin: str, verify: ssl.SSLContext) -> httpx.HTTPTransport:
+def _check_proxy(address: str) -> None:
     if not address.startswith(("http://", "https://")):
-        raise SettingInvalid(origin, log.masked(address), "an address that begins with http:// or https://")
-    return httpx.HTTPTransport(proxy=address, verify=verify)
-
-
-def _patterns(hosts: Iterable[str]) -> Iterator[str]:
-    """Give httpx's patterns for the entries of NO_PROXY: a name stands for itself and for what lies below it."""
-    for host in hosts:
-        name = host.removeprefix("*").removeprefix(".")
-        if ":" in name and name.count(":") > 1:
-            yield f"all://[{name.strip('[]')}]"
-        else:
-            yield f"all://{name}"
-            yield f"all://*.{name}"
+        raise SettingInvalid("HTTPS_PROXY", log.masked(address), "an address that begins with http:// or https://")

@@ -17,9 +17,10 @@ from uv_buildpack import package_data
 from uv_buildpack.errors import CatalogueInvalid, PythonNotAvailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from cnb.documents import Table
+    from uv_buildpack.downloads.network import Network
     from uv_buildpack.interpreter.request import PythonRequest
 
 
@@ -60,10 +61,10 @@ _VERSION = re.compile(r"\d{1,4}\.\d{1,4}\.\d{1,4}((a|b|rc)\d{1,4})?", re.ASCII)
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
-def load(place: str | None, environment: Mapping[str, str]) -> tuple[CPythonBuild, ...]:
+def load(place: str | None, network: Network) -> tuple[CPythonBuild, ...]:
     """Read a catalogue: the built-in one, or that at a path or address. Raises `CatalogueInvalid`, `Problem`."""
     try:
-        document = json_table(_content(place, environment), "catalogue")
+        document = json_table(_content(place, network), "catalogue")
         if "builds" not in document:
             raise document.wrong("an array", "builds")
         return tuple(read_build(entry) for entry in document.tables("builds"))
@@ -71,9 +72,9 @@ def load(place: str | None, environment: Mapping[str, str]) -> tuple[CPythonBuil
         raise CatalogueInvalid(place or "built in", str(error)) from None
 
 
-def digest(place: str | None, environment: Mapping[str, str]) -> str:
+def digest(place: str | None, network: Network) -> str:
     """Give the digest of a catalogue's content. Raises `CatalogueInvalid`, `Problem`."""
-    return hashlib.sha256(_content(place, environment)).hexdigest()
+    return hashlib.sha256(_content(place, network)).hexdigest()
 
 
 def candidates(
@@ -122,13 +123,13 @@ def _nearest(versions: Sequence[Version], request: PythonRequest) -> list[str]:
     return [text for minor in shown.values() for text in minor]
 
 
-def _content(place: str | None, environment: Mapping[str, str]) -> bytes:
+def _content(place: str | None, network: Network) -> bytes:
     if place is None:
         return package_data.read("cpython.json").encode()
     if urlsplit(place).scheme in {"http", "https"}:
         from uv_buildpack.downloads.download import fetch_small  # noqa: PLC0415 (a hot build does not import httpx)
 
-        return fetch_small(place, environment=environment)
+        return fetch_small(place, network=network)
     try:
         return _file_content(Path(unquote(urlsplit(place).path) if place.startswith("file:") else place))
     except (OSError, ValueError) as error:

@@ -13,8 +13,7 @@ from uv_buildpack.interpreter import relocation
 from uv_buildpack.interpreter.catalogue import program
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+    from uv_buildpack.downloads.network import Network
     from uv_buildpack.interpreter.catalogue import CPythonBuild
 
 DEFAULT_MIRROR = "https://github.com/astral-sh/python-build-standalone/releases/download"
@@ -26,13 +25,13 @@ def address(build: CPythonBuild, mirror: str | None = None) -> str:
     return f"{(mirror or DEFAULT_MIRROR).rstrip('/')}/{build.path.replace('+', '%2B')}"
 
 
-def install(build: CPythonBuild, directory: Path, *, mirror: str | None, environment: Mapping[str, str]) -> None:
+def install(build: CPythonBuild, directory: Path, *, mirror: str | None, network: Network) -> None:
     """Fill the empty layer: fetch the archive, unpack, prune, move, start the interpreter once.
 
     Raises `Problem`, `OSError`.
     """
     with disk.full_is_said("making the layer python"):
-        _unpack(build, directory, mirror, environment)
+        _unpack(build, directory, mirror, network)
         python = program(directory, build)
         _link(python)
         _forbid_installing(directory)
@@ -46,13 +45,13 @@ def compile_stdlib(build: CPythonBuild, directory: Path) -> None:
             log.debug(f"not compiled: {failure}")
 
 
-def _unpack(build: CPythonBuild, directory: Path, mirror: str | None, environment: Mapping[str, str]) -> None:
+def _unpack(build: CPythonBuild, directory: Path, mirror: str | None, network: Network) -> None:
     if mirror is not None:
         log.detail(f"CPython comes from the mirror {mirror}")
     fetched = directory.with_name(f".{directory.name}.archive")
     try:
         download.fetch(
-            address(build, mirror), fetched, sha256=build.sha256, max_bytes=_LARGEST_ARCHIVE, environment=environment
+            address(build, mirror), fetched, sha256=build.sha256, max_bytes=_LARGEST_ARCHIVE, network=network
         )
         log.step(f"unpacking CPython {build.version} ({build.date})")
         archive.extract(fetched, directory, strip_components=1, wanted=relocation.is_wanted)

@@ -6,5 +6,6 @@ A hot build compares keys and makes nothing; it does not pay for these.
 from uv_buildpack import sbom
 from uv_buildpack.interpreter import installation
 from uv_buildpack.layers.venv import cold, warm
+from uv_buildpack.uv import releases
 
-__all__ = ["cold", "installation", "sbom", "warm"]
+__all__ = ["cold", "installation", "releases", "sbom", "warm"]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from cnb.layer import Action, Layer, LayerTypes, ReusedLayer, Scope, Variable
 from cnb.result import empty_layer
 from uv_buildpack import package_data
+from uv_buildpack.interpreter.catalogue import program
 from uv_buildpack.layers import making, reuse
 from uv_buildpack.layers.reuse import part
 from uv_buildpack.layers.work import made, reused
@@ -24,13 +25,6 @@ if TYPE_CHECKING:
 NAME = "python"
 SCHEME = "5"
 """Raised when what is made of equal inputs changes."""
-
-ENVIRONMENT = (
-    Variable(name="PYTHONDONTWRITEBYTECODE", value="1", scope=Scope.LAUNCH, action=Action.DEFAULT),
-    Variable(name="PYTHONUNBUFFERED", value="1", scope=Scope.LAUNCH, action=Action.DEFAULT),
-    # A later buildpack must not leave bytecode with time stamps in our layers.
-    Variable(name="PYTHONDONTWRITEBYTECODE", value="1", scope=Scope.BUILD),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +70,17 @@ def types(*, build: bool) -> LayerTypes:
     return LayerTypes(launch=True, build=build)
 
 
+def environment(interpreter: Path) -> tuple[Variable, ...]:
+    """Return what the layer sets (`PATH` is the lifecycle's work)."""
+    return (
+        Variable(name="PYTHONDONTWRITEBYTECODE", value="1", scope=Scope.LAUNCH, action=Action.DEFAULT),
+        Variable(name="PYTHONUNBUFFERED", value="1", scope=Scope.LAUNCH, action=Action.DEFAULT),
+        # A later buildpack must not leave bytecode with time stamps in our layers.
+        Variable(name="PYTHONDONTWRITEBYTECODE", value="1", scope=Scope.BUILD),
+        Variable(name="UV_PYTHON", value=str(interpreter), scope=Scope.BUILD),
+    )
+
+
 def programs() -> dict[str, bytes]:
     """Return what the launcher runs before each process: it sets `WEB_CONCURRENCY` from the container's limits."""
     return {"web-concurrency": package_data.read("web_concurrency.sh").encode()}
@@ -99,7 +104,7 @@ def contribute(work: Work, layer: Wanted[PythonKey], *, runs: bool) -> Layer | R
         name=NAME,
         types=types(build=work.analysis.asked.python),
         metadata=layer.metadata,
-        environment=ENVIRONMENT,
+        environment=environment(program(work.directory(NAME), build)),
         exec_d=programs(),
         sboms=making.sbom.of_python(build.version, url=url, sha256=build.sha256),
     )
@@ -112,7 +117,5 @@ def _put(work: Work, layer: Wanted[PythonKey]) -> bool:
     if work.snapshots.take(NAME, directory, layer.metadata):
         return True
     mirror = work.analysis.configuration.python_mirror
-    making.installation.install(
-        work.analysis.decisions.python, directory, mirror=mirror, environment=work.context.environment
-    )
+    making.installation.install(work.analysis.decisions.python, directory, mirror=mirror, network=work.analysis.network)
     return False

@@ -12,12 +12,15 @@ from cnb import toml
 from cnb.layer import Layer, LayerTypes, Scope, Variable
 from cnb.result import empty_layer
 from uv_buildpack import log
+from uv_buildpack.errors import ProjectNotFound, ResolutionFailed, UvVersionUnavailable
+from uv_buildpack.layers import making
 from uv_buildpack.uv import bindings
+from uv_buildpack.uv.indexes import Indexes, default_of, of_project, registries
 from uv_buildpack.uv.running import Uv, environment_for, with_python
-from uv_buildpack.uv.version import carried_fits, carried_version, find_carried
+from uv_buildpack.uv.version import MIRROR, bounds, carried_fits, carried_version, find_carried
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from uv_buildpack.layers.work import Work
     from uv_buildpack.uv.version import UvRequest
@@ -33,7 +36,6 @@ _INDEX_SETTINGS = (
     "no-index",
     "find-links",
     "index-strategy",
-    "keyring-provider",
     "allow-insecure-host",
     "native-tls",
     "system-certs",
@@ -47,43 +49,81 @@ def contribute(work: Work, *, runs: bool) -> tuple[Uv, Layer]:
     Raises `Problem`, `OSError`.
     """
     context, request = work.context, work.analysis.uv_request
-    bound = bindings.read(context.bindings, work.scratch)
+    bound = bindings.read(context.bindings, work.analysis.network, work.scratch)
     carried = Uv(
         binary=find_carried(context.buildpack.directory, context.environment),
         environment=environment_for(context.environment, bound=bound, cache_dir=work.uv_cache),
+        indexes=Indexes(
+            of_project(work.analysis.network.variables, work.analysis.project, bound.config_file),
+            registries(work.analysis.decisions.packages),
+        ),
     )
     uv = with_python(carried, Path(sys.executable))
     directory = empty_layer(context, NAME)
     asked = f"{request.specifier} ({request.origin})" if request is not None else ""
-    if carried_fits(request):
-        log.step(f"uv {carried_version()}{asked and f' for {asked}'}")
-    elif runs or work.analysis.asked.uv:
-        log.step(f"uv {asked}, from the index")
-    else:
+    if carried_fits(request) or request is None:
+        log.step(f"uv {carried_version()}, which the buildpack carries{asked and f', for {asked}'}")
+        return link(directory, uv), _layer()
+    if not runs and not work.analysis.asked.uv:
         log.step(f"uv {asked} is not installed: nothing needs it")
-        return uv, Layer(name=NAME, types=TYPES, environment=ENVIRONMENT)
+        return uv, _layer()
+    mirror = work.analysis.network.variables.get(MIRROR)
+    if mirror:
+        log.step(f"uv {asked}, from the mirror {mirror}")
+        python = work.analysis.decisions.python
+        triple = f"{python.arch}-unknown-linux-{python.libc}"
+        return making.releases.install(directory, uv, request, triple, work.analysis.network), _layer()
     root = work.analysis.project.root
-    binary = fill(directory, uv=uv, request=request, root=root.directory, settings=root.uv_settings())
-    return replace(uv, binary=binary), Layer(name=NAME, types=TYPES, environment=ENVIRONMENT)
+    settings = index_settings(root.uv_settings(), root.directory)
+    places = asked_indexes(uv, work.analysis.network.variables, settings)
+    log.step(f"uv {asked}, from {', '.join(places)}")
+    return install(directory, uv, request, settings, places), _layer()
 
 
-def fill(directory: Path, *, uv: Uv, request: UvRequest | None, root: Path, settings: Mapping[str, Any]) -> Path:
-    """Fill the layer's `bin` with uv and give its path: a link to the carried one, or the version asked for.
+def link(directory: Path, uv: Uv) -> Uv:
+    """Fill the layer with a link to the uv that the package carries."""
+    (directory / "bin").mkdir()
+    target = directory / "bin" / "uv"
+    target.symlink_to(uv.binary)
+    return replace(uv, binary=target)
 
-    Another version is installed by the carried uv from the user's own index, with the user's own credentials.
-    `settings` are uv's of the project in `root`. Raises `Problem`, `OSError`.
+
+def install(directory: Path, uv: Uv, request: UvRequest, settings: Mapping[str, Any], places: Sequence[str]) -> Uv:
+    """Fill the layer with another uv, which the carried one installs from the user's own index.
+
+    It uses the user's own credentials. `settings` say where packages come from, `places` are these indexes for a
+    message. Raises `UvVersionUnavailable`, `Problem`, `OSError`.
     """
     (directory / "bin").mkdir()
     target = directory / "bin" / "uv"
-    if carried_fits(request) or request is None:
-        target.symlink_to(uv.binary)
-        return target
     # Not in the project: the carried uv would read there that it is the wrong version.
     with TemporaryDirectory(dir=directory) as elsewhere:
-        toml.dump(Path(elsewhere, "uv.toml"), index_settings(settings, root))
-        uv.install_tool(f"uv{request.specifier}", directory / "packages", Path(elsewhere))
+        toml.dump(Path(elsewhere, "uv.toml"), dict(settings))
+        try:
+            uv.install_tool(f"uv{request.specifier}", directory / "packages", Path(elsewhere))
+        except (ResolutionFailed, ProjectNotFound) as error:
+            low, high = bounds(request)
+            found = (uv.offered(f"uv<{low}", Path(elsewhere)), uv.offered(f"uv>{high}", Path(elsewhere), lowest=True))
+            nearest = [version for version in found if version]
+            said = f"{request.specifier} ({request.origin})"
+            raise UvVersionUnavailable(said, places, nearest, () if nearest else error.facts) from None
     target.symlink_to("../packages/bin/uv")
-    return target
+    return replace(uv, binary=target)
+
+
+def asked_indexes(uv: Uv, variables: Mapping[str, str], settings: Mapping[str, Any]) -> list[str]:
+    """Return the indexes that are asked for a package that no source pins, for a message."""
+    tables = settings.get("index")
+    explicit = {
+        table.get("url") for table in (tables if isinstance(tables, list) else ()) if table.get("explicit") is True
+    }
+    default = default_of(variables, settings)
+    others = [index for index in uv.indexes.known if index.url not in explicit and index != default]
+    return [*(log.masked(index.shown) for index in others), log.masked(default.shown) if default else "PyPI"]
+
+
+def _layer() -> Layer:
+    return Layer(name=NAME, types=TYPES, environment=ENVIRONMENT)
 
 
 def index_settings(settings: Mapping[str, Any], root: Path) -> dict[str, Any]:

@@ -12,33 +12,21 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from uv_buildpack import command, log
-from uv_buildpack.errors import (
-    AuthenticationFailed,
-    BuildFailed,
-    DiskFull,
-    GitFailed,
-    GitMissing,
-    HashMismatch,
-    NetworkUnreachable,
-    NoCompatibleDistribution,
-    PackageNotFound,
-    Problem,
-    PythonIncompatible,
-    ResolutionFailed,
-    TLSVerificationFailed,
-    UvFailed,
-    UvSettingsInvalid,
-    UvVersionMismatch,
-)
+from uv_buildpack.downloads import certificates, proxies
+from uv_buildpack.errors import GitMissing
+from uv_buildpack.uv.failures import failure
+from uv_buildpack.uv.indexes import Indexes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from uv_buildpack.errors import Problem
+
 # How packages are reached, and what build backends may use. Documented in docs/configuration.md.
 NETWORK_VARIABLES = re.compile(
     r"UV_INDEX_\w+_(USERNAME|PASSWORD)|UV_HTTP_\w+|UV_REQUEST_TIMEOUT|UV_CONCURRENT_\w+|UV_SYSTEM_CERTS|UV_NATIVE_TLS"
-    r"|UV_INSECURE_HOST|UV_KEYRING_PROVIDER|UV_CREDENTIALS_DIR|SSL_CERT_FILE|SSL_CERT_DIR|SSL_CLIENT_CERT|NETRC"
+    r"|UV_INSECURE_HOST|UV_CREDENTIALS_DIR|SSL_CERT_FILE|SSL_CERT_DIR|SSL_CLIENT_CERT|NETRC"
     r"|(?i:https?_proxy|no_proxy|all_proxy)|GIT_\w+|SSH_AUTH_SOCK"
 )
 BUILD_VARIABLES = re.compile(
@@ -48,8 +36,9 @@ BUILD_VARIABLES = re.compile(
 )
 # They choose among indexes for build requirements; the locked packages come from the addresses in the lock.
 _INDEX_VARIABLES = re.compile(
-    r"UV_DEFAULT_INDEX|UV_INDEX|UV_INDEX_URL|UV_EXTRA_INDEX_URL|UV_INDEX_STRATEGY|UV_FIND_LINKS"
+    r"UV_DEFAULT_INDEX|UV_INDEX|UV_INDEX_URL|UV_EXTRA_INDEX_URL|UV_INDEX_STRATEGY|UV_FIND_LINKS|UV_NO_INDEX"
 )
+_NOTHING = re.compile(r"(?!)")
 _SYSTEM_VARIABLES = re.compile(r"PATH|LD_LIBRARY_PATH|HOME|TMPDIR|LANG|LC_\w+|HOSTNAME")
 # What `compile-bytecode = true` in uv's settings leaves differs with each build; no variable turns it off.
 _NO_BYTECODE = "--no-compile-bytecode"
@@ -66,6 +55,8 @@ class Uv:
 
     binary: Path
     environment: Mapping[str, str]
+    indexes: Indexes = field(default_factory=Indexes)
+    """For the messages of failures."""
 
     def check_lock(self, directory: Path) -> str | None:
         """Give `None` if the lock fits, else what uv said. Raises `Problem` when the check itself fails.
@@ -77,13 +68,13 @@ class Uv:
             return None
         if _OUTDATED in done.stderr:
             return done.stderr
-        raise failure(done.stderr, "uv lock --check")
+        raise self._failure(done, "uv lock --check")
 
     def relock(self, directory: Path) -> str:
         """Lock a copy of a project anew and give uv's lines (`Updated six v1.16.0 -> v1.17.0`). Raises `Problem`."""
         done = self._quiet(["lock"], directory, without=_INDEX_VARIABLES)
         if done.returncode:
-            raise failure(done.stderr, "uv lock")
+            raise self._failure(done, "uv lock")
         return done.stderr
 
     def make_venv(self, venv: Path, directory: Path, python: Path) -> None:
@@ -91,7 +82,7 @@ class Uv:
         argv = ["venv", "--no-project", "--prompt", "venv", "--python", str(python), str(venv)]
         done = self._quiet(argv, directory, without=_INDEX_VARIABLES)
         if done.returncode:
-            raise failure(done.stderr, "uv venv")
+            raise self._failure(done, "uv venv")
 
     def sync(self, directory: Path, venv: Path, arguments: Sequence[str]) -> None:
         """Sync third-party packages of the lock, as it is, into `venv`. Raises `Problem`."""
@@ -112,11 +103,21 @@ class Uv:
         """Drop from the cache what a download brings back, not wheels built from source. Raises `Problem`."""
         done = self._quiet(["cache", "prune", "--ci"], directory, without=_INDEX_VARIABLES)
         if done.returncode:
-            raise failure(done.stderr, "uv cache prune")
+            raise self._failure(done, "uv cache prune")
 
     def install_tool(self, requirement: str, target: Path, directory: Path) -> None:
         """Install a package (another uv) below `target` from the user's index. Raises `Problem`."""
         self._visible(["pip", "install", "--no-deps", "--target", str(target), requirement], directory, {})
+
+    def offered(self, requirement: str, directory: Path, *, lowest: bool = False) -> str | None:
+        """Return the version of a package that the user's indexes offer for a requirement, without installing it."""
+        argv = ["pip", "install", "--dry-run", "--no-deps", "--target", str(directory / "nothing"), requirement]
+        done = self._run([*argv, *(["--resolution", "lowest"] if lowest else [])], directory, without=_NOTHING)
+        found = re.search(r"^ \+ \S+==(\S+)$", done.stderr, flags=re.MULTILINE)
+        return found[1] if found and not done.returncode else None
+
+    def _failure(self, done: command.Completed, what: str) -> Problem:
+        return failure(done.stderr, what, indexes=self.indexes, environment=self.environment)
 
     def _quiet(self, argv: Sequence[str], directory: Path, without: re.Pattern[str]) -> command.Completed:
         log.command(["uv", *argv])
@@ -132,16 +133,22 @@ class Uv:
             [self.binary, *argv], environment={**self.environment, **more}, cwd=directory, on_line=log.detail
         )
         if done.returncode:
-            raise failure(done.stderr, f"uv {argv[0]}")
+            raise self._failure(done, f"uv {argv[0]}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bound:
-    """What bindings give for uv: a user-level `uv.toml`, a `netrc`, and variables with credentials."""
+    """What bindings give for uv and for the programs that it runs."""
 
     config_file: Path | None = None
+    """A user-level `uv.toml`."""
     netrc: Path | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
+    """Variables that say how packages are reached; those of the user beat them."""
+    certificates: Path | None = None
+    """Everything that is trusted, in one file, where bindings add something to it."""
+    git: Mapping[str, str] = field(default_factory=dict)
+    """Variables with which git finds its credentials."""
 
 
 def passes(name: str) -> bool:
@@ -155,24 +162,36 @@ def environment_for(user: Mapping[str, str], *, bound: Bound, cache_dir: Path) -
 
     The user's own variables beat those from bindings.
     """
-    environment = {name: value for name, value in {**bound.variables, **user}.items() if passes(name)}
+    given = {**bound.variables, **user}
+    environment = {name: value for name, value in given.items() if passes(name) and not proxies.is_variable(name)}
+    environment |= proxies.variables(given)
     # HOME may not exist or not be set at all; tools of build backends write there.
     environment.setdefault("HOME", str(cache_dir))
     environment.setdefault("PATH", _PATH)
-    if bound.netrc is not None and "NETRC" not in environment:
+    if bound.netrc is not None:
         environment["NETRC"] = str(bound.netrc)
     if bound.config_file is not None:
         # A user-level file, as uv finds it below XDG_CONFIG_HOME/uv: UV_CONFIG_FILE would hide the project's own.
         environment["XDG_CONFIG_HOME"] = str(bound.config_file.parent.parent)
+    if bound.certificates is not None:
+        # The file has what these name as well.
+        environment.pop("SSL_CERT_DIR", None)
+        environment |= dict.fromkeys(certificates.VARIABLES, str(bound.certificates))
+        environment |= {name: user[name] for name in certificates.VARIABLES[1:] if user.get(name)}
+    environment |= bound.git
     return environment | {
         # git describe would refresh .git/index, and so change the app.
         "GIT_OPTIONAL_LOCKS": "0",
+        # Nobody is there to answer; an error is better than a build that waits.
+        "GIT_TERMINAL_PROMPT": "0",
         "LC_ALL": "C.UTF-8",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONHASHSEED": "0",
         "SOURCE_DATE_EPOCH": SOURCE_DATE_EPOCH,
         "TZ": "UTC",
         "UV_CACHE_DIR": str(cache_dir),
+        # A build has no keyring, and one of the build image would be somebody else's.
+        "UV_KEYRING_PROVIDER": "disabled",
         "UV_LINK_MODE": "hardlink",
         "UV_NO_MANAGED_PYTHON": "1",
         "UV_NO_PROGRESS": "1",
@@ -194,44 +213,3 @@ def require_git(packages: Mapping[str, str], environment: Mapping[str, str]) -> 
 def with_python(uv: Uv, python: Path) -> Uv:
     """Pin the interpreter: the only one that uv may use."""
     return replace(uv, environment={**uv.environment, "UV_PYTHON": str(python)})
-
-
-def failure(output: str, what: str) -> Problem:
-    """Tell the classes of failure apart by uv's words; exit statuses do not."""
-    said = log.masked(output).strip().splitlines()
-    for pattern, problem in _FAILURES:
-        if re.search(pattern, output):
-            return problem(what, said)
-    return UvFailed(what, said)
-
-
-# The order matters: a build that fails for lack of disk also says that it failed to build.
-_FAILURES: tuple[tuple[str, type[UvFailed]], ...] = (
-    (r"No space left on device|os error 28\b", DiskFull),
-    (r"Hash mismatch for ", HashMismatch),
-    (r"invalid peer certificate|certificate verify failed|UnknownIssuer", TLSVerificationFailed),
-    (r"401 Unauthorized|403 Forbidden|could not be queried due to a lack of valid auth", AuthenticationFailed),
-    (r"Git executable not found|`?git`? operation failed because .*not found", GitMissing),
-    (r"Git operation failed", GitFailed),
-    (
-        (
-            r"error sending request for url|failed to lookup address|Connection refused|tcp connect error"
-            r"|Request failed after \d+ retr|HTTP status server error|operation timed out"
-            r"|Network connectivity is disabled"
-        ),
-        NetworkUnreachable,
-    ),
-    (r"404 Not Found", PackageNotFound),
-    (r"The build backend returned an error|Failed to build ", BuildFailed),
-    (
-        (
-            r"can't be installed because it (?:doesn't have a|is marked as)|has no .*compatible"
-            r"|no wheels? with a matching|not compatible with the lockfile's supported environments"
-        ),
-        NoCompatibleDistribution,
-    ),
-    (r"No solution found when resolving", ResolutionFailed),
-    (r"Required uv version ", UvVersionMismatch),
-    (r"is incompatible with the project's Python requirement|No interpreter found|requires Python", PythonIncompatible),
-    (r"TOML parse error|Failed to parse|unknown field", UvSettingsInvalid),
-)

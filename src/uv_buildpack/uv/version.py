@@ -10,11 +10,19 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from uv_buildpack import package_data
-from uv_buildpack.errors import UvNotFound, UvVersionInvalid
+from uv_buildpack.errors import UvNotFound, UvVersionContradictory, UvVersionInvalid
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
+
+    from uv_buildpack.project.files import Project
+
+MIRROR = "UV_INSTALLER_GITHUB_BASE_URL"
+"""The variable that names a mirror of uv's releases, for uv's own installer too."""
+
+_HIGH = 10**6
+"""More than any number in a version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +45,51 @@ def read_request(text: str | None, origin: str) -> UvRequest | None:
         return UvRequest(SpecifierSet(text), origin)
     except InvalidSpecifier:
         raise UvVersionInvalid(text, origin) from None
+
+
+def requested(wanted: str | None, project: Project) -> UvRequest | None:
+    """Return what `BP_UV_VERSION` (`wanted`) and the project's `required-version` ask for together.
+
+    uv refuses to run where its version does not meet `required-version`, so both count. Raises `UvVersionInvalid`,
+    `UvVersionContradictory`.
+    """
+    required = project.root.uv_settings().get("required-version")
+    file = "uv.toml" if (project.root.directory / "uv.toml").is_file() else project.root.shown
+    own = read_request(wanted, "BP_UV_VERSION")
+    other = read_request(required if isinstance(required, str) else None, f"required-version in {file}")
+    if own is None or other is None:
+        return own or other
+    both = UvRequest(own.specifier & other.specifier, f"{own.origin} and {other.origin}")
+    if not any(both.specifier.contains(each, prereleases=True) for each in _around(both.specifier)):
+        raise UvVersionContradictory(str(own.specifier), str(other.specifier), other.origin)
+    return both
+
+
+def _around(specifier: SpecifierSet) -> Iterator[str]:
+    """Return versions at and beside each bound of a specifier: if none meets it, no version does."""
+    for part in specifier:
+        text = part.version.removesuffix(".*")
+        yield text
+        major, minor, micro = (*Version(text).release, 0, 0)[:3]
+        yield from (f"{major}.{minor}.{micro + 1}", f"{major}.{minor + 1}", f"{major + 1}")
+        if micro:
+            yield f"{major}.{minor}.{micro - 1}"
+        elif minor:
+            yield f"{major}.{minor - 1}.{_HIGH}"
+        elif major:
+            yield f"{major - 1}.{_HIGH}"
+
+
+def exact(request: UvRequest) -> str | None:
+    """Return the version, if a request is for exactly one."""
+    pinned = [part.version for part in request.specifier if part.operator == "==" and not part.version.endswith("*")]
+    return pinned[0] if pinned else None
+
+
+def bounds(request: UvRequest) -> tuple[str, str]:
+    """Return the lowest and the highest version that a request names."""
+    versions = sorted(Version(part.version.removesuffix(".*")) for part in request.specifier)
+    return str(versions[0]), str(versions[-1])
 
 
 def carried_version() -> str:

@@ -17,6 +17,7 @@ from structlog.testing import capture_logs
 
 from uv_buildpack import errors
 from uv_buildpack.downloads.download import fetch, fetch_small
+from uv_buildpack.downloads.network import Network
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -96,7 +97,7 @@ def serving(*script: Callable[[Server], None]) -> Iterator[str]:
 def get(url: str, destination: Path, *, sha256: str = DIGEST, max_bytes: int = 10**8) -> list[float]:
     """Fetch, and give the pauses that were made."""
     pauses: list[float] = []
-    fetch(url, destination, sha256=sha256, max_bytes=max_bytes, environment={}, pause=pauses.append)
+    fetch(url, destination, sha256=sha256, max_bytes=max_bytes, network=Network(), pause=pauses.append)
     return pauses
 
 
@@ -224,7 +225,7 @@ def test_a_mirror_may_be_a_directory(tmp_path: Path) -> None:
 
 def test_a_document_is_fetched_into_memory() -> None:
     with serving(status(503), whole) as url:
-        assert fetch_small(url, environment={}, pause=lambda _: None) == CONTENT
+        assert fetch_small(url, network=Network(), pause=lambda _: None) == CONTENT
 
 
 def through(
@@ -243,7 +244,7 @@ def through(
         tmp_path / "archive",
         sha256=DIGEST,
         max_bytes=10**8,
-        environment=environment or {},
+        network=Network(variables=environment or {}),
         transport=httpx.MockTransport(counted),
         pause=lambda _: None,
     )
@@ -311,7 +312,14 @@ def test_a_proxy_from_the_environment_is_asked(tmp_path: Path) -> None:
     with serving(status(403)) as url:
         environment = {"HTTPS_PROXY": url.rsplit("/", 2)[0]}
         with pytest.raises(errors.DownloadFailed):
-            fetch(ADDRESS, tmp_path / "a", sha256=DIGEST, max_bytes=1, environment=environment, pause=lambda _: None)
+            fetch(
+                ADDRESS,
+                tmp_path / "a",
+                sha256=DIGEST,
+                max_bytes=1,
+                network=Network(variables=environment),
+                pause=lambda _: None,
+            )
     assert Server.asked[0] == "CONNECT mirror.test:443"
 
 
@@ -319,7 +327,7 @@ def test_a_proxy_from_the_environment_is_asked(tmp_path: Path) -> None:
 def test_a_proxy_is_not_asked_where_no_proxy_says_so(tmp_path: Path, exception: str) -> None:
     environment = {"http_proxy": "http://proxy.invalid:3128", "no_proxy": exception}
     with serving(whole) as url:
-        fetch(url, tmp_path / "archive", sha256=DIGEST, max_bytes=10**8, environment=environment)
+        fetch(url, tmp_path / "archive", sha256=DIGEST, max_bytes=10**8, network=Network(variables=environment))
 
 
 def test_a_proxy_of_another_kind_is_refused(tmp_path: Path) -> None:
@@ -329,5 +337,5 @@ def test_a_proxy_of_another_kind_is_refused(tmp_path: Path) -> None:
             tmp_path / "archive",
             sha256=DIGEST,
             max_bytes=10**8,
-            environment={"HTTPS_PROXY": "socks5://proxy.invalid"},
+            network=Network(variables={"HTTPS_PROXY": "socks5://proxy.invalid"}),
         )

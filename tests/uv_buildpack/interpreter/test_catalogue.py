@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from uv_buildpack.downloads.network import Network
 from uv_buildpack.errors import CatalogueInvalid, PythonNotAvailable
 from uv_buildpack.interpreter.catalogue import CPythonBuild, candidates, digest, load
 from uv_buildpack.interpreter.request import parse
@@ -83,7 +84,7 @@ def test_what_is_not_available_is_said_with_what_is_near() -> None:
 
 
 def test_the_built_in_catalogue_covers_both_machines_and_libraries() -> None:
-    builds = load(None, {})
+    builds = load(None, Network())
     for arch in ("x86_64", "aarch64"):
         for libc in ("gnu", "musl"):
             for text in ("3.13", "3.13t", ">=3.11"):
@@ -93,8 +94,8 @@ def test_the_built_in_catalogue_covers_both_machines_and_libraries() -> None:
 def test_a_catalogue_of_ones_own_is_read_by_path_or_address(tmp_path: Path) -> None:
     file = tmp_path / "my catalogue.json"
     file.write_text(json.dumps({"builds": [ENTRY]}), encoding="utf-8")
-    assert load(str(file), {}) == load(file.as_uri(), {}) == (build("3.13.4"),)
-    assert digest(str(file), {}) == digest(file.as_uri(), {})
+    assert load(str(file), Network()) == load(file.as_uri(), Network()) == (build("3.13.4"),)
+    assert digest(str(file), Network()) == digest(file.as_uri(), Network())
 
 
 @pytest.mark.parametrize(
@@ -122,12 +123,12 @@ def test_a_catalogue_that_is_wrong_names_the_place(tmp_path: Path, content: str,
     file = tmp_path / "catalogue.json"
     file.write_text(content, encoding="utf-8")
     with pytest.raises(CatalogueInvalid) as caught:
-        load(str(file), {})
+        load(str(file), Network())
     assert str(file) in caught.value.what
     assert said in caught.value.facts[0]
 
 
 def test_a_catalogue_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(CatalogueInvalid) as caught:
-        load(str(tmp_path / "none.json"), {})
+        load(str(tmp_path / "none.json"), Network())
     assert caught.value.facts == ("No such file or directory",)

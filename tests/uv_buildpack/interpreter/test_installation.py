@@ -14,6 +14,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from uv_buildpack import disk
+from uv_buildpack.downloads.network import Network
 from uv_buildpack.errors import ChecksumMismatch, DiskFull, PythonUnusable
 from uv_buildpack.interpreter.catalogue import CPythonBuild, program
 from uv_buildpack.interpreter.installation import address, install
@@ -64,7 +65,7 @@ def mirror(directory: Path, files: dict[str, str] = FILES) -> CPythonBuild:
 def made(directory: Path, build: CPythonBuild) -> Path:
     layer = directory / "layers" / "python"
     layer.mkdir(parents=True)
-    install(build, layer, mirror=(directory / "mirror").as_uri(), environment={})
+    install(build, layer, mirror=(directory / "mirror").as_uri(), network=Network())
     return layer
 
 

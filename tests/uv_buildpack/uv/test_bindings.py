@@ -23,7 +23,8 @@ def _own_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def read(root: Path, files: dict[str, str]) -> Bound:
     (root / "scratch").mkdir()
-    return bindings.read(read_bindings(plant(root / "bindings", files)), root / "scratch")
+    found = read_bindings(plant(root / "bindings", files))
+    return bindings.read(found, bindings.network({}, found), root / "scratch")
 
 
 def test_without_bindings_there_is_nothing(tmp_path: Path) -> None:

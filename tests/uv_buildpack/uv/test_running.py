@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 from structlog.testing import capture_logs
 from tests.uv_buildpack.fake_uv import fake_uv, says
-from tests.uv_buildpack.uv_words import WORDS
 
-from uv_buildpack.errors import GitMissing, HashMismatch, UvFailed
-from uv_buildpack.uv.running import Bound, environment_for, failure, require_git, with_python
+from uv_buildpack.errors import GitMissing, UvFailed
+from uv_buildpack.uv.running import Bound, environment_for, require_git, with_python
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,12 +20,14 @@ CACHE = Path("/layers/x/.uv-buildpack/uv-cache")
 # Always set, whatever the user's environment is.
 FIXED = {
     "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_TERMINAL_PROMPT": "0",
     "LC_ALL": "C.UTF-8",
     "PYTHONDONTWRITEBYTECODE": "1",
     "PYTHONHASHSEED": "0",
     "SOURCE_DATE_EPOCH": "315532801",
     "TZ": "UTC",
     "UV_CACHE_DIR": str(CACHE),
+    "UV_KEYRING_PROVIDER": "disabled",
     "UV_LINK_MODE": "hardlink",
     "UV_NO_MANAGED_PYTHON": "1",
     "UV_NO_PROGRESS": "1",
@@ -58,13 +59,9 @@ def test_what_is_fixed_cannot_be_changed(name: str) -> None:
         "UV_CONCURRENT_DOWNLOADS",
         "UV_SYSTEM_CERTS",
         "UV_INSECURE_HOST",
-        "UV_KEYRING_PROVIDER",
         "SSL_CERT_FILE",
         "SSL_CERT_DIR",
         "NETRC",
-        "HTTPS_PROXY",
-        "https_proxy",
-        "no_proxy",
         "SSH_AUTH_SOCK",
         "CC",
         "CFLAGS",
@@ -142,7 +139,27 @@ def test_a_binding_gives_netrc_and_configuration() -> None:
     made = environment({}, bound)
     assert made["NETRC"] == "/bindings/own/netrc"
     assert made["XDG_CONFIG_HOME"] == "/scratch/config"
-    assert environment({"NETRC": "/home/user/.netrc"}, bound)["NETRC"] == "/home/user/.netrc"
+
+
+def test_proxies_are_written_as_every_program_reads_them() -> None:
+    made = environment(
+        {"https_proxy": "proxy.example:3128", "NO_PROXY": "*.corp.example, 10.0.0.0/8, index.example:8443"}
+    )
+    proxies = {name: value for name, value in made.items() if "proxy" in name.lower()}
+    assert proxies == {
+        "HTTPS_PROXY": "http://proxy.example:3128",
+        "https_proxy": "http://proxy.example:3128",
+        "NO_PROXY": "corp.example,10.0.0.0/8,index.example",
+        "no_proxy": "corp.example,10.0.0.0/8,index.example",
+    }
+
+
+def test_certificates_of_bindings_are_for_every_program_and_hide_the_directory() -> None:
+    bound = Bound(certificates=Path("/scratch/ca-certificates.pem"))
+    made = environment({"SSL_CERT_FILE": "/own.pem", "SSL_CERT_DIR": "/certs", "GIT_SSL_CAINFO": "/git.pem"}, bound)
+    assert made["SSL_CERT_FILE"] == made["REQUESTS_CA_BUNDLE"] == "/scratch/ca-certificates.pem"
+    assert made["GIT_SSL_CAINFO"] == "/git.pem"
+    assert "SSL_CERT_DIR" not in made
 
 
 def test_the_interpreter_is_pinned(tmp_path: Path) -> None:
@@ -231,35 +248,6 @@ def test_a_command_that_fails_is_a_problem_that_names_it(tmp_path: Path, command
     }
     with pytest.raises(UvFailed, match=f"uv {command} failed"), capture_logs():
         calls[command]()
-
-
-@pytest.mark.parametrize(("problem", "said"), WORDS, ids=[kind.__name__ for kind, _ in WORDS])
-def test_a_failure_is_told_by_uvs_words_which_stand_below_it(problem: type[UvFailed], said: str) -> None:
-    found = failure(said, "uv sync")
-    assert type(found) is problem
-    assert found.what.startswith("uv sync")
-    assert found.facts == tuple(said.splitlines())
-    assert found.advice == problem.mend
-
-
-def test_every_class_of_failure_is_told_apart() -> None:
-    assert {kind for kind, _ in WORDS} == {UvFailed, *UvFailed.__subclasses__()}
-
-
-def test_a_warning_beside_a_failure_does_not_explain_it() -> None:
-    said = "warning: Failed to parse `pyproject.toml` during settings discovery:\nerror: Hash mismatch for `six==1`"
-    assert type(failure(said, "uv sync")) is HashMismatch
-
-
-def test_of_long_output_the_end_is_kept() -> None:
-    problem = failure("\n".join(f"line {number}" for number in range(100)), "uv sync")
-    assert problem.facts[0] == "line 60"
-    assert problem.facts[-1] == "line 99"
-
-
-def test_credentials_in_what_uv_says_are_masked() -> None:
-    problem = failure("error: https://user:hunter2@index.example/six", "uv sync")
-    assert problem.facts == ("error: https://****@index.example/six",)
 
 
 def test_a_missing_git_is_said_before_anything_is_fetched(tmp_path: Path) -> None:

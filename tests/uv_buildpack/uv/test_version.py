@@ -5,10 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.uv_buildpack.trees import plant
+from tests.uv_buildpack.trees import PROJECT, PYPROJECT, plant
 
-from uv_buildpack.errors import UvNotFound, UvVersionInvalid
-from uv_buildpack.uv.version import carried_fits, carried_version, find_carried, read_request
+from uv_buildpack.errors import UvNotFound, UvVersionContradictory, UvVersionInvalid
+from uv_buildpack.project.files import read_project
+from uv_buildpack.uv.version import (
+    UvRequest,
+    carried_fits,
+    carried_version,
+    exact,
+    find_carried,
+    read_request,
+    requested,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,3 +66,59 @@ def test_a_source_checkout_takes_uv_from_path(tmp_path: Path) -> None:
 def test_without_any_uv_it_says_what_to_do(tmp_path: Path, environment: dict[str, str]) -> None:
     with pytest.raises(UvNotFound):
         find_carried(tmp_path, environment)
+
+
+def asked(root: Path, wanted: str | None, required: str | None) -> UvRequest | None:
+    setting = f'\n[tool.uv]\nrequired-version = "{required}"\n' if required else ""
+    plant(root / "app", {**PROJECT, "pyproject.toml": f"{PYPROJECT}{setting}"})
+    return requested(wanted, read_project(root / "app", "."))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "required"),
+    [
+        ("0.12.3", ">=0.12"),
+        ("0.12.*", ">0.12.5"),
+        (">=0.12,<0.13", "<0.12.1"),
+        (">=0.12", "<0.13"),
+        ("~=0.12.1", "!=0.12.1"),
+        ("<0.13", ">0.12.99"),
+        ("<1", ">0.99"),
+        ("<=0.13", ">=0.13"),
+    ],
+)
+def test_what_both_ask_for_counts(tmp_path: Path, wanted: str, required: str) -> None:
+    request = asked(tmp_path, f"=={wanted}" if wanted.endswith("*") else wanted, required)
+    assert request is not None
+    assert request.origin == "BP_UV_VERSION and required-version in pyproject.toml"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "required"),
+    [
+        ("0.12.3", ">=0.13"),
+        (">=0.13", "<0.13"),
+        ("<0.12", "~=0.12.1"),
+        ("==0.12.*", ">=0.13,<0.14"),
+        ("0.12.3", "0.12.4"),
+    ],
+)
+def test_what_cannot_both_be_met_is_an_error(tmp_path: Path, wanted: str, required: str) -> None:
+    with pytest.raises(UvVersionContradictory, match="BP_UV_VERSION asks"):
+        asked(tmp_path, wanted, required if required[0] in "<>=~!" else f"=={required}")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "required", "origin"),
+    [(None, None, None), ("0.12.3", None, "BP_UV_VERSION"), (None, ">=0.12", "required-version in pyproject.toml")],
+)
+def test_one_of_them_counts_alone(tmp_path: Path, wanted: str | None, required: str | None, origin: str | None) -> None:
+    request = asked(tmp_path, wanted, required)
+    assert (request.origin if request else None) == origin
+
+
+@pytest.mark.parametrize(("text", "version"), [("0.12.3", "0.12.3"), ("==0.12.*", None), (">=0.12", None)])
+def test_only_a_pinned_version_is_exact(text: str, version: str | None) -> None:
+    request = read_request(text, "x")
+    assert request is not None
+    assert exact(request) == version

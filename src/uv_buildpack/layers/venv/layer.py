@@ -57,12 +57,14 @@ def types(*, build: bool) -> LayerTypes:
     return LayerTypes(launch=True, build=build)
 
 
-def environment(layer: Path, python: Path) -> tuple[Variable, ...]:
-    """What the layer sets (`PATH` is the lifecycle's work)."""
+def environment(layer: Path) -> tuple[Variable, ...]:
+    """Return what the layer sets (`PATH` is the lifecycle's work)."""
     return (
         Variable(name="VIRTUAL_ENV", value=str(layer)),
         Variable(name="UV_PROJECT_ENVIRONMENT", value=str(layer), scope=Scope.BUILD),
-        Variable(name="UV_PYTHON", value=str(python), scope=Scope.BUILD),
+        # The environment's own: `uv pip` of a later buildpack acts on the interpreter that this names (uv 0.13), as
+        # `uv sync` and `uv run` act on UV_PROJECT_ENVIRONMENT. It hides the one that the python layer sets.
+        Variable(name="UV_PYTHON", value=str(layer / "bin" / "python"), scope=Scope.BUILD),
     )
 
 
@@ -84,7 +86,7 @@ def contribute(work: Work, layer: Wanted[VenvKey], uv: Uv, python: Path) -> list
         name=NAME,
         types=types(build=work.analysis.asked.venv),
         metadata=key | noted,
-        environment=environment(directory, python),
+        environment=environment(directory),
         sboms=making.sbom.of_packages(contents.site_packages_of(directory), work.lock()),
     )
     return [made(work, new, layer.reasons), *_bundles(work, layer.key, groups)]

@@ -114,12 +114,12 @@ def test_the_layer_is_for_launch_and_on_request_for_build() -> None:
 
 def test_the_environment_is_found_at_build_and_at_launch(tmp_path: Path) -> None:
     files: dict[str, str] = {}
-    for variable in environment(tmp_path / "venv", tmp_path / "python" / "bin" / "python3.13"):
+    for variable in environment(tmp_path / "venv"):
         files |= variable.files()
     assert files == {
         "env/VIRTUAL_ENV.override": f"{tmp_path}/venv",
         "env.build/UV_PROJECT_ENVIRONMENT.override": f"{tmp_path}/venv",
-        "env.build/UV_PYTHON.override": f"{tmp_path}/python/bin/python3.13",
+        "env.build/UV_PYTHON.override": f"{tmp_path}/venv/bin/python",
     }
 
 
