@@ -44,7 +44,7 @@ def _warn_of_others(names: list[str]) -> None:
             )
 
 
-_TAKEN = frozenset({"UV_PROJECT_ENVIRONMENT"})
+_TAKEN = frozenset({"UV_PROJECT_ENVIRONMENT", "UV_INSTALLER_GITHUB_BASE_URL"})
 _CHOSEN_BY_LOCK = "The lock is always installed as it is."
 _CHOSEN_BY_LAYER = "The environment and its interpreter are this buildpack's layers."
 IGNORED = {
