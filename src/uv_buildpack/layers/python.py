@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from uv_buildpack.layers.work import Work
 
 NAME = "python"
-SCHEME = "5"
+SCHEME = "6"
 """Raised when what is made of equal inputs changes."""
 
 
@@ -82,8 +82,12 @@ def environment(interpreter: Path) -> tuple[Variable, ...]:
 
 
 def programs() -> dict[str, bytes]:
-    """Return what the launcher runs before each process: it sets `WEB_CONCURRENCY` from the container's limits."""
-    return {"web-concurrency": package_data.read("web_concurrency.sh").encode()}
+    """Return what the launcher runs before each process.
+
+    They set `WEB_CONCURRENCY` from the container's limits, and variables that name the certificates of bindings.
+    """
+    files = {"ca-certificates": "ca_certificates.sh", "web-concurrency": "web_concurrency.sh"}
+    return {name: package_data.read(file).encode() for name, file in files.items()}
 
 
 def contribute(work: Work, layer: Wanted[PythonKey], *, runs: bool) -> Layer | ReusedLayer:
