@@ -5,9 +5,10 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,11 +21,31 @@ def main() -> int:
     """Run the phase that the first argument names and give the exit code."""
     # Modes of files are in the layers' digests, and the lifecycle's umask is not always 022.
     os.umask(0o022)
+    _prepare_streams()
     phase, *arguments = sys.argv[1:]
     environment = dict(os.environ)
-    if phase == "detect":
-        return _detect(arguments, environment)
-    return _build(arguments, environment)
+    status = _detect(arguments, environment) if phase == "detect" else _build(arguments, environment)
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # Full, or nobody reads any more. Python would flush again and end with a status of its own (120).
+        sys.stdout = _nowhere()
+    return status
+
+
+def _prepare_streams() -> None:
+    """Have streams that take any text: whoever closed one gets a build, and what there is to say on the other."""
+    if sys.stdout is None:
+        sys.stdout = _nowhere()
+    if sys.stderr is None:
+        sys.stderr = sys.stdout
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _nowhere() -> TextIO:
+    return Path(os.devnull).open("w", encoding="utf-8")  # open until the program ends
 
 
 def _detect(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
@@ -37,14 +58,14 @@ def _detect(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
 def _build(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     defer_imports()
     from cnb.run import run_build  # noqa: PLC0415
-    from uv_buildpack import disk, log  # noqa: PLC0415
+    from uv_buildpack import credentials, disk, log  # noqa: PLC0415
     from uv_buildpack.build import build  # noqa: PLC0415
     from uv_buildpack.errors import Problem, Problems  # noqa: PLC0415
 
     log.configure(
         sys.stdout, form=environment.get("BP_LOG_FORMAT", "text"), level=environment.get("BP_LOG_LEVEL", "info")
     )
-    log.keep_secret(_secrets(environment))
+    log.keep_secret(credentials.of_variables(environment))
     try:
         with disk.refusals_are_said():
             return run_build(build, arguments, environment, Path.cwd())
@@ -96,11 +117,6 @@ def defer_imports() -> None:
     if sys.version_info >= (3, 12):
         # structlog makes a record at its import, which would ask asyncio for the name of the current task.
         logging.logAsyncioTasks = False
-
-
-def _secrets(environment: Mapping[str, str]) -> list[str]:
-    words = ("PASSWORD", "TOKEN", "SECRET")
-    return [value for name, value in environment.items() if any(word in name.upper() for word in words)]
 
 
 if __name__ == "__main__":

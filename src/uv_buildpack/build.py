@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from cnb.layer import Layer, ReusedLayer
 from cnb.result import BuildResult
 from uv_buildpack import configuration as settings
-from uv_buildpack import decisions, ignored_variables, log
+from uv_buildpack import credentials, decisions, ignored_variables, log
 from uv_buildpack.analysis import Analysis, analyse
 from uv_buildpack.interpreter import end_of_life, runtime_file
 from uv_buildpack.interpreter.catalogue import program
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 def build(context: BuildContext) -> BuildResult:
     """Build the layers of an app. Raises `Problem` or `Problems` (the reader can mend it), `OSError`."""
+    log.keep_secret((*credentials.of_variables(context.environment), *credentials.of_bindings(context.bindings)))
     log.title(f"uv buildpack {context.buildpack.version}")
     with log.timed("Analysing"):
         ignored_variables.warn(context.environment)

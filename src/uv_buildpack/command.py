@@ -1,14 +1,29 @@
-"""The one home of subprocesses."""
+"""The one home of subprocesses. What they print is kept within bounds, however much it is."""
 
 from __future__ import annotations
 
+import errno
+import os
+import signal
 import subprocess
+from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import chain
+from threading import Thread
+from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
+
+_BLOCK = 64 * 1024
+_KEPT_BYTES = 32 * 1024 * 1024
+"""Of a stream that is collected: as many at its begin, and as many at its end. A lock of 50,000 packages says 3 MB."""
+_LONGEST_LINE = 8 * 1024
+"""Characters; a longer line comes in pieces."""
+_KEPT_LINES = 2000
+"""Of an output that is passed on line by line: as many at its begin, and as many at its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,21 +41,63 @@ def run(
     environment: Mapping[str, str],
     cwd: Path,
     input: str | None = None,  # noqa: A002 (the name subprocess has for it)
+    seconds: float | None = None,
 ) -> Completed:
-    """Run a command with exactly this environment and give its output, whatever its exit status. Raises `OSError`."""
-    done = subprocess.run(
+    """Run a command with exactly this environment and give its output, whatever its exit status.
+
+    After `seconds` it is stopped, with what it started. Raises `OSError`, `TimeoutError` among them.
+    """
+    process = subprocess.Popen(
         [str(word) for word in argv],
         env=dict(environment),
         cwd=cwd,
-        input=input,
-        stdin=subprocess.DEVNULL if input is None else None,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        errors="replace",
-        check=False,
+        stdin=subprocess.DEVNULL if input is None else subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # A group of its own, where it may have to be stopped.
+        process_group=None if seconds is None else 0,
     )
-    return Completed(done.returncode, done.stdout, done.stderr)
+    with process:
+        outputs = [_Output(stream) for stream in (process.stdout, process.stderr) if stream]
+        try:
+            if process.stdin is not None:
+                with suppress(BrokenPipeError), process.stdin:
+                    process.stdin.write((input or "").encode("utf-8", "surrogateescape"))
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise TimeoutError(errno.ETIMEDOUT, f"no answer within {seconds:g} s", str(argv[0])) from None
+        except BaseException:
+            process.kill()
+            raise
+        stdout, stderr = (output.text() for output in outputs)
+    return Completed(process.returncode, stdout, stderr)
+
+
+class _Output(Thread):
+    """What a stream gives: its begin and its end, the middle only as far as it fits in between."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        super().__init__(daemon=True)
+        self._stream = stream
+        self._begin = bytearray()
+        self._end: deque[bytes] = deque(maxlen=_KEPT_BYTES // _BLOCK)
+        self._dropped = False
+        self.start()
+
+    def run(self) -> None:
+        while block := self._stream.read(_BLOCK):
+            if len(self._begin) < _KEPT_BYTES:
+                self._begin += block
+            else:
+                self._dropped = self._dropped or len(self._end) == self._end.maxlen
+                self._end.append(block)
+
+    def text(self) -> str:
+        """Wait for the end, and give what was kept, lines as Python has them."""
+        self.join()
+        content = bytes(self._begin) + (b"\n[...]\n" if self._dropped else b"") + b"".join(self._end)
+        return content.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
 
 
 def run_reporting(
@@ -50,11 +107,12 @@ def run_reporting(
     cwd: Path,
     on_line: Callable[[str], object],
 ) -> Completed:
-    """Run a command and pass on each line of its standard error as it comes. Standard output is only collected.
+    """Run a command and pass on each line of its output as it comes. Its begin and its end are given as standard error.
 
     Raises `OSError`.
     """
-    lines: list[str] = []
+    begin: list[str] = []
+    end: deque[str] = deque(maxlen=_KEPT_LINES)
     with subprocess.Popen(
         [str(word) for word in argv],
         env=dict(environment),
@@ -67,11 +125,11 @@ def run_reporting(
         errors="replace",
     ) as process:
         for line in _lines(process):
-            lines.append(line)
+            (begin if len(begin) < _KEPT_LINES else end).append(line)
             on_line(line)
-    return Completed(process.returncode, "", "\n".join(lines))
+    return Completed(process.returncode, "", "\n".join(chain(begin, end)))
 
 
 def _lines(process: subprocess.Popen[str]) -> Iterator[str]:
-    for line in process.stdout or ():
+    while process.stdout and (line := process.stdout.readline(_LONGEST_LINE)):
         yield line.rstrip("\n")

@@ -17,12 +17,20 @@ if TYPE_CHECKING:
     from cnb.detection import DetectContext
 
 PROVIDED = ("python", "uv", "venv")
-_UV_TABLE = re.compile(rb"^\s*\[+\s*tool\s*\.\s*[\"']?uv[\"']?\s*[.\]]", re.MULTILINE)
+_UV_TABLE = re.compile(rb"^[ \t]*\[{1,2}[ \t]*tool[ \t]*\.[ \t]*[\"']?uv[\"']?[ \t]*[.\]]", re.MULTILINE)
 
 
 def detect(context: DetectContext) -> BuildPlan | NotDetected:
     """Pass when the project has `pyproject.toml` and a `uv.lock` belongs to it, here or in a workspace root above."""
     project_dir = context.environment.get("BP_UV_PROJECT_DIR", "").strip() or "."
+    try:
+        return _detect(context, project_dir)
+    except (OSError, ValueError, RuntimeError) as error:
+        # A name that is too long, a directory that nobody may enter, a link to itself.
+        return NotDetected(f"BP_UV_PROJECT_DIR={project_dir[:80]!r} cannot be read: {error}.")
+
+
+def _detect(context: DetectContext, project_dir: str) -> BuildPlan | NotDetected:
     directory = (context.app_dir / project_dir).resolve()
     app_dir = context.app_dir.resolve()
     if not directory.is_relative_to(app_dir):

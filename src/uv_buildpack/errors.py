@@ -348,6 +348,18 @@ class FileRefused(Problem):
         super().__init__(what=f"The build cannot use {path}.", facts=[reason], advice=[advice])
 
 
+class OutputRefused(Problem):
+    """Standard output cannot be written."""
+
+    def __init__(self, reason: str) -> None:
+        """`reason` is the system's."""
+        super().__init__(
+            what="The log of the build cannot be written.",
+            facts=[f"Standard output: {reason}."],
+            advice=["Make room where it goes, or read it to its end."],
+        )
+
+
 class OutOfMemory(Problem):
     """The build has less memory than it needs."""
 

@@ -6,12 +6,14 @@ Everything a user reads goes through here, so this is where credentials are mask
 from __future__ import annotations
 
 import json
-import re
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import structlog
+
+from uv_buildpack import masking
+from uv_buildpack.errors import OutputRefused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
@@ -19,12 +21,8 @@ if TYPE_CHECKING:
     from typing import TextIO
 
 _LOGGER = structlog.get_logger()
-_secrets: set[str] = set()
-
-# user:password@ and token@ in an address, also where a password has "@" or "/" that nobody encoded.
-_CREDENTIALS = re.compile(r"(?<=://)(?:[^/\s]+(?=@)|[^/\s:@]+:(?!\d+[/\s])[^\s@]*(?=@))")
-_MASK = "****"
-_SHORTEST_SECRET = 4
+_secrets: list[str] = []
+"""The longest first: a short one may be a part of a long one."""
 
 
 def configure(stream: TextIO, *, form: str = "text", level: str = "info") -> None:
@@ -32,21 +30,41 @@ def configure(stream: TextIO, *, form: str = "text", level: str = "info") -> Non
     structlog.configure(
         processors=[_mask, _render_json if form == "json" else _render_text],
         wrapper_class=structlog.make_filtering_bound_logger(10 if level == "debug" else 20),
-        logger_factory=structlog.PrintLoggerFactory(stream),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _Stream(stream))),
     )
 
 
+class _Stream:
+    """A stream that says in words that it cannot be written: full, or nobody reads any more."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        with self._refusals_are_said():
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with self._refusals_are_said():
+            self._stream.flush()
+
+    @contextmanager
+    def _refusals_are_said(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise OutputRefused(str(error.strerror)) from error
+
+
 def keep_secret(values: Iterable[str]) -> None:
-    """Mask these values wherever they turn up, in what tools print as well. Very short ones would mask prose."""
-    _secrets.update(value for value in values if len(value) >= _SHORTEST_SECRET)
+    """Mask these values wherever they turn up, in what tools print as well, and in the forms that tools print."""
+    found = {form for value in values for form in masking.forms(value)}
+    _secrets[:] = sorted(found.union(_secrets), key=len, reverse=True)
 
 
 def masked(text: str) -> str:
     """Give the text without credentials."""
-    text = _CREDENTIALS.sub(_MASK, text)
-    for secret in sorted(_secrets, key=len, reverse=True):
-        text = text.replace(secret, _MASK)
-    return text
+    return masking.without_secrets(text, _secrets)
 
 
 def title(text: str) -> None:
@@ -114,7 +132,7 @@ def _mask(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[st
 
 def _mask_value(value: object) -> object:
     if isinstance(value, str):
-        return masked(value)
+        return masking.without_controls(masked(value))
     if isinstance(value, list):
         return [_mask_value(entry) for entry in value]
     return value

@@ -6,6 +6,7 @@ that finds it. `scripts/refresh-error-docs` writes the texts into the documentat
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import socket
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
+import structlog
 from tests.uv_buildpack.contexts import context_for
 from tests.uv_buildpack.fake_uv import fake_uv, says
 from tests.uv_buildpack.trees import LOCK, PROJECT, PYPROJECT, plant
@@ -23,7 +25,7 @@ from tests.uv_buildpack.uv_words import WORDS
 
 from cnb.bindings import read_bindings
 from cnb.context import Target
-from uv_buildpack import disk, errors
+from uv_buildpack import disk, errors, log
 from uv_buildpack.analysis import analyse
 from uv_buildpack.bytecode import compiling
 from uv_buildpack.downloads import archive, certificates, download
@@ -124,6 +126,19 @@ def link_to_itself(root: Path) -> None:
     (root / "requirements").symlink_to("requirements")
     with disk.refusals_are_said():
         (root / "requirements").read_bytes()
+
+
+class _Full(io.StringIO):
+    def write(self, _: str) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def output_that_is_full(_: Path) -> None:
+    try:
+        log.configure(_Full())
+        log.step("a line")
+    finally:
+        structlog.reset_defaults()
 
 
 def no_memory(_: Path) -> None:
@@ -258,6 +273,7 @@ PRODUCERS: dict[type[errors.Problem], Producer] = {
     errors.FileUnreadable: unreadable_file,
     errors.FileOutside: link_out_of_the_app,
     errors.FileRefused: link_to_itself,
+    errors.OutputRefused: output_that_is_full,
     errors.OutOfMemory: no_memory,
     errors.InputInvalid: binding_that_is_no_text,
     errors.UnknownPackage: app(environment={"BP_UV_PACKAGE": "shpo"}),

@@ -25,8 +25,10 @@ BROKEN = {
 }
 
 
-def run(root: Path, phase: str, files: Mapping[str, str], **more: str) -> subprocess.CompletedProcess[str]:
-    """Run a phase in an app of these files, as `bin/build` starts it."""
+def run(
+    root: Path, phase: str, files: Mapping[str, str], streams: str = "", **more: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a phase in an app of these files, as `bin/build` starts it; `streams` is what follows in the command line."""
     for name in ("layers", "platform"):
         (root / name).mkdir()
     plant(root, {"plan.toml": ""})
@@ -46,7 +48,7 @@ def run(root: Path, phase: str, files: Mapping[str, str], **more: str) -> subpro
         **more,
     }
     return subprocess.run(
-        [sys.executable, "-m", "uv_buildpack", phase],
+        ["/bin/sh", "-c", f'exec "$0" -m uv_buildpack {phase} {streams}', sys.executable],
         cwd=plant(root / "app", files),
         env={name: value for name, value in environment.items() if value},
         capture_output=True,
@@ -139,3 +141,23 @@ def test_the_umask_of_the_platform_does_not_matter(tmp_path: Path, umask: str) -
         check=True,
     )
     assert done.stdout.splitlines()[-1] == "0o22"
+
+
+@pytest.mark.parametrize(("closed", "where"), [("1>&-", "stderr"), ("2>&-", "stdout")])
+def test_with_a_closed_stream_errors_are_on_the_other(tmp_path: Path, closed: str, where: str) -> None:
+    done = run(tmp_path, "build", BROKEN, streams=closed)
+    assert done.returncode == 1
+    assert "error: 'nonsense' is not a key" in getattr(done, where)
+
+
+@pytest.mark.parametrize("phase", ["build", "detect"])
+def test_a_full_standard_output_is_named_and_no_fault_of_ours(tmp_path: Path, phase: str) -> None:
+    done = run(tmp_path, phase, {"README": ""}, streams=">/dev/full")
+    assert done.returncode == {"build": 1, "detect": 100}[phase]
+    assert "Traceback" not in done.stderr
+    assert phase == "detect" or "error: The log of the build cannot be written." in done.stderr
+
+
+def test_text_that_no_terminal_takes_is_escaped(tmp_path: Path) -> None:
+    done = run(tmp_path, "build", BROKEN, BP_UV_PACKAGE="\udcff\x1b[31m", LC_ALL="C", PYTHONCOERCECLOCALE="0")
+    assert (done.returncode, "\x1b" in done.stderr) == (1, False)

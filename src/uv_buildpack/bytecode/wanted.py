@@ -19,7 +19,7 @@ TESTS = "tests"
 """The name of directories that are test suites."""
 _IMPORT = re.compile(
     rb"^[ \t]*(?:import[ \t]+(?P<modules>[^\n#]*)"
-    rb"|from[ \t]+(?P<place>\.*[\w.]*)[ \t]+import[ \t]+(?P<names>\([^)]*\)|[^\n#]*))",
+    rb"|from[ \t]+(?P<place>[\w.]*)[ \t]+import[ \t]+(?P<names>\(|[^\n#]*))",
     re.MULTILINE,
 )
 _NAME = re.compile(rb"[\w.]+")
@@ -75,14 +75,26 @@ def _imports(site_packages: Path, source: Path) -> Iterator[Path]:
     # Test modules import their neighbours without the word.
     if TESTS.encode() not in content and TESTS not in source.parts:
         return
-    for match in _IMPORT.finditer(content):
+    for place, names in _statements(content):
+        above = _absolute(site_packages, source, place.decode())
+        for name in names:
+            yield from _files(site_packages, [*above, *name.decode().split(".")])
+
+
+def _statements(content: bytes) -> Iterator[tuple[bytes, list[bytes]]]:
+    """Give the module that each import statement is from (nothing for `import x`), and the names."""
+    position, last_bracket = 0, content.rfind(b")")
+    while match := _IMPORT.search(content, position):
+        position = match.end()
         if match["modules"] is not None:
-            for name in _NAME.findall(match["modules"]):
-                yield from _files(site_packages, name.decode().split("."))
-        else:
-            place = _absolute(site_packages, source, match["place"].decode())
-            for name in (b"", *_NAME.findall(match["names"])):
-                yield from _files(site_packages, [*place, *name.decode().split(".")])
+            yield b"", _NAME.findall(match["modules"])
+            continue
+        names = match["names"]
+        if names == b"(" and position <= last_bracket:
+            # Looked for only where there is one: else each such statement would search to the end of the file.
+            end = content.index(b")", position)
+            names, position = content[position:end], end
+        yield match["place"], [b"", *_NAME.findall(names)]
 
 
 def _absolute(site_packages: Path, source: Path, place: str) -> list[str]:

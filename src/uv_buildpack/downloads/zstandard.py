@@ -22,5 +22,5 @@ def opened(raw: IO[bytes], *, level: int | None = None) -> Iterator[IO[bytes]]:
     try:
         with zstd.ZstdFile(raw) if level is None else zstd.ZstdFile(raw, "wb", level=level) as stream:
             yield cast("IO[bytes]", stream)
-    except zstd.ZstdError as error:
+    except (zstd.ZstdError, EOFError) as error:
         raise ValueError(str(error)) from error

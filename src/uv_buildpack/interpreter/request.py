@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
 
+from uv_buildpack import specifiers
 from uv_buildpack.errors import (
     Collector,
     PythonImplementationUnsupported,
@@ -51,6 +52,8 @@ def parse(text: str, origin: str) -> PythonRequest:
     Raises `PythonRequestInvalid`, `PythonImplementationUnsupported`.
     """
     wanted = text.strip()
+    if len(wanted) > specifiers.LONGEST:
+        raise PythonRequestInvalid(f"{wanted[:40]}…", origin, "It is too long.")
     if re.search(r"[/\\]|^\.|^~(?!=)", wanted):
         raise PythonRequestInvalid(wanted, origin, "It is a path; the image gets an interpreter of its own.")
     named = _NAMED.match(wanted.lower())
@@ -175,7 +178,7 @@ def _numbered(number: str, request: PythonRequest) -> PythonRequest:
 
 def _specifier(version: str, origin: str, text: str) -> SpecifierSet:
     try:
-        specifier = SpecifierSet(version)
+        specifier = specifiers.read(version)
     except InvalidSpecifier:
         raise PythonRequestInvalid(text, origin) from None
     if any(part.operator == "===" for part in specifier):

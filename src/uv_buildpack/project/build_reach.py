@@ -53,7 +53,8 @@ def leads_out(place: Path, pyproject: Pyproject | None) -> bool:
 
 
 def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8", errors="replace")
+    # A pipe would wait for somebody to write, and a link may lead nowhere.
+    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
 
 
 def _climbs(text: str) -> bool:

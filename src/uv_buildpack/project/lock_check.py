@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import Specifier, SpecifierSet
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
-from uv_buildpack import log
+from uv_buildpack import log, specifiers
 from uv_buildpack.errors import LockfileOutdated
 from uv_buildpack.project import tree
 from uv_buildpack.project.files import workspace_members
@@ -113,7 +113,7 @@ def own_interpreter_fits(project: Project) -> bool:
     """Tell whether uv may check the lock with the buildpack's own interpreter, when no other is on the disk."""
     required = (project.pyproject.requires_python, project.root.requires_python)
     version = ".".join(str(part) for part in sys.version_info[:3])
-    return all(SpecifierSet(text).contains(version) for text in required if text)
+    return all(specifiers.read(text).contains(version) for text in required if text)
 
 
 def direct_dependencies(pyproject: Pyproject, extras: Iterable[str], groups: Iterable[str]) -> set[str]:
@@ -228,5 +228,5 @@ def _spelled(specifier: SpecifierSet, extras: Iterable[str]) -> str:
 def _spelled_part(part: Specifier) -> str:
     try:
         return f"{part.operator}{Version(part.version)}"
-    except InvalidVersion:  # ==1.*, or ===anything
+    except ValueError:  # ==1.*, or ===anything, or a number of thousands of digits
         return str(part)

@@ -12,11 +12,11 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from cnb import toml
 from cnb.documents import DocumentError, Table
+from uv_buildpack import specifiers
 from uv_buildpack.errors import FileUnreadable, LockfileInvalid, LockfileTooNew
 
 if TYPE_CHECKING:
@@ -221,7 +221,7 @@ def _metadata(table: Table) -> Mapping[str, Any]:
         requirement.text("name")
         requirement.texts("extras")
         try:
-            SpecifierSet(requirement.optional_text("specifier") or "")
+            specifiers.read(requirement.optional_text("specifier") or "")
         except ValueError:
             raise requirement.wrong("a version specifier", "specifier") from None
     table.texts("provides-extras")

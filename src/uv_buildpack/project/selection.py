@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from packaging.markers import Marker
-from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from uv_buildpack.errors import (
     ChoiceConflicting,
@@ -308,7 +308,7 @@ def _environment(platform: Platform) -> dict[str, str]:
 def _compatible(filename: str, platform: Platform) -> bool:
     try:
         tags = parse_wheel_filename(filename)[3]
-    except InvalidWheelFilename:
+    except ValueError:  # of packaging; or of Python, for a number of thousands of digits
         return False
     return any(_interpreter_fits(tag, platform) and _platform_fits(tag.platform, platform) for tag in tags)
 

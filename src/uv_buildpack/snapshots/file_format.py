@@ -42,6 +42,7 @@ _HEADER_LIMIT = 4 * 1024 * 1024
 _ENTRIES_LIMIT = 256 * 1024 * 1024
 _Entry = tuple[str, int, int | str]
 """Path, mode, and size or target."""
+_MODE = 0o177777
 _SPARE = 256 * 1000 * 1000
 """Bytes of disk that stay free."""
 
@@ -96,13 +97,17 @@ def _read_entries(stream: IO[bytes], shown: str) -> Iterator[_Entry]:
     entries = parse_json(stream.readline(_ENTRIES_LIMIT), shown)
     for entry in entries if isinstance(entries, list) else [entries]:
         match entry:
-            case [str() as name, int() as mode, str() as link] if stat.S_ISLNK(mode):
-                yield name, mode, link
-            case [str() as name, int() as mode, int() as size] if stat.S_ISDIR(mode) or stat.S_ISREG(mode):
-                yield name, mode, size
+            case [str() as name, int() as mode, str() as link] if _kind(mode) == stat.S_IFLNK:
+                yield name, mode & _MODE, link
+            case [str() as name, int() as mode, int() as size] if _kind(mode) in {stat.S_IFDIR, stat.S_IFREG}:
+                yield name, mode & _MODE, size
             case _:
                 message = "its list of files is damaged"
                 raise ValueError(message)
+
+
+def _kind(mode: int) -> int:
+    return stat.S_IFMT(mode & _MODE)
 
 
 def _check_name(name: str, made: Collection[str]) -> None:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
-from uv_buildpack import package_data
+from uv_buildpack import package_data, specifiers
 from uv_buildpack.errors import UvNotFound, UvVersionContradictory, UvVersionInvalid
 
 if TYPE_CHECKING:
@@ -38,11 +38,11 @@ def read_request(text: str | None, origin: str) -> UvRequest | None:
     if text is None:
         return None
     try:
-        return UvRequest(SpecifierSet(f"=={Version(text)}"), origin)
-    except InvalidVersion:
+        return UvRequest(specifiers.read(f"=={Version(text)}"), origin)
+    except ValueError:  # of packaging; or of Python, for a number of thousands of digits
         pass
     try:
-        return UvRequest(SpecifierSet(text), origin)
+        return UvRequest(specifiers.read(text), origin)
     except InvalidSpecifier:
         raise UvVersionInvalid(text, origin) from None
 
