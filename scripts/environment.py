@@ -138,7 +138,7 @@ def _run(*argv: str, environment: dict[str, str] | None = None) -> None:
     try:
         subprocess.run(argv, check=True, env=environment, stdout=sys.stderr, stdin=subprocess.DEVNULL)
     except (OSError, subprocess.CalledProcessError) as error:
-        sys.exit(f"the environment could not be made: {error}")
+        sys.exit(f"the environment could not be made: {error}\nIt needs a package index: is there a network?")
 
 
 if __name__ == "__main__":

@@ -3,111 +3,68 @@
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
+import errno
+import signal
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.error
-import urllib.request
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import NoReturn
 
-from trial.pins import PINS, pin
-from trial.platforms import Job, best_platform
-from trial.prerequisites import REPOSITORY, find_interpreters, package, run
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from trial.platforms import Platform
+from trial.causes import NotEnoughDisk, check_disk, likely_cause
+from trial.prerequisites import REPOSITORY
+from trial.progress import CommandFailed
+from trial.visit import NoAnswer, visit
 
 _DESCRIPTION = """\
-Build an example with the packaged buildpack, start it, ask it over HTTP, and build it a second time.
+Build an application with the packaged buildpack, start it, send it a request, and build it a second time.
 
-Uses the best platform there is: pack with Docker, else the embedded platform with Docker, else the embedded platform
-alone. Takes nothing but Python 3.11 or newer and a network to a package index; cleans up after itself.
+APP_DIR is your own project, or one of examples/. It is copied, so nothing in it changes. Without `uv.lock` the copy is
+locked first.
+
+Uses the best platform there is: pack with Docker, else the embedded platform in Docker containers, else the embedded
+platform alone. Needs Python 3.11 or newer and a package index. Leaves no container, image, volume or directory behind;
+downloads are kept in .cache of this checkout.
 """
-_CACHE = REPOSITORY / ".cache"
-_PATIENCE = 60  # seconds until the application has to answer
-
-
-class NoAnswer(Exception):
-    """The application was started and did not answer."""
+_INTERRUPTED = 130
 
 
 def main() -> int:
-    """Try it; give the exit code."""
+    """Try it; return the exit code."""
     parser = argparse.ArgumentParser(description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("example", nargs="?", type=Path, default=REPOSITORY / "examples" / "fastapi", metavar="EXAMPLE")
-    example: Path = parser.parse_args().example.resolve()
-    if not (example / "pyproject.toml").is_file():
-        parser.error(f"{example} has no pyproject.toml")
+    parser.add_argument("app", nargs="?", type=Path, default=REPOSITORY / "examples" / "fastapi", metavar="APP_DIR")
+    app: Path = parser.parse_args().app.resolve()
+    if not app.is_dir():
+        parser.error(f"{app} is not a directory")
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _leave)
     try:
+        check_disk(Path(tempfile.gettempdir()))
         with tempfile.TemporaryDirectory(prefix="uv-buildpack-try-", ignore_cleanup_errors=True) as scratch:
             Path(scratch).chmod(0o755)  # started by root, builds run as another user, who has to read it
-            _try(example, Path(scratch))
+            visit(app, Path(scratch))
+    except CommandFailed as error:
+        print(error.output, file=sys.stderr)
+        return _failed(str(error), likely_cause(error.output))
     except subprocess.CalledProcessError as error:
-        command = " ".join(error.cmd[:4])
-        print(f"\ntry: `{command} …` ended with exit code {error.returncode}; the cause is above", file=sys.stderr)
-        return 1
-    except NoAnswer as error:
-        print(f"\ntry: {error}", file=sys.stderr)
-        return 1
+        return _failed(f"`{' '.join(map(str, error.cmd[:3]))} …` failed with exit code {error.returncode}; see above")
+    except (NoAnswer, NotEnoughDisk) as error:
+        return _failed(str(error))
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        return _failed(str(error), likely_cause("no space left on device"))
+    except KeyboardInterrupt:
+        print("\ntry: interrupted; everything that was started is removed", file=sys.stderr)
+        return _INTERRUPTED
     return 0
 
 
-def _try(example: Path, scratch: Path) -> None:
-    interpreters = find_interpreters(os.environ, _CACHE, print).copied_to(scratch / "interpreters")
-    _heading("Packaging the buildpack")
-    buildpack = package(interpreters, REPOSITORY / "dist")
-    _heading(f"Locking {example.name} with uv lock, to the versions of {PINS.relative_to(REPOSITORY)}")
-    app = scratch / example.name
-    shutil.copytree(example, app, ignore=shutil.ignore_patterns(".venv", "__pycache__"))
-    pin(app)
-    run("uv", "lock", "--quiet", cwd=app)
-    platform = best_platform(Job(app, buildpack, interpreters, scratch))
-    platform.prepare()
-    try:
-        _use(platform)
-    finally:
-        platform.clean()
+def _failed(*words: str) -> int:
+    print("\ntry: " + "\n     ".join(filter(None, words)), file=sys.stderr)
+    return 1
 
 
-def _use(platform: Platform) -> None:
-    _heading(f"Building it on {platform.name}")
-    first = _timed(platform.build)
-    _heading("Starting it and asking it")
-    with platform.serving() as address:
-        print(f"GET {address}\n{_ask(address)}", flush=True)
-    _heading("Its layers")
-    platform.show_layers()
-    _heading("Building it a second time, with nothing changed")
-    second = _timed(platform.build)
-    print(f"\nThe first build took {first:.1f} s, the second {second:.1f} s.")
-
-
-def _heading(text: str) -> None:
-    print(f"\n=== {text}", flush=True)
-
-
-def _timed(action: Callable[[], object]) -> float:
-    started = time.monotonic()
-    action()
-    return time.monotonic() - started
-
-
-def _ask(address: str) -> str:
-    """Status and body of the answer, whatever the status is. Raises NoAnswer."""
-    deadline = time.monotonic() + _PATIENCE
-    while time.monotonic() < deadline:
-        try:
-            with urllib.request.urlopen(address, timeout=_PATIENCE) as answer:  # noqa: S310 (http to loopback)
-                return f"{answer.status} {answer.read().decode(errors='replace')}"
-        except urllib.error.HTTPError as error:
-            return f"{error.code} {error.read().decode(errors='replace')}"
-        except OSError:
-            time.sleep(0.1)
-    message = f"no answer from {address} within {_PATIENCE} s"
-    raise NoAnswer(message)
+def _leave(number: int, _frame: object) -> NoReturn:
+    """End as after an exception, so that everything is removed."""
+    sys.exit(128 + number)

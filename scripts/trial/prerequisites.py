@@ -50,15 +50,26 @@ class Interpreters:
         return ["--runtime", str(self.directory / newest["path"])]
 
 
-def find_interpreters(environment: Mapping[str, str], cache: Path, say: Callable[[str], object]) -> Interpreters:
-    """The real address, or one set by the user, if it answers; else an archive of the Python that runs this."""
+def run(*argv: str | Path, cwd: Path = REPOSITORY) -> None:
+    """Run a command whose output is for the person who watches. Raises CalledProcessError."""
+    words = [str(word) for word in argv]
+    subprocess.run(words, cwd=cwd, stdin=subprocess.DEVNULL, check=True)
+
+
+def find_interpreters(
+    environment: Mapping[str, str], cache: Path, say: Callable[[str], object], *, run: Callable[..., None] = run
+) -> Interpreters:
+    """The real address, or one set by the user, if it answers; else an archive of the Python that runs this.
+
+    `run` runs a command, here and in the next functions; what it raises passes through.
+    """
     if releases_answer(environment):
         return Interpreters()
     directory = cache / "interpreters"
-    say(f"{_RELEASES} cannot be reached from here.")
-    say(f"So this build gets its Python from an archive of {sys.executable}, made now by scripts/python-archive.")
+    say(f"    {_RELEASES} cannot be reached from here.")
+    say(f"    So builds get an archive of {sys.executable}, made by scripts/python-archive.")
     base = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
-    make_archive([base], directory)
+    make_archive([base], directory, run=run)
     return Interpreters(directory)
 
 
@@ -67,8 +78,8 @@ def releases_answer(environment: Mapping[str, str]) -> bool:
     return "BP_PYTHON_MIRROR" in environment or _answers(_RELEASES)
 
 
-def make_archive(pythons: list[Path], directory: Path) -> None:
-    """Make archives of interpreters, and their catalogue, in `directory`. Raises CalledProcessError."""
+def make_archive(pythons: list[Path], directory: Path, *, run: Callable[..., None] = run) -> None:
+    """Make archives of interpreters, and their catalogue, in `directory`."""
     options = [word for python in pythons for word in ("--python", str(python))]
     run(REPOSITORY / "scripts/python-archive", *options, "--output", directory)
 
@@ -84,13 +95,7 @@ def _answers(address: str) -> bool:
     return True
 
 
-def package(interpreters: Interpreters, output: Path) -> Path:
-    """Make the packaged buildpack and give its directory for this machine. Raises CalledProcessError."""
+def package(interpreters: Interpreters, output: Path, *, run: Callable[..., None] = run) -> Path:
+    """Make the packaged buildpack and give its directory for this machine."""
     run(REPOSITORY / "scripts/package", *interpreters.runtime(), "--output", output)
     return output / "uv-buildpack" / "linux" / _ARCHITECTURES[platform.machine()]
-
-
-def run(*argv: str | Path, cwd: Path = REPOSITORY) -> None:
-    """Run a command whose output is for the person who watches. Raises CalledProcessError."""
-    words = [str(word) for word in argv]
-    subprocess.run(words, cwd=cwd, stdin=subprocess.DEVNULL, check=True)
