@@ -73,6 +73,75 @@ def test_imports_go_one_way_towards_cnb(package: str) -> None:
     assert {root for _, root in foreign} <= OURS[package] | THIRD_PARTY[package], foreign
 
 
+# Folders and modules of the buildpack from the top to the bottom; what stands higher imports what stands lower.
+FLOORS = (
+    "__main__",
+    "detect",
+    "build",
+    "ignored_variables",
+    "layers",
+    "snapshots",
+    "sbom",
+    "analysis",
+    "processes",
+    "decisions",
+    "surroundings",
+    "interpreter",
+    "uv",
+    "project",
+    "bytecode",
+    "configuration",
+    "installed",
+    "downloads",
+    "command",
+    "package_data",
+    "specifiers",
+    "log",
+    "disk",
+    "errors",
+)
+
+
+def arrows() -> set[tuple[str, str]]:
+    """The modules of the buildpack that import others of it, by dotted names, also where they do so late."""
+    dotted = {path.removesuffix(".py").replace("/", ".").removesuffix(".__init__"): path for path in modules()}
+    own = {name: path for name, path in dotted.items() if name.startswith("uv_buildpack.")}
+    pairs = ((name, target) for name, path in own.items() for target in imported_modules(modules()[path], set(own)))
+    return {(name, target) for name, target in pairs if name != target}
+
+
+def imported_modules(tree: ast.Module, known: set[str]) -> Iterator[str]:
+    """Those of the `known` modules that one imports: of a folder itself only what stands in its `__init__.py`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            yield from names & known
+            if node.module in known and not names <= known:
+                yield node.module
+
+
+def floor(module: str) -> str:
+    """The folder, or the module beside the folders, that a module of the buildpack is in."""
+    return module.split(".")[1]
+
+
+def test_every_folder_has_a_floor() -> None:
+    assert {floor(name) for arrow in arrows() for name in arrow} == set(FLOORS)
+
+
+def test_imports_lead_to_lower_floors() -> None:
+    rising = {(name, target) for name, target in arrows() if FLOORS.index(floor(name)) > FLOORS.index(floor(target))}
+    assert rising == set()
+
+
+def test_modules_import_each_other_in_no_circle() -> None:
+    left = arrows()
+    # What imports nothing that is left is in no circle.
+    while outer := {arrow for arrow in left if arrow[1] not in {name for name, _ in left}}:
+        left -= outer
+    assert left == set()
+
+
 def test_the_network_has_one_home() -> None:
     clients = ("httpx", "urllib.request", "http.client", "socket", "ssl", "ftplib", "asyncio")
     assert homes(*clients) <= {"uv_buildpack/downloads/download.py"}

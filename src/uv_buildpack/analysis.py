@@ -14,16 +14,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from uv_buildpack import decisions
+from uv_buildpack import decisions, surroundings
 from uv_buildpack.configuration import PROJECT_DIR, Configuration, gather
 from uv_buildpack.downloads.network import Network
 from uv_buildpack.errors import (
     Collector,
     EnvironmentLinkOccupied,
-    LayersDirectoryNotWritable,
     LockfileOutdated,
     Problem,
-    TargetUnsupported,
 )
 from uv_buildpack.interpreter import catalogue
 from uv_buildpack.interpreter import request as python_request
@@ -42,12 +40,11 @@ from uv_buildpack.project.lockfile import read_lock
 from uv_buildpack.uv import bindings
 from uv_buildpack.uv import version as uv_version
 from uv_buildpack.uv.bindings import config_file
-from uv_buildpack.uv.running import BUILD_VARIABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from cnb.context import BuildContext, Target
+    from cnb.context import BuildContext
     from uv_buildpack.decisions import Decisions
     from uv_buildpack.interpreter.request import PythonRequest
     from uv_buildpack.processes.plan import ProcessPlan
@@ -64,7 +61,6 @@ _DECIDE_NOTHING = (
     "processes",
     "snapshots",
 )
-_MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +118,7 @@ def analyse(context: BuildContext) -> Analysis:
     """Read everything and decide. Raises `Problems` with all that is wrong."""
     collector = Collector()
     with collector.collecting():
-        _check_surroundings(context)
+        surroundings.check(context)
     project: Project | None = None
     uv_request: UvRequest | None = None
     requests: tuple[PythonRequest, ...] = ()
@@ -158,40 +154,9 @@ def analyse(context: BuildContext) -> Analysis:
         recalled=recalled is not None,
         inputs=_inputs(given, pyprojects.values(), decided.files),
         pyprojects=pyprojects,
-        target=target_text(context.target),
-        build_environment=build_environment(context.environment, project, config_file(context.bindings)),
+        target=surroundings.target_text(context.target),
+        build_environment=surroundings.build_environment(context.environment, project, config_file(context.bindings)),
     )
-
-
-def target_text(target: Target) -> str:
-    """Give the target as keys have it, with the C library: wheels and interpreters depend on it."""
-    parts = (target.os, target.arch, target.arch_variant, libc(), target.distro_name, target.distro_version)
-    return " ".join(part for part in parts if part)
-
-
-def libc() -> str:
-    """Tell the C library of the build image, which is that of the run image: `gnu` or `musl`."""
-    return "musl" if any(Path("/lib").glob("ld-musl-*")) else "gnu"
-
-
-def build_environment(environment: Mapping[str, str], project: Project, user_file: Path | None = None) -> str:
-    """Give variables and settings that reach builds, as JSON: name → digest; empty without any. Raises `OSError`."""
-    passing: dict[str, Any] = {name: value for name, value in environment.items() if BUILD_VARIABLES.fullmatch(name)}
-    passing |= build_settings.of_project(project, user_file)
-    digests = {name: _short_digest(value) for name, value in passing.items()}
-    return json.dumps(digests, sort_keys=True, separators=(",", ":")) if digests else ""
-
-
-def _short_digest(value: object) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _check_surroundings(context: BuildContext) -> None:
-    if context.target.os != "linux" or context.target.arch not in _MACHINES:
-        raise TargetUnsupported(context.target.os, context.target.arch)
-    if not os.access(context.layers_dir, os.W_OK | os.X_OK):
-        reason = "Permission denied" if context.layers_dir.is_dir() else "No such directory"
-        raise LayersDirectoryNotWritable(str(context.layers_dir), reason)
 
 
 def _check_link(context: BuildContext, configuration: Configuration) -> None:
@@ -258,8 +223,8 @@ def _work_out(given: _Given, collector: Collector) -> tuple[Decisions, dict[str,
         request = python_request.combine(given.requests, python_bounds.required(project, chosen, lock, choice))
         offered = catalogue.load(configuration.python_catalogue, given.network)
         # For another machine there is nothing; that it is unsupported has been said.
-        machine = _MACHINES.get(context.target.arch)
-        builds = catalogue.candidates(offered, request, machine, libc()) if machine else ()
+        machine = surroundings.MACHINES.get(context.target.arch)
+        builds = catalogue.candidates(offered, request, machine, surroundings.libc()) if machine else ()
     with collector.collecting():
         _check_processes(given)
     collector.raise_if_any()
@@ -369,7 +334,7 @@ def _inputs(given: _Given, pyprojects: Iterable[Pyproject], files: Iterable[str]
         "source only": [context.environment.get(name) for name in build_settings.SOURCE_ONLY],
         "project": project.shown(project.directory),
         "python": [f"{request.text} {request.origin}" for request in given.requests],
-        "target": target_text(context.target),
+        "target": surroundings.target_text(context.target),
         "catalogue": catalogue.digest(given.configuration.python_catalogue, given.network),
         "version": context.buildpack.version,
     }

@@ -15,10 +15,11 @@ from tests.uv_buildpack.trees import LOCK, PROJECT, PYPROJECT, plant
 from cnb.layer import RestoredLayer
 from cnb.plan import PlanEntry
 from uv_buildpack import decisions
-from uv_buildpack.analysis import Analysis, analyse, build_environment, libc, target_text
+from uv_buildpack.analysis import Analysis, analyse
 from uv_buildpack.errors import NoCompatibleDistribution, Problem, Problems, PythonRequestContradictory
 from uv_buildpack.layers.venv.key import packages_text
 from uv_buildpack.project.local_packages import LocalPackage
+from uv_buildpack.surroundings import build_environment, libc, target_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,7 +15,7 @@ from uv_buildpack.processes.beside import processes_beside
 from uv_buildpack.processes.inference import AppFacts, infer
 from uv_buildpack.processes.procfile import read_procfile
 from uv_buildpack.processes.workers import starts_one_worker
-from uv_buildpack.project import app_files, lock_check
+from uv_buildpack.project import app_files, requirements
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -87,11 +87,11 @@ def plan_project(
     extras, groups = (choice.extras, choice.groups) if choice else ((), ())
     facts = AppFacts(
         project_dir=pyproject.directory,
-        direct_dependencies=frozenset(lock_check.direct_dependencies(pyproject, extras, groups)),
+        direct_dependencies=frozenset(requirements.direct_dependencies(pyproject, extras, groups)),
         installed=installed,
         packaged=pyproject.is_package(),
         pyproject=pyproject.document,
-        elsewhere=lock_check.dependencies_elsewhere(pyproject, extras, groups),
+        elsewhere=requirements.dependencies_elsewhere(pyproject, extras, groups),
     )
     environment = configuration.execution_environment
     return plan_processes(configuration.processes, configuration.default_process, app_dir, facts, environment)

@@ -15,7 +15,6 @@ from uv_buildpack.project.files import read_project, read_pyproject
 from uv_buildpack.project.lock_check import (
     check_with_uv,
     declared_differences,
-    direct_dependencies,
     member_differences,
     own_interpreter_fits,
 )
@@ -212,24 +211,6 @@ def test_the_buildpacks_interpreter_checks_the_lock_where_it_fits(
     line = f'requires-python = "{required}"\n' if required else ""
     project = read_project(plant(tmp_path, {**PROJECT, "pyproject.toml": HEAD + line}), ".")
     assert own_interpreter_fits(project) is fits
-
-
-def test_direct_dependencies_count_with_the_chosen_extras_and_groups(tmp_path: Path) -> None:
-    text = """
-        [project]
-        name = "shop"
-        dependencies = ["FastAPI>=0.1"]
-        [project.optional-dependencies]
-        Big_One = ["torch"]
-        small = ["six"]
-        [dependency-groups]
-        Serve_It = ["uvicorn[standard]"]
-        dev = ["pytest"]
-    """
-    plant(tmp_path, {"pyproject.toml": text})
-    pyproject = read_pyproject(tmp_path, tmp_path / "pyproject.toml")
-    assert direct_dependencies(pyproject, (), ()) == {"fastapi"}
-    assert direct_dependencies(pyproject, ("big-one",), ("serve-it",)) == {"fastapi", "torch", "uvicorn"}
 
 
 FITS = {"lock*--check": "exit 0"}

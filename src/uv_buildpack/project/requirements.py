@@ -1,0 +1,108 @@
+"""What a project declares that it needs, and what its lock says it declared: names, extras and version specifiers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from packaging.requirements import InvalidRequirement
+from packaging.requirements import Requirement as Parsed
+from packaging.specifiers import Specifier, SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from uv_buildpack.project.files import Pyproject
+
+Requirement = tuple[str, str]
+"""A normalised name, and extras and specifier in one spelling, or `ANY_SOURCE`."""
+ANY_SOURCE = "@"
+"""Stands for a requirement with a source (git, path, url), of which the lock keeps no specifier."""
+
+
+def direct_dependencies(pyproject: Pyproject, extras: Iterable[str], groups: Iterable[str]) -> set[str]:
+    """Return the normalised names that a project depends on directly, with the chosen extras and groups."""
+    optional = pyproject.table("project", "optional-dependencies")
+    wanted = set(extras)
+    chosen = [key for key in optional if canonicalize_name(key) in wanted]
+    texts = [*pyproject.project.get("dependencies", ()), *(text for key in chosen for text in optional[key])]
+    found = {name for text in texts for name, _ in _requirement(text)}
+    in_groups = declared_in_groups(pyproject)
+    return found.union(*({name for name, _ in in_groups.get(group, set())} for group in groups))
+
+
+def dependencies_elsewhere(pyproject: Pyproject, extras: Iterable[str], groups: Iterable[str]) -> dict[str, str]:
+    """Return the dependencies in extras and groups that were not chosen: normalised name → the setting for them."""
+    found: dict[str, str] = {}
+    chosen = {canonicalize_name(name) for name in (*extras, *groups)}
+    for key, texts in pyproject.table("project", "optional-dependencies").items():
+        if canonicalize_name(key) not in chosen:
+            names = (name for text in texts for name, _ in _requirement(text))
+            found.update(dict.fromkeys(names, f"BP_UV_EXTRAS={key}"))
+    for group, requirements in declared_in_groups(pyproject).items():
+        if group not in chosen:
+            found.update({name: f"BP_UV_GROUPS={group}" for name, _ in requirements})
+    return found
+
+
+def declared(pyproject: Pyproject) -> set[Requirement]:
+    """Return what `[project]` declares, its extras included."""
+    project = pyproject.project
+    texts = list(project.get("dependencies", ()))
+    for entries in project.get("optional-dependencies", {}).values():
+        texts.extend(entries)
+    return {requirement for text in texts for requirement in _requirement(text)}
+
+
+def declared_in_groups(pyproject: Pyproject) -> dict[str, set[Requirement]]:
+    """Return what dependency groups declare, uv's older `dev-dependencies` included: normalised name → requirements."""
+    table = pyproject.table("dependency-groups")
+    groups: dict[str, set[Requirement]] = {canonicalize_name(name): set(_group(name, table, ())) for name in table}
+    legacy = pyproject.uv.get("dev-dependencies", ())
+    if legacy:
+        groups.setdefault("dev", set()).update(found for text in legacy for found in _requirement(text))
+    return groups
+
+
+def _group(name: str, table: Mapping[str, Any], within: tuple[str, ...]) -> Iterator[Requirement]:
+    spelled = {canonicalize_name(key): key for key in table}
+    for entry in table.get(spelled.get(canonicalize_name(name), name), ()):
+        if isinstance(entry, str):
+            yield from _requirement(entry)
+        elif isinstance(entry, dict) and isinstance(entry.get("include-group"), str) and name not in within:
+            yield from _group(entry["include-group"], table, (*within, name))
+
+
+def _requirement(text: object) -> Iterator[Requirement]:
+    try:
+        requirement = Parsed(str(text))
+    except InvalidRequirement:
+        return  # uv says what is wrong with it, in its own words
+    text = ANY_SOURCE if requirement.url else _spelled(requirement.specifier, requirement.extras)
+    yield canonicalize_name(requirement.name), text
+
+
+def locked(entries: Iterable[Mapping[str, Any]]) -> set[Requirement]:
+    """Return what entries of `requires-dist` or `requires-dev` in the lock's `[package.metadata]` declare."""
+    return {
+        (
+            canonicalize_name(entry["name"]),
+            ANY_SOURCE
+            if any(key in entry for key in ("git", "url", "path", "directory", "editable", "virtual"))
+            else _spelled(SpecifierSet(entry.get("specifier", "")), entry.get("extras", ())),
+        )
+        for entry in entries
+    }
+
+
+def _spelled(specifier: SpecifierSet, extras: Iterable[str]) -> str:
+    named = ",".join(sorted(canonicalize_name(extra) for extra in extras))
+    return (f"[{named}]" if named else "") + ",".join(sorted(_spelled_part(part) for part in specifier))
+
+
+def _spelled_part(part: Specifier) -> str:
+    try:
+        return f"{part.operator}{Version(part.version)}"
+    except ValueError:  # ==1.*, or ===anything, or a number of thousands of digits
+        return str(part)

@@ -1,0 +1,31 @@
+"""What a project declares that it needs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.uv_buildpack.trees import plant
+
+from uv_buildpack.project.files import read_pyproject
+from uv_buildpack.project.requirements import direct_dependencies
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_direct_dependencies_count_with_the_chosen_extras_and_groups(tmp_path: Path) -> None:
+    text = """
+        [project]
+        name = "shop"
+        dependencies = ["FastAPI>=0.1"]
+        [project.optional-dependencies]
+        Big_One = ["torch"]
+        small = ["six"]
+        [dependency-groups]
+        Serve_It = ["uvicorn[standard]"]
+        dev = ["pytest"]
+    """
+    plant(tmp_path, {"pyproject.toml": text})
+    pyproject = read_pyproject(tmp_path, tmp_path / "pyproject.toml")
+    assert direct_dependencies(pyproject, (), ()) == {"fastapi"}
+    assert direct_dependencies(pyproject, ("big-one",), ("serve-it",)) == {"fastapi", "torch", "uvicorn"}
