@@ -79,6 +79,7 @@ FLOORS = (
     "detect",
     "build",
     "ignored_variables",
+    "credentials",
     "layers",
     "snapshots",
     "sbom",
@@ -97,6 +98,7 @@ FLOORS = (
     "package_data",
     "specifiers",
     "log",
+    "masking",
     "disk",
     "errors",
 )
