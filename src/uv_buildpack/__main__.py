@@ -58,13 +58,12 @@ def _detect(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
 def _build(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     defer_imports()
     from cnb.run import run_build  # noqa: PLC0415
-    from uv_buildpack import credentials, disk, log  # noqa: PLC0415
+    from uv_buildpack import configuration, credentials, disk, log  # noqa: PLC0415
     from uv_buildpack.build import build  # noqa: PLC0415
     from uv_buildpack.errors import Problem, Problems  # noqa: PLC0415
 
-    log.configure(
-        sys.stdout, form=environment.get("BP_LOG_FORMAT", "text"), level=environment.get("BP_LOG_LEVEL", "info")
-    )
+    form, level = configuration.of_log(environment)
+    log.configure(sys.stdout, form=form, level=level)
     log.keep_secret(credentials.of_variables(environment))
     try:
         with disk.refusals_are_said():
@@ -78,7 +77,7 @@ def _build(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
 
         sys.stderr.write(log.masked(traceback.format_exc()))
         return EXIT_BUG
-    log.configure(sys.stderr, form=environment.get("BP_LOG_FORMAT", "text"))
+    log.configure(sys.stderr, form=form, level=level)
     page = _page_of_errors(environment["CNB_BUILDPACK_DIR"])
     for problem in problems:
         log.error(problem.what, problem.facts, problem.advice, f"{page}#{problem.anchor}")

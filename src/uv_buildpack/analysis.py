@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ from uv_buildpack.errors import (
     EnvironmentLinkOccupied,
     LockfileOutdated,
     Problem,
+    Problems,
 )
 from uv_buildpack.interpreter import catalogue
 from uv_buildpack.interpreter import request as python_request
@@ -51,16 +52,6 @@ if TYPE_CHECKING:
     from uv_buildpack.project.files import Project, Pyproject
     from uv_buildpack.project.lockfile import Lock
     from uv_buildpack.uv.version import UvRequest
-
-_DECIDE_NOTHING = (
-    "default_process",
-    "environment_link",
-    "log_format",
-    "log_level",
-    "origins",
-    "processes",
-    "snapshots",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,8 +125,7 @@ def analyse(context: BuildContext) -> Analysis:
     with collector.collecting():
         _check_link(context, configuration)
     if project is None:
-        collector.raise_if_any()
-        raise AssertionError  # a project that cannot be read is a problem
+        raise Problems(collector.problems)
     with collector.collecting():
         uv_request = uv_version.requested(configuration.uv_version, project)
     with collector.collecting():
@@ -228,9 +218,6 @@ def _work_out(given: _Given, collector: Collector) -> tuple[Decisions, dict[str,
     with collector.collecting():
         _check_processes(given)
     collector.raise_if_any()
-    assert lock is not None  # noqa: S101 (else there was a problem; so with the next two)
-    assert choice is not None  # noqa: S101
-    assert request is not None  # noqa: S101
     decided = decisions.decide(
         lock,
         choice,
@@ -322,14 +309,10 @@ def _inputs(given: _Given, pyprojects: Iterable[Pyproject], files: Iterable[str]
     paths.update(pyproject.path for pyproject in pyprojects)
     paths.update(Path(os.path.normpath(project.root.directory / name)) for name in files)
     paths.update(path / "pyproject.toml" for path in workspace_members(project.root))
-    settings: dict[str, Any] = asdict(given.configuration)
-    settings["heavy_packages"] = str(given.configuration.heavy_packages)
-    for irrelevant in _DECIDE_NOTHING:
-        del settings[irrelevant]
     document = {
         "files": {project.shown(path): tree.file_digest(path) for path in sorted(paths) if path.is_file()},
         "members": [project.shown(path) for path in member_directories(project.root)],
-        "settings": settings,
+        "settings": given.configuration.deciding(),
         "user's settings": build_settings.of_project(project, config_file(context.bindings)),
         "source only": [context.environment.get(name) for name in build_settings.SOURCE_ONLY],
         "project": project.shown(project.directory),
@@ -338,7 +321,7 @@ def _inputs(given: _Given, pyprojects: Iterable[Pyproject], files: Iterable[str]
         "catalogue": catalogue.digest(given.configuration.python_catalogue, given.network),
         "version": context.buildpack.version,
     }
-    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(document, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _digest_beside(root: Path, name: str) -> str:

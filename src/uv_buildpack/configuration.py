@@ -1,14 +1,14 @@
 """Everything a user can set, read once into one frozen value.
 
 Environment beats `[tool.uv-buildpack]` in the project's `pyproject.toml`, which beats the default. To add a setting,
-add it to `SETTINGS` and to `Configuration`, and give it an entry in `docs/configuration.md`.
+add a field to `Configuration`, and give it an entry in `docs/configuration.md`.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,33 +21,10 @@ from uv_buildpack.errors import Collector, Problem, Problems, ProjectEnvironment
 from uv_buildpack.installed.heavy.setting import HeavySetting, parse_setting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 _BOOLEANS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 TABLE = "[tool.uv-buildpack]"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Configuration:
-    """What was set, validated. `origins` says where each value that is not the default came from."""
-
-    packages: tuple[str, ...] = ()
-    groups: tuple[str, ...] = ()
-    extras: tuple[str, ...] = ()
-    no_editable: bool = False
-    environment_link: str | None = None
-    snapshots: str = "auto"
-    heavy_packages: HeavySetting = field(default_factory=lambda: parse_setting("auto"))
-    uv_version: str | None = None
-    python_version: str | None = None
-    python_mirror: str | None = None
-    python_catalogue: str | None = None
-    execution_environment: str = "production"
-    log_format: str = "text"
-    log_level: str = "info"
-    processes: Mapping[str, Any] = field(default_factory=dict)
-    default_process: str | None = None
-    origins: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +38,8 @@ class Setting:
     variable: str | None
     key: str | None
     parse: Callable[[object], Any]
+    decides: bool
+    """Whether it decides what is installed: if so, decisions of the previous build do not count when it changes."""
 
 
 def read_configuration(environment: Mapping[str, str], table: Mapping[str, Any], app_dir: Path) -> Configuration:
@@ -76,20 +55,36 @@ def gather(
 ) -> tuple[Configuration, list[Problem]]:
     """Read all settings, and give those that are valid with everything that is wrong: the rest may be wrong too."""
     collector = Collector()
+    values, origins = _values(SETTINGS, environment, table, collector)
+    with collector.collecting():
+        _adopt_project_environment(environment, app_dir, values, origins)
+    collector.problems.extend(_unknown_keys(table))
+    return Configuration(**values, origins=origins), collector.problems
+
+
+def of_log(environment: Mapping[str, str]) -> tuple[str, str]:
+    """Return format and level of the log, which begins before the rest is read; `gather` says what is wrong there."""
+    settings = [setting for setting in SETTINGS if setting.field in {"log_format", "log_level"}]
+    values, _ = _values(settings, environment, {}, Collector())
+    configuration = Configuration(**values)
+    return configuration.log_format, configuration.log_level
+
+
+def _values(
+    settings: Iterable[Setting], environment: Mapping[str, str], table: Mapping[str, Any], collector: Collector
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return field → value and field → origin of what is set and valid."""
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
-    for setting in SETTINGS:
+    for setting in settings:
         candidates = _candidates(setting, environment, table)
-        # A field may be set by two variables (ours and uv's own): the first in `SETTINGS` wins.
+        # A field may be set by two variables (ours and uv's own): the first one wins.
         if candidates and setting.field not in values:
             origin, raw = candidates[0]
             with collector.collecting():
                 values[setting.field] = _parsed(setting, origin, raw)
                 origins[setting.field] = origin
-    with collector.collecting():
-        _adopt_project_environment(environment, app_dir, values, origins)
-    collector.problems.extend(_unknown_keys(table))
-    return Configuration(**values, origins=origins), collector.problems
+    return values, origins
 
 
 def variables() -> set[str]:
@@ -222,22 +217,48 @@ def _table(value: object) -> Mapping[str, Any]:
 PROJECT_DIR = "BP_UV_PROJECT_DIR"
 """Not in the table: it says where the table is."""
 
-SETTINGS = (
-    Setting("packages", "BP_UV_PACKAGE", "package", _names),
-    Setting("groups", "BP_UV_GROUPS", "groups", _names),
-    Setting("extras", "BP_UV_EXTRAS", "extras", _names),
-    Setting("no_editable", "BP_UV_NO_EDITABLE", "no-editable", _boolean),
-    Setting("environment_link", "BP_UV_ENVIRONMENT_LINK", "environment-link", _link),
-    Setting("snapshots", "BP_UV_SNAPSHOTS", None, _one_of("auto", "always", "never")),
-    Setting("heavy_packages", "BP_UV_HEAVY_PACKAGES", "heavy-packages", parse_setting),
-    Setting("uv_version", "BP_UV_VERSION", None, _text),
-    Setting("python_version", "BP_PYTHON_VERSION", None, _text),
-    Setting("python_mirror", "BP_PYTHON_MIRROR", None, _mirror),
-    Setting("python_mirror", "UV_PYTHON_INSTALL_MIRROR", None, _mirror),
-    Setting("python_catalogue", "BP_PYTHON_CATALOGUE", None, _text),
-    Setting("execution_environment", "CNB_EXEC_ENV", None, _text),
-    Setting("log_format", "BP_LOG_FORMAT", None, _one_of("text", "json")),
-    Setting("log_level", "BP_LOG_LEVEL", None, _one_of("info", "debug")),
-    Setting("processes", None, "processes", _table),
-    Setting("default_process", None, "default-process", _text),
-)
+_ROWS = "rows"
+_NO = False
+_HEAVY = parse_setting("auto")
+
+
+def _setting(
+    default: object, variables: Sequence[str], key: str | None, parse: Callable[[object], Any], *, decides: bool
+) -> Any:  # noqa: ANN401 (as `dataclasses.field` does)
+    """Declare a field that is a setting; of several variables the first that is set wins. `Setting` says the rest."""
+    rows = [(variable, key, parse, decides) for variable in variables or (None,)]
+    return field(default_factory=lambda: default, metadata={_ROWS: rows})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """What was set, validated. `origins` says where each value that is not the default came from."""
+
+    packages: tuple[str, ...] = _setting((), ["BP_UV_PACKAGE"], "package", _names, decides=True)
+    groups: tuple[str, ...] = _setting((), ["BP_UV_GROUPS"], "groups", _names, decides=True)
+    extras: tuple[str, ...] = _setting((), ["BP_UV_EXTRAS"], "extras", _names, decides=True)
+    no_editable: bool = _setting(_NO, ["BP_UV_NO_EDITABLE"], "no-editable", _boolean, decides=True)
+    environment_link: str | None = _setting(None, ["BP_UV_ENVIRONMENT_LINK"], "environment-link", _link, decides=False)
+    snapshots: str = _setting("auto", ["BP_UV_SNAPSHOTS"], None, _one_of("auto", "always", "never"), decides=False)
+    heavy_packages: HeavySetting = _setting(  # noqa: RUF009 (it declares the field, as `dataclasses.field` does)
+        _HEAVY, ["BP_UV_HEAVY_PACKAGES"], "heavy-packages", parse_setting, decides=True
+    )
+    uv_version: str | None = _setting(None, ["BP_UV_VERSION"], None, _text, decides=True)
+    python_version: str | None = _setting(None, ["BP_PYTHON_VERSION"], None, _text, decides=True)
+    python_mirror: str | None = _setting(
+        None, ["BP_PYTHON_MIRROR", "UV_PYTHON_INSTALL_MIRROR"], None, _mirror, decides=True
+    )
+    python_catalogue: str | None = _setting(None, ["BP_PYTHON_CATALOGUE"], None, _text, decides=True)
+    execution_environment: str = _setting("production", ["CNB_EXEC_ENV"], None, _text, decides=True)
+    log_format: str = _setting("text", ["BP_LOG_FORMAT"], None, _one_of("text", "json"), decides=False)
+    log_level: str = _setting("info", ["BP_LOG_LEVEL"], None, _one_of("info", "debug"), decides=False)
+    processes: Mapping[str, Any] = _setting({}, [], "processes", _table, decides=False)
+    default_process: str | None = _setting(None, [], "default-process", _text, decides=False)
+    origins: Mapping[str, str] = field(default_factory=dict)
+
+    def deciding(self) -> dict[str, object]:
+        """Return what decides what is installed: field → value."""
+        return {setting.field: getattr(self, setting.field) for setting in SETTINGS if setting.decides}
+
+
+SETTINGS = tuple(Setting(each.name, *row) for each in fields(Configuration) for row in each.metadata.get(_ROWS, ()))

@@ -409,14 +409,14 @@ class Place:
     """The proxy that the request went to, with the variable that names it."""
 
 
-class UvFailed(Problem):
-    """uv failed, for a reason that has no entry of its own."""
+class WorkFailed(Problem):
+    """Something that was being done failed, and lines say why. Each subclass is a reason; nobody raises this one."""
 
-    happened = "{what} failed."
-    mend: tuple[str, ...] = ("Read uv's words above; the same command fails on a developer's machine as well.",)
+    happened: str
+    mend: tuple[str, ...]
 
     def __init__(self, what: str, said: Sequence[str], place: Place | None = None) -> None:
-        """`what` is the command, `said` are uv's lines, without credentials; `place` is what they are about."""
+        """`what` was done: a command, say; `said` are its lines, without credentials, `place` is their subject."""
         self.place = place or Place()
         super().__init__(
             what=self.happened.format(what=what, **self._words()),
@@ -440,6 +440,13 @@ class UvFailed(Problem):
     def _more(self) -> Sequence[str]:
         """Return advice that depends on the place."""
         return ()
+
+
+class UvFailed(WorkFailed):
+    """uv failed, for a reason that has no entry of its own."""
+
+    happened = "{what} failed."
+    mend: tuple[str, ...] = ("Read uv's words above; the same command fails on a developer's machine as well.",)
 
 
 class ResolutionFailed(UvFailed):
@@ -597,7 +604,7 @@ class BuildFailed(UvFailed):
     )
 
 
-class NoCompatibleDistribution(UvFailed):
+class NoCompatibleDistribution(WorkFailed):
     """A locked package has nothing that can be installed on this Python and platform."""
 
     happened = "{what}: a locked package has no distribution for this Python and platform."
@@ -607,7 +614,7 @@ class NoCompatibleDistribution(UvFailed):
     )
 
 
-class GitMissing(UvFailed):
+class GitMissing(WorkFailed):
     """A git dependency, and no git in the build image."""
 
     happened = "{what}: a dependency comes from git, and the build image has no git."
@@ -624,7 +631,7 @@ class GitFailed(UvFailed):
     )
 
 
-class DiskFull(UvFailed):
+class DiskFull(WorkFailed):
     """There is no space left."""
 
     happened = "{what}: no space left on the disk."

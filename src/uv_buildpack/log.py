@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import structlog
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
     from pathlib import Path
     from typing import TextIO
+
+LayerState = Literal["created", "changed", "reused"]
 
 _LOGGER = structlog.get_logger()
 _secrets: list[str] = []
@@ -97,9 +99,9 @@ def debug(text: str) -> None:
     _LOGGER.debug(text, kind="debug")
 
 
-def layer(name: str, state: str, reason: str = "") -> None:
-    """What became of a layer: `reused`, `changed`, `created`; `reason` is why."""
-    _LOGGER.info(name, kind="layer", state=state, reason=reason)
+def layer(name: str, state: LayerState, reasons: Sequence[str] = ()) -> None:
+    """What became of a layer, and why it is not taken from the previous image as it is."""
+    _LOGGER.info(name, kind="layer", state=state, reasons=list(reasons))
 
 
 def warning(what: str, *advice: str) -> None:
@@ -156,11 +158,12 @@ def _render_step(event: MutableMapping[str, Any]) -> list[str]:
 
 
 def _render_layer(event: MutableMapping[str, Any]) -> list[str]:
-    lines = str(event["reason"]).splitlines()
-    head = f"  {event['event']}: {event['state']}"
-    if len(lines) == 1:
-        return [f"{head} {lines[0]}"]
-    return [head, *(f"    {line}" for line in lines)]
+    reasons = event["reasons"]
+    before_reasons = {"created": "created:", "changed": "changed because"}
+    head = f"  {event['event']}: {before_reasons[event['state']] if reasons else event['state']}"
+    if len(reasons) == 1:
+        return [f"{head} {reasons[0]}"]
+    return [head, *(f"    {line}" for line in reasons)]
 
 
 def _render_warning(event: MutableMapping[str, Any]) -> list[str]:

@@ -233,7 +233,7 @@ def unreachable(cause: OSError) -> Producer:
     return fetched(answer)
 
 
-def raising(problem: type[errors.UvFailed], said: str) -> Producer:
+def raising(problem: type[errors.WorkFailed], said: str) -> Producer:
     """Classify what uv said."""
 
     def produce(_: Path) -> None:

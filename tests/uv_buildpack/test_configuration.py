@@ -13,6 +13,7 @@ from uv_buildpack.configuration import (
     Configuration,
     announce,
     gather,
+    of_log,
     read_configuration,
 )
 from uv_buildpack.errors import Problems, ProjectEnvironmentOutside, SettingInvalid, UnknownKey
@@ -66,6 +67,37 @@ NAMES = [case[0] for case in CASES]
 
 def test_each_setting_has_a_case() -> None:
     assert {setting.field for setting in SETTINGS} == set(NAMES)
+
+
+DECIDING = {
+    "packages",
+    "groups",
+    "extras",
+    "no_editable",
+    "heavy_packages",
+    "uv_version",
+    "python_version",
+    "python_mirror",
+    "python_catalogue",
+    "execution_environment",
+}
+
+
+def test_what_decides_what_is_installed_is_known_of_each_setting() -> None:
+    assert set(Configuration().deciding()) == DECIDING
+
+
+@pytest.mark.parametrize(
+    ("environment", "found"),
+    [
+        ({}, ("text", "info")),
+        ({"BP_LOG_FORMAT": "JSON", "BP_LOG_LEVEL": " Debug "}, ("json", "debug")),
+        ({"BP_LOG_FORMAT": "yaml", "BP_LOG_LEVEL": "loud"}, ("text", "info")),
+        ({"BP_LOG_FORMAT": "", "BP_LOG_LEVEL": ""}, ("text", "info")),
+    ],
+)
+def test_the_log_is_configured_by_the_same_reading(environment: dict[str, str], found: tuple[str, str]) -> None:
+    assert of_log(environment) == found
 
 
 @pytest.mark.parametrize("case", CASES, ids=NAMES)

@@ -36,7 +36,8 @@ def test_a_build_reads_like_this(text: io.StringIO) -> None:
     log.step("Python 3.13.4")
     log.command(["uv", "sync"])
     log.detail("Resolved 2 packages")
-    log.layer("venv", "changed because", "six 1.16 → 1.17\nidna removed")
+    log.layer("venv", "changed", ["six 1.16 → 1.17", "idna removed"])
+    log.layer("snapshots", "created", ["not known from a previous image"])
     log.layer("python", "reused")
     log.warning("There is a .venv.", "Exclude it.")
     log.table([("layer", "size"), ("venv", "12.0 MB"), ("python", "reused")])
@@ -50,6 +51,7 @@ def test_a_build_reads_like_this(text: io.StringIO) -> None:
         "  venv: changed because\n"
         "    six 1.16 → 1.17\n"
         "    idna removed\n"
+        "  snapshots: created: not known from a previous image\n"
         "  python: reused\n"
         "  warning: There is a .venv.\n"
         "           Exclude it.\n"
@@ -92,7 +94,7 @@ def test_json_has_one_event_a_line() -> None:
     assert [json.loads(line) for line in stream.getvalue().splitlines()] == [
         {"level": "info", "kind": "heading", "event": "Analysing"},
         {"level": "warning", "kind": "warning", "event": "Old Python.", "advice": ["Take a newer one."]},
-        {"level": "info", "kind": "layer", "event": "venv", "state": "reused", "reason": ""},
+        {"level": "info", "kind": "layer", "event": "venv", "state": "reused", "reasons": []},
         {
             "level": "error",
             "kind": "error",
@@ -138,7 +140,7 @@ def test_secrets_are_masked_wherever_they_turn_up_the_longest_first(text: io.Str
     log.warning("hunter2", "hunter2")
     log.error("hunter2", ["hunter2"], ["hunter2"], "hunter2")
     log.table([("hunter2",), ("hunter2",)])
-    log.layer("venv", "changed because", "hunter2")
+    log.layer("venv", "changed", ["hunter2"])
     assert "hunter2" not in text.getvalue()
     assert text.getvalue().startswith("  **** ****\n    $ curl -u ****\n")
 

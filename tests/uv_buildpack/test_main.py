@@ -87,6 +87,19 @@ def test_an_error_links_to_the_page_of_its_own_version_below_the_homepage(tmp_pa
     assert "\n  more: https://code.example/fork/blob/v7.8.9/docs/errors.md#unknown-key\n" in done.stderr
 
 
+def test_the_log_is_as_the_settings_say_however_they_are_spelled(tmp_path: Path) -> None:
+    done = run(tmp_path, "build", BROKEN, BP_LOG_FORMAT="JSON", BP_LOG_LEVEL=" Debug ")
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert events[0] == {"level": "info", "kind": "title", "event": "uv buildpack 0.1.0"}
+    problems = [json.loads(line) for line in done.stderr.splitlines()]
+    assert {problem["kind"] for problem in problems} == {"error"}
+
+
+def test_a_format_that_is_none_is_an_error_in_text(tmp_path: Path) -> None:
+    done = run(tmp_path, "build", PROJECT, BP_LOG_FORMAT="yaml")
+    assert "error: BP_LOG_FORMAT cannot be 'yaml'." in done.stderr
+
+
 def test_a_build_that_fails_leaves_nothing(tmp_path: Path) -> None:
     run(tmp_path, "build", BROKEN)
     assert list((tmp_path / "layers").iterdir()) == []

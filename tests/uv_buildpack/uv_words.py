@@ -28,9 +28,10 @@ from uv_buildpack.errors import (
     UvFailed,
     UvSettingsInvalid,
     UvVersionMismatch,
+    WorkFailed,
 )
 
-_SAMPLES: tuple[tuple[type[UvFailed], str], ...] = (
+_SAMPLES: tuple[tuple[type[WorkFailed], str], ...] = (
     (
         DiskFull,
         """

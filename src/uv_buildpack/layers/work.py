@@ -15,7 +15,7 @@ from uv_buildpack.project.lockfile import read_lock
 from uv_buildpack.snapshots.policy import open_store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from concurrent.futures import Future
     from pathlib import Path
     from typing import Any
@@ -89,10 +89,10 @@ def begun(context: BuildContext, analysis: Analysis) -> Iterator[Work]:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def made(work: Work, layer: Layer, reasons: Iterable[str]) -> Layer:
+def made(work: Work, layer: Layer, reasons: Sequence[str]) -> Layer:
     """Log why a layer was made, and note the digest of its SBOM files: without them it is not reused."""
     known = layer.name in work.context.restored
-    log.layer(layer.name, "changed because" if known else "created:", "\n".join(reasons))
+    log.layer(layer.name, "changed" if known else "created", reasons)
     return replace(layer, metadata={**layer.metadata, "sbom": sbom_digest(layer.sboms)})
 
 

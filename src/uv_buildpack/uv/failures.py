@@ -35,6 +35,7 @@ from uv_buildpack.errors import (
     UvFailed,
     UvSettingsInvalid,
     UvVersionMismatch,
+    WorkFailed,
 )
 from uv_buildpack.uv.indexes import Indexes
 
@@ -49,7 +50,7 @@ _UNKNOWN_PROJECT = re.compile(r"Because (?:.* )?([A-Za-z0-9._-]+) was not found 
 
 # The order matters: a build that fails for lack of disk also says that it failed to build, and a proxy that refuses
 # also is a request that could not be sent.
-_FAILURES: tuple[tuple[str, type[UvFailed]], ...] = (
+_FAILURES: tuple[tuple[str, type[WorkFailed]], ...] = (
     (r"No space left on device|os error 28\b", DiskFull),
     (r"Hash mismatch for ", HashMismatch),
     (r"Failed to extract archive", PackageDamaged),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from tests.uv_buildpack.error_docs import classes
 from tests.uv_buildpack.uv_words import WORDS
 
-from uv_buildpack.errors import HashMismatch, UvFailed
+from uv_buildpack.errors import HashMismatch, WorkFailed
 from uv_buildpack.uv.failures import failure
 from uv_buildpack.uv.indexes import Index, Indexes
 
@@ -17,7 +18,7 @@ REFUSED = """error: Failed to download `six==1.16.0`
 
 
 @pytest.mark.parametrize(("problem", "said"), WORDS, ids=[kind.__name__ for kind, _ in WORDS])
-def test_a_failure_is_told_by_uvs_words_which_stand_below_it(problem: type[UvFailed], said: str) -> None:
+def test_a_failure_is_told_by_uvs_words_which_stand_below_it(problem: type[WorkFailed], said: str) -> None:
     found = failure(said, "uv sync")
     assert type(found) is problem
     assert found.what.startswith("uv sync")
@@ -26,11 +27,11 @@ def test_a_failure_is_told_by_uvs_words_which_stand_below_it(problem: type[UvFai
 
 
 def test_every_class_of_failure_is_told_apart() -> None:
-    assert {kind for kind, _ in WORDS} == {UvFailed, *UvFailed.__subclasses__()}
+    assert {kind for kind, _ in WORDS} == set(classes(WorkFailed))
 
 
 @pytest.mark.parametrize(("problem", "said"), WORDS, ids=[kind.__name__ for kind, _ in WORDS])
-def test_no_sentence_has_a_gap(problem: type[UvFailed], said: str) -> None:
+def test_no_sentence_has_a_gap(problem: type[WorkFailed], said: str) -> None:
     found = failure(said, "uv sync", indexes=Indexes((CORP, OTHER), (("six", CORP.url),)))
     assert type(found) is problem
     assert not any("{" in line or "  " in line for line in (found.what, *found.advice))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from cnb.layer import Layer, LayerTypes, ReusedLayer, Scope, Variable
 from cnb.result import empty_layer
 from uv_buildpack import decisions, log
-from uv_buildpack.errors import UvFailed
+from uv_buildpack.errors import WorkFailed
 from uv_buildpack.installed import heavy
 from uv_buildpack.layers import making, packages, reuse, venv_project
 from uv_buildpack.layers.venv import contents
@@ -120,7 +120,7 @@ def _make(work: Work, key: VenvKey, uv: Uv, python: Path) -> tuple[Group, ...]:
         _empty_environment(work)
         try:
             groups = making.warm.make(_recipe(work, key, uv, python, snapshot.key), snapshot)
-        except (OSError, ValueError, KeyError, UvFailed) as error:
+        except (OSError, ValueError, KeyError, WorkFailed) as error:
             log.warning(f"The environment could not be made from its snapshot: {str(error).rstrip('.')}.")
             groups = None
         if groups is not None:
