@@ -38,10 +38,16 @@ def pin(project: Path) -> None:
 
 
 def asked_for(directory: Path = _EXAMPLES) -> list[str]:
-    """Return the requirements that the projects below a directory write down, those of their groups and builds too."""
+    """Return the requirements that the projects below a directory write down, those of their groups and builds too.
+
+    Members and packages with a source of their own are not in the default index, and so are left out.
+    """
     found = {line for path in directory.rglob("pyproject.toml") for line in _requirements(_read(path))}
-    members = {_read(path).get("project", {}).get("name") for path in directory.rglob("pyproject.toml")}
-    return sorted(line for line in found if line not in members)
+    documents = [_read(path) for path in directory.rglob("pyproject.toml")]
+    elsewhere = {document.get("project", {}).get("name") for document in documents}
+    for document in documents:
+        elsewhere.update(document.get("tool", {}).get("uv", {}).get("sources", {}))
+    return sorted(line for line in found if line not in elsewhere)
 
 
 def _read(path: Path) -> dict[str, Any]:

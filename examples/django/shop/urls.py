@@ -1,0 +1,4 @@
+from catalogue.views import home
+from django.urls import path
+
+urlpatterns = [path("", home)]
