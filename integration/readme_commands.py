@@ -58,7 +58,7 @@ def blocks(readme: str) -> list[list[str]]:
     """Return the command lines of each code block of the quick start, without comments."""
     section = readme.partition("\n## Quick start\n")[2].partition("\n## ")[0]
     return [
-        [line.partition("  #")[0].strip() for line in block.splitlines() if line.strip()]
+        [line.partition("  #")[0].strip() for line in block.replace("\\\n ", "").splitlines() if line.strip()]
         for block in _BLOCK.findall(section)
     ]
 
