@@ -80,10 +80,10 @@ class Workbench:
         return json.loads(self.run(image, "python", "-c", program, *arguments))
 
     @contextlib.contextmanager
-    def serving(self, image: str) -> Iterator[str]:
+    def serving(self, image: str, env: Mapping[str, str] | None = None) -> Iterator[str]:
         """The address of the image's default process, once it answers."""
         port = free_port()
-        with self.platform.start(image, env={"PORT": str(port)}) as started:
+        with self.platform.start(image, env={"PORT": str(port), **(env or {})}) as started:
             address = f"http://127.0.0.1:{port}/"
             deadline = time.monotonic() + _PATIENCE
             while not _answers(address):

@@ -15,6 +15,7 @@ from cnb.result import BuildResult
 from uv_buildpack import configuration as settings
 from uv_buildpack import credentials, decisions, ignored_variables, log
 from uv_buildpack.analysis import Analysis, analyse
+from uv_buildpack.django import static_files
 from uv_buildpack.interpreter import end_of_life, runtime_file
 from uv_buildpack.interpreter.catalogue import program
 from uv_buildpack.layers import app_links, app_modules, venv_project
@@ -55,6 +56,8 @@ def build(context: BuildContext) -> BuildResult:
     checks_early = checks and lock_check.own_interpreter_fits(analysis.project)
     layers: list[Layer | ReusedLayer] = []
     with begun(context, analysis) as work:
+        static = static_files.wanted(work, environment, local)
+        installs = installs or static_files.collects(static)
         with log.timed("uv"):
             uv, uv_made = uv_layer.contribute(work, runs=installs or checks)
             layers.append(uv_made)
@@ -72,8 +75,9 @@ def build(context: BuildContext) -> BuildResult:
             with log.timed("Local packages"):
                 made = bool(environment.reasons)
                 layers.append(venv_project.contribute(work, local, installing_uv, interpreter, venv_is_made=made))
+        app_links.put_all(layers, context)
+        slices = static_files.contribute(work, static, installing_uv, interpreter)
         with log.timed("Application"):
-            app_links.put_all(layers, context)
             _link_environment(context, analysis)
             app_modules.contribute(context.app_dir, analysis.decisions.python, work.snapshots, work.scratch)
     give_back(work, layers)
@@ -85,7 +89,7 @@ def build(context: BuildContext) -> BuildResult:
     log.heading("Layers")
     layers.sort(key=lambda layer: layer.name)
     _show(context, layers)
-    return BuildResult(layers=tuple(layers), processes=analysis.processes.all)
+    return BuildResult(layers=tuple(layers), processes=analysis.processes.all, slices=slices)
 
 
 def _announce(context: BuildContext, analysis: Analysis) -> None:

@@ -160,6 +160,17 @@ def _boolean(value: object) -> bool:
     raise ValueError(message)
 
 
+def _automatic(value: object) -> str:
+    """Read a boolean, or `auto`."""
+    if isinstance(value, str) and value.lower() == "auto":
+        return "auto"
+    try:
+        return "true" if _boolean(value) else "false"
+    except ValueError as error:
+        message = f"auto, or {error}"
+        raise ValueError(message) from None
+
+
 def _text(value: object) -> str:
     if isinstance(value, str) and value.strip():
         return value.strip()
@@ -249,6 +260,7 @@ class Configuration:
         None, ["BP_PYTHON_MIRROR", "UV_PYTHON_INSTALL_MIRROR"], None, _mirror, decides=True
     )
     python_catalogue: str | None = _setting(None, ["BP_PYTHON_CATALOGUE"], None, _text, decides=True)
+    collectstatic: str = _setting("auto", ["BP_DJANGO_COLLECTSTATIC"], "collectstatic", _automatic, decides=False)
     execution_environment: str = _setting("production", ["CNB_EXEC_ENV"], None, _text, decides=True)
     log_format: str = _setting("text", ["BP_LOG_FORMAT"], None, _one_of("text", "json"), decides=False)
     log_level: str = _setting("info", ["BP_LOG_LEVEL"], None, _one_of("info", "debug"), decides=False)

@@ -1008,3 +1008,64 @@ class InterpreterFailed(Problem):
             advice=["Check that the build has enough memory and disk."],
         )
         self.status = status
+
+
+class CollectstaticImpossible(Problem):
+    """Static files are to be collected, and the project has nothing to collect them with."""
+
+    def __init__(self, reason: str, advice: str) -> None:
+        """Take what is missing and what to do about it."""
+        super().__init__(
+            what="Django's static files cannot be collected.",
+            facts=[reason],
+            advice=[
+                advice,
+                "If the image needs no static files, leave BP_DJANGO_COLLECTSTATIC at auto, or set it to false.",
+            ],
+        )
+
+
+class DjangoSettingsNotImportable(Problem):
+    """Django's settings, or an application in them, raise an exception where the build loads them."""
+
+    def __init__(self, place: str, error: str) -> None:
+        """`place` is a file and a line of the app, or empty; `error` the exception in one line."""
+        super().__init__(
+            what="Django's settings cannot be loaded in the build.",
+            facts=[f"{place}: {error}" if place else error],
+            advice=[
+                "If a variable is missing, give the build any value that lets the settings load: --env NAME=value.",
+                "If a module is missing, BP_UV_GROUPS or BP_UV_EXTRAS may name the group that has it.",
+                "If the image needs no static files, set BP_DJANGO_COLLECTSTATIC=false.",
+            ],
+        )
+
+
+class StaticRootInvalid(Problem):
+    """There is no place in the image for static files."""
+
+    def __init__(self, reason: str) -> None:
+        """Take what is wrong with STATIC_ROOT."""
+        super().__init__(
+            what="There is no place in the image for Django's static files.",
+            facts=[reason],
+            advice=[
+                'Set it in the settings to a directory of the app: STATIC_ROOT = BASE_DIR / "staticfiles".',
+                "If the image needs no static files, set BP_DJANGO_COLLECTSTATIC=false.",
+            ],
+        )
+
+
+class CollectstaticFailed(Problem):
+    """The settings are good, and `collectstatic` fails."""
+
+    def __init__(self, place: str, error: str, traceback: str) -> None:
+        """`place` is a file and a line of the app, or empty; `error` the exception in one line."""
+        super().__init__(
+            what="`collectstatic` failed.",
+            facts=[f"{place}: {error}" if place else error, *traceback.splitlines()[-6:]],
+            advice=[
+                "Run `uv run --no-dev python manage.py collectstatic --dry-run --no-input` with the same settings.",
+                "If the image needs no static files, set BP_DJANGO_COLLECTSTATIC=false.",
+            ],
+        )

@@ -21,7 +21,7 @@ def warn(environment: Mapping[str, str]) -> None:
     """Warn of variables that are misspelled, or that the user may expect to have an effect here."""
     known = variables()
     for name in sorted(environment):
-        if re.match(r"BP_(UV|PYTHON|LOG)_", name) and name not in known:
+        if re.match(r"BP_(UV|PYTHON|LOG|DJANGO)_", name) and name not in known:
             log.warning(f"{name} is not a variable of this buildpack and has no effect.", *nearest(name, known))
     for name in sorted(set(environment) & set(IGNORED)):
         log.warning(f"{name} has no effect on the build.", IGNORED[name])

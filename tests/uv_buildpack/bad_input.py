@@ -28,6 +28,7 @@ from cnb.context import Target
 from uv_buildpack import disk, errors, log
 from uv_buildpack.analysis import analyse
 from uv_buildpack.bytecode import compiling
+from uv_buildpack.django.outcome import Outcome, check
 from uv_buildpack.downloads import archive, certificates, download
 from uv_buildpack.downloads.network import Network
 from uv_buildpack.interpreter import installation
@@ -244,6 +245,11 @@ def raising(problem: type[errors.WorkFailed], said: str) -> Producer:
     return produce
 
 
+def collecting(outcome: Outcome) -> Producer:
+    """Take what came of collecting static files that were asked for."""
+    return lambda _: check(outcome, required=True)
+
+
 # Of several samples of uv's words the first is the example.
 UV: dict[type[errors.Problem], Producer] = {problem: raising(problem, said) for problem, said in reversed(WORDS)}
 
@@ -317,5 +323,17 @@ PRODUCERS: dict[type[errors.Problem], Producer] = {
     errors.ChecksumMismatch: size(10),
     errors.ArchiveInvalid: broken_archive,
     errors.InterpreterFailed: interpreter_that_cannot_compile,
+    errors.CollectstaticImpossible: collecting(Outcome(outcome="not-enabled")),
+    errors.DjangoSettingsNotImportable: collecting(
+        Outcome(outcome="unimportable", place="shop/settings.py:12", error="KeyError: 'DATABASE_URL'")
+    ),
+    errors.StaticRootInvalid: collecting(Outcome(outcome="outside", root="/var/www/static")),
+    errors.CollectstaticFailed: collecting(
+        Outcome(
+            outcome="failed",
+            error="ValueError: The file 'images/logo.svg' could not be found",
+            traceback='  File "…/contrib/staticfiles/storage.py", line 120, in hashed_name\n    raise ValueError(\n',
+        )
+    ),
     **UV,
 }

@@ -56,6 +56,7 @@ CASES: list[tuple[str, str | None, str, object, str | None, object, object]] = [
     ("python_version", "BP_PYTHON_VERSION", "3.13", "3.13", None, None, None),
     ("python_mirror", "BP_PYTHON_MIRROR", "file:///mirror", "file:///mirror", None, None, None),
     ("python_catalogue", "BP_PYTHON_CATALOGUE", "builds.json", "builds.json", None, None, None),
+    ("collectstatic", "BP_DJANGO_COLLECTSTATIC", "Off", "false", "collectstatic", True, "true"),
     ("execution_environment", "CNB_EXEC_ENV", " test ", "test", None, None, None),
     ("log_format", "BP_LOG_FORMAT", "JSON", "json", None, None, None),
     ("log_level", "BP_LOG_LEVEL", "debug", "debug", None, None, None),

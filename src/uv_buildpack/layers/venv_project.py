@@ -108,16 +108,7 @@ def contribute(work: Work, layer: Wanted[LocalKey], uv: Uv, python: Path, *, ven
     if not venv_is_made:
         # Console scripts start the environment's interpreter, which has to be there: an empty one will do.
         uv.make_venv(empty_layer(work.context, venv.NAME), work.context.app_dir, python)
-    links = install(
-        directory,
-        uv=uv,
-        python=python,
-        venv_layer=venv_layer,
-        project=analysis.project,
-        scratch=work.scratch,
-        packages=analysis.decisions.local,
-        pyprojects=analysis.pyprojects,
-    )
+    links = _fill(work, directory, uv, python, venv_layer)
     new = Layer(
         name=NAME,
         types=types(build=analysis.asked.venv),
@@ -125,6 +116,28 @@ def contribute(work: Work, layer: Wanted[LocalKey], uv: Uv, python: Path, *, ven
         sboms=making.sbom.of_packages(site_packages_below(directory, venv_layer), work.lock(), name=NAME),
     )
     return made(work, new, layer.reasons)
+
+
+def lend(work: Work, uv: Uv, python: Path, environment: Path) -> None:
+    """Make the layer of the previous image again, for this build to run it with `environment`; it goes at the end.
+
+    Raises `Problem`, `OSError`.
+    """
+    if not work.directory(NAME).is_dir():
+        _fill(work, empty_layer(work.context, NAME), uv, python, environment)
+
+
+def _fill(work: Work, directory: Path, uv: Uv, python: Path, environment: Path) -> dict[str, str]:
+    return install(
+        directory,
+        uv=uv,
+        python=python,
+        venv_layer=environment,
+        project=work.analysis.project,
+        scratch=work.scratch,
+        packages=work.analysis.decisions.local,
+        pyprojects=work.analysis.pyprojects,
+    )
 
 
 def packages_text(

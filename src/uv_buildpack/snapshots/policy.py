@@ -30,6 +30,8 @@ _ENVIRONMENT, _WHEELS = "venv", "wheels"
 _KEPT_IF_SMALL = frozenset({_ENVIRONMENT, _WHEELS})
 APP_MODULES = "app-modules"
 """Bytecode of the app directory, which every build has use for: it is kept whatever its size."""
+STATIC_FILES = "static-files"
+"""What Django's `collectstatic` made in the app directory: every build has use for it as well."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -126,7 +128,7 @@ class Store:
         for kind, (tree, key) in self.due.items():
             self.keep(kind, tree, key)
         kinds = set(self.keys) if self.policy == "always" else {*_KEPT_IF_SMALL, *self.wanted}
-        file_format.forget_others(self.directory, {APP_MODULES, *kinds})
+        file_format.forget_others(self.directory, {APP_MODULES, STATIC_FILES, *kinds})
         file_format.remember(self.directory, file_format.Memory(keys=self.keys, wanted=self.wanted))
         sizes = file_format.sizes(self.directory)
         kept = ", ".join(f"{kind} {size / 1e6:.1f} MB" for kind, size in sizes.items())

@@ -1,0 +1,1 @@
+"""Django's static files: collected in the build, by the application's own interpreter and settings."""

@@ -1,0 +1,161 @@
+"""Running `collectstatic` in the environment of the application; only a build that collects imports this."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from uv_buildpack import command, log, package_data
+from uv_buildpack.django import project
+from uv_buildpack.django.outcome import Outcome, inputs
+from uv_buildpack.errors import InterpreterFailed
+from uv_buildpack.layers import packages, venv_project
+from uv_buildpack.layers.venv import contents
+from uv_buildpack.layers.venv import key as venv
+from uv_buildpack.project import tree
+
+if TYPE_CHECKING:
+    from uv_buildpack.django.static_files import StaticFiles
+    from uv_buildpack.layers.work import Work
+    from uv_buildpack.uv.running import Uv
+
+_STAND_IN = "stand-in-for-collectstatic-only"
+_PATH = "/usr/bin:/bin"
+_PROGRAM = "collect_static.py"
+_NEVER_LISTED = frozenset(tree.NEVER_SOURCE) - {"__pycache__"}
+_INHERITED = ("HOME", "LD_LIBRARY_PATH", "TMPDIR")
+
+
+def run(work: Work, static: StaticFiles, uv: Uv, python: Path) -> Outcome:
+    """Collect static files into the app directory. Nothing else that the settings write there is left.
+
+    Raises `Problem`, `OSError`.
+    """
+    app_dir = work.context.app_dir
+    prefix = _environment(work, static, uv, python)
+    before, directories = tree.listing(app_dir), _directories(app_dir)
+    outcome = _run(work, static, prefix, python)
+    root = app_dir / outcome.collected if outcome.collected else None
+    _tidy(app_dir, root, before, directories)
+    if root is not None:
+        _normalise(root)
+    # A file of a directory that is no source may change without a name or a digest telling.
+    untraceable = any(_NEVER_LISTED.intersection(Path(path).parts) for path in outcome.reads)
+    return replace(
+        outcome,
+        traceable=outcome.traceable and not untraceable,
+        inputs=inputs(app_dir, static.present, outcome.reads),
+    )
+
+
+def _environment(work: Work, static: StaticFiles, uv: Uv, python: Path) -> Path:
+    """Return the prefix of a complete environment: that of this build, or one that is made for the run only.
+
+    The layer of an environment that did not change is in the previous image and not on this disk, and so may be those
+    of heavy packages.
+    """
+    layer = work.directory(venv.NAME)
+    if static.environment.reasons and not _heavy_packages_are_away(layer):
+        prefix = layer
+    else:
+        prefix = work.scratch / "environment"
+        analysis = work.analysis
+        uv.make_venv(prefix, analysis.project.directory, python)
+        with work.snapshots.built_wheels(
+            uv, analysis.decisions, venv.for_wheels(static.environment.key), work.uv_cache
+        ):
+            uv.sync(analysis.project.directory, prefix, analysis.sync_arguments())
+        contents.write_link(prefix, work.directory(venv_project.NAME))
+    if static.local is not None and not static.local.reasons:
+        venv_project.lend(work, uv, python, prefix)
+    return prefix
+
+
+def _heavy_packages_are_away(layer: Path) -> bool:
+    layers = {path.name for path in layer.parent.iterdir() if path.is_dir()}
+    linked = (path.readlink() for path in contents.site_packages_of(layer).rglob("*") if path.is_symlink())
+    names = {part for target in linked for part in target.parts if part.startswith(packages.PREFIX)}
+    return not names <= layers
+
+
+def _run(work: Work, static: StaticFiles, prefix: Path, python: Path) -> Outcome:
+    program, answer = work.scratch / _PROGRAM, work.scratch / "collected.json"
+    program.write_text(package_data.read(_PROGRAM), encoding="utf-8")
+    manage = static.manage
+    upload = "upload" if static.required else "stay"
+    argv: list[str | Path] = [
+        prefix / "bin" / "python",
+        "-B",
+        program,
+        answer,
+        work.context.app_dir,
+        manage.name,
+        upload,
+    ]
+    variables = _variables(work, static, prefix, python)
+    done = command.run(argv, environment=variables, cwd=manage.parent)
+    if not answer.is_file():
+        raise InterpreterFailed(python, "collect static files", done.returncode, done.stderr or done.stdout)
+    document = json.loads(answer.read_text(encoding="utf-8"))
+    for line in (*done.stdout.splitlines(), *done.stderr.splitlines()):
+        log.debug(line)
+    reads = tuple(path for path in document.pop("reads") if "__pycache__" not in Path(path).parts)
+    return Outcome(**document, reads=reads)
+
+
+def _variables(work: Work, static: StaticFiles, prefix: Path, python: Path) -> dict[str, str]:
+    """Return the run's variables: the user's, and what a process of the image has.
+
+    A secret key signs sessions and tokens, and no static file depends on it. So settings that insist on one get a
+    stand-in where the build has none; it is not in the image.
+    """
+    secrets = {"SECRET_KEY", "DJANGO_SECRET_KEY", *project.secret_variables(static.manage.parent)}
+    environment = work.context.environment
+    places = [f"{work.directory(venv_project.NAME)}/bin", f"{prefix}/bin", str(python.parent)]
+    return {
+        "HOME": str(work.scratch),
+        **{name: environment[name] for name in _INHERITED if name in environment},
+        **dict.fromkeys(secrets, _STAND_IN),
+        **static.variables,
+        "LC_ALL": "C.UTF-8",
+        "PATH": ":".join([*places, environment.get("PATH", _PATH)]),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONHASHSEED": "0",
+        "VIRTUAL_ENV": str(prefix),
+    }
+
+
+def _tidy(app_dir: Path, root: Path | None, before: tree.Listing, directories: set[Path]) -> None:
+    """Remove what settings wrote beside the static files (logs, databases): the next build would not have it."""
+    for path in tree.changed_since(app_dir, before):
+        if root is not None and path.is_relative_to(root):
+            continue
+        shown = path.relative_to(app_dir)
+        if path in before:
+            log.warning(f"{shown} was changed when the settings were loaded, and is in the image as it is now.")
+        else:
+            path.unlink()
+            log.debug(f"{shown} was written when the settings were loaded: removed")
+    for path in sorted(_directories(app_dir) - directories, reverse=True):
+        if not (root is not None and (path.is_relative_to(root) or root.is_relative_to(path))):
+            shutil.rmtree(path)
+
+
+def _directories(app_dir: Path) -> set[Path]:
+    found: set[Path] = set()
+    for parent, below, _ in os.walk(app_dir):
+        below[:] = [name for name in below if name not in {*tree.NEVER_SOURCE, ".git"}]
+        found.update(Path(parent, name) for name in below)
+    return found
+
+
+def _normalise(root: Path) -> None:
+    """Give files and directories the same modes whatever the umask. Raises `OSError`."""
+    root.chmod(0o755)
+    for path in root.rglob("*"):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() else 0o644)

@@ -1,0 +1,70 @@
+"""Where a Django project is, and which variable holds its secret key: read from its files, nothing of it runs."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MANAGE = "manage.py"
+_DEEPEST = 3
+"""Directories between the project and `manage.py`."""
+_SKIPPED = frozenset({"__pycache__", "docs", "examples", "node_modules", "site-packages", "tests", "venv"})
+_LARGEST = 512 * 1024
+_ROOT = b"STATIC_ROOT"
+# SECRET_KEY = os.environ["APP_KEY"], env.str("APP_KEY"), config("APP_KEY", …): the first name in capitals.
+_SECRET = re.compile(rb"^[ \t]*SECRET_KEY\b[^=\n]*=(?!=)[^\n\"']*[\"']([A-Z][A-Z0-9_]*)[\"']", re.MULTILINE)
+
+
+def find_manage(project_dir: Path) -> list[Path]:
+    """Return the `manage.py` of Django nearest to the project's directory: several where they are equally near."""
+    level = [project_dir]
+    for _ in range(_DEEPEST):
+        found = [directory / MANAGE for directory in level if _is_djangos(directory / MANAGE)]
+        if found:
+            return found
+        level = [below for directory in level for below in _directories(directory)]
+    return []
+
+
+def static_root_is_mentioned(project_dir: Path) -> bool:
+    """Return whether any module names the setting without which there is nothing to collect into."""
+    return any(_ROOT in _read(path) for path in _modules(project_dir))
+
+
+def secret_variables(project_dir: Path) -> set[str]:
+    """Return the variables that modules take `SECRET_KEY` from."""
+    contents = (_read(path) for path in _modules(project_dir))
+    return {
+        match[1].decode() for content in contents if b"SECRET_KEY" in content for match in _SECRET.finditer(content)
+    }
+
+
+def _is_djangos(path: Path) -> bool:
+    return path.is_file() and b"django" in _read(path).lower()
+
+
+def _modules(directory: Path) -> Iterator[Path]:
+    for parent, directories, names in os.walk(directory):
+        directories[:] = sorted(name for name in directories if name not in _SKIPPED and not name.startswith("."))
+        yield from (Path(parent, name) for name in sorted(names) if name.endswith(".py"))
+
+
+def _directories(directory: Path) -> list[Path]:
+    try:
+        with os.scandir(directory) as entries:
+            names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+    except OSError:
+        return []
+    return [directory / name for name in sorted(names) if name not in _SKIPPED and not name.startswith(".")]
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes() if path.stat().st_size <= _LARGEST else b""
+    except OSError:
+        return b""
