@@ -80,6 +80,7 @@ FLOORS = (
     "build",
     "ignored_variables",
     "credentials",
+    "django",
     "layers",
     "snapshots",
     "sbom",

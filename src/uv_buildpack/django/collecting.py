@@ -19,7 +19,7 @@ from uv_buildpack.layers.venv import key as venv
 from uv_buildpack.project import tree
 
 if TYPE_CHECKING:
-    from uv_buildpack.django.static_files import StaticFiles
+    from uv_buildpack.django.request import StaticFiles
     from uv_buildpack.layers.work import Work
     from uv_buildpack.uv.running import Uv
 

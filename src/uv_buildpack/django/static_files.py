@@ -6,25 +6,23 @@ contents of those that it opened: the run tells which. While all of these are eq
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import shutil
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from cnb.launch import Slice
 from uv_buildpack import log
 from uv_buildpack.django import project
 from uv_buildpack.django.outcome import Outcome, check, inputs, names
+from uv_buildpack.django.request import StaticFiles
 from uv_buildpack.errors import CollectstaticImpossible
-from uv_buildpack.layers import making
 from uv_buildpack.project import tree
 from uv_buildpack.snapshots import file_format
 from uv_buildpack.snapshots.policy import STATIC_FILES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from uv_buildpack.analysis import Analysis
@@ -34,42 +32,12 @@ if TYPE_CHECKING:
     from uv_buildpack.layers.work import Work
     from uv_buildpack.uv.running import Uv
 
-SCHEME = "1"
 _ANSWER, _FILES = "answer.json", "files"
 # What the platform or the machine sets, or what is set for the run: no setting of the application's.
 _NOT_THE_APPS = re.compile(
     r"PATH|LD_LIBRARY_PATH|LIBRARY_PATH|CPATH|PKG_CONFIG_PATH|HOME|HOSTNAME|TMPDIR|PWD|OLDPWD|SHLVL|_|LANG|LC_\w+"
     r"|(CNB|BP|UV|PIP|CONDA|SERVICE_BINDING)_\w+|PYTHON\w*|VIRTUAL_ENV|SSL_CERT_\w+|(?i:https?_proxy|no_proxy|all_proxy)"
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StaticFiles:
-    """Static files that may have to be collected."""
-
-    manage: Path
-    required: bool
-    """Whether it is an error if they cannot be (`BP_DJANGO_COLLECTSTATIC=true`)."""
-    environment: Wanted[VenvKey]
-    local: Wanted[LocalKey] | None
-    variables: Mapping[str, str]
-    """The user's variables, which settings may read."""
-    present: Sequence[str]
-    """The names of all files of the app, before this build writes any."""
-    kept: Outcome | None = None
-    """The outcome of an earlier build, which is this one's too."""
-    kept_files: Path | None = None
-
-    @property
-    def key(self) -> dict[str, str]:
-        """What the outcome depends on, apart from files of the app."""
-        layers = [self.environment.metadata, self.local.metadata if self.local else {}]
-        return {
-            "scheme": SCHEME,
-            "manage": str(self.manage),
-            "required": str(self.required),
-            "environment": _digest([layers, dict(self.variables)]),
-        }
 
 
 def wanted(work: Work, environment: Wanted[VenvKey], local: Wanted[LocalKey] | None) -> StaticFiles | None:
@@ -122,7 +90,9 @@ def contribute(work: Work, static: StaticFiles | None, uv: Uv, python: Path) -> 
                 _replace(app_dir / outcome.collected, static.kept_files)
         else:
             log.command(["python", static.manage.relative_to(app_dir), "collectstatic", "--no-input"])
-            outcome = making.collecting.run(work, static, uv, python)
+            from uv_buildpack.django import collecting  # noqa: PLC0415 (a hot build does not pay for it)
+
+            outcome = collecting.run(work, static, uv, python)
         check(outcome, required=static.required)
         if static.kept is None:
             _keep(work, static, outcome)
@@ -155,10 +125,6 @@ def _directory(analysis: Analysis) -> Path:
     """Return the directory of the one member that is installed, else of the project."""
     chosen = [analysis.pyprojects[name] for name in analysis.configuration.packages if name in analysis.pyprojects]
     return chosen[0].directory if len(chosen) == 1 else analysis.project.directory
-
-
-def _digest(value: object) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def _recall(work: Work, static: StaticFiles) -> tuple[Outcome | None, Path | None]:
