@@ -247,6 +247,9 @@ def test_a_changed_source_or_package_gives_the_bytes_of_a_clean_build(
         edited = today.build(app, one.image, env=one.environment)
         assert set(layer_states(edited).values()) == {"reused"}
         assert commands(edited.log) == []
+        assert "1 of them new" in edited.log
+        is_runtime = (today.buildpack / "runtime" / "lib" / f"python{one.minor}").is_dir()
+        assert ("taking compiler from its snapshot" in edited.log) != is_runtime
         app.edit("pyproject.toml", "alpha==1.0", "alpha==1.1")
         app.lock()
         warm = today.build(app, one.image, env=one.environment)

@@ -239,9 +239,7 @@ class World:
             f"{name}: {report['values'][name]}, not {v}" for name, v in values.items() if report["values"][name] != v
         ]
         wrong += report["unexpected"]
-        minor = str(report["python"]).rpartition(".")[0]
-        if (self.buildpack / "runtime" / "lib" / f"python{minor}").is_dir():
-            wrong += report["of the application"]
+        wrong += report["of the application"]
         if wrong:
             raise Broken("\n".join(["the application of a clean build reports:", *wrong]))
 

@@ -18,7 +18,7 @@ from uv_buildpack.analysis import Analysis, analyse
 from uv_buildpack.django import static_files
 from uv_buildpack.interpreter import end_of_life, runtime_file
 from uv_buildpack.interpreter.catalogue import program
-from uv_buildpack.layers import app_links, app_modules, venv_project
+from uv_buildpack.layers import app_compiler, app_links, app_modules, venv_project
 from uv_buildpack.layers import processes as processes_layer
 from uv_buildpack.layers import python as python_layer
 from uv_buildpack.layers import uv as uv_layer
@@ -79,7 +79,8 @@ def build(context: BuildContext) -> BuildResult:
         slices = static_files.contribute(work, static, installing_uv, interpreter)
         with log.timed("Application"):
             _link_environment(context, analysis)
-            app_modules.contribute(context.app_dir, analysis.decisions.python, work.snapshots, work.scratch)
+            compiler = app_compiler.chosen(work, python)
+            app_modules.contribute(context.app_dir, compiler, work.snapshots, work.scratch)
     give_back(work, layers)
     with log.timed("Snapshots"):
         layers += work.snapshots.layers()

@@ -115,6 +115,11 @@ def contribute(work: Work, layer: Wanted[PythonKey], *, runs: bool) -> Layer | R
     return made(work, new, layer.reasons)
 
 
+def borrow(work: Work, layer: Wanted[PythonKey]) -> None:
+    """Put the interpreter of a reused layer on the disk for the rest of this build. Raises `Problem`, `OSError`."""
+    _put(work, layer)
+
+
 def _put(work: Work, layer: Wanted[PythonKey]) -> bool:
     """Put the interpreter on the disk, and tell whether it was in a snapshot: then its library is compiled."""
     directory = empty_layer(work.context, NAME)

@@ -32,6 +32,8 @@ APP_MODULES = "app-modules"
 """Bytecode of the app directory, which every build has use for: it is kept whatever its size."""
 STATIC_FILES = "static-files"
 """What Django's `collectstatic` made in the app directory: every build has use for it as well."""
+COMPILER = "compiler"
+"""The part of the app's interpreter that compiles those modules, where the buildpack's own cannot."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -128,7 +130,7 @@ class Store:
         for kind, (tree, key) in self.due.items():
             self.keep(kind, tree, key)
         kinds = set(self.keys) if self.policy == "always" else {*_KEPT_IF_SMALL, *self.wanted}
-        file_format.forget_others(self.directory, {APP_MODULES, STATIC_FILES, *kinds})
+        file_format.forget_others(self.directory, {APP_MODULES, COMPILER, STATIC_FILES, *kinds})
         file_format.remember(self.directory, file_format.Memory(keys=self.keys, wanted=self.wanted))
         sizes = file_format.sizes(self.directory)
         kept = ", ".join(f"{kind} {size / 1e6:.1f} MB" for kind, size in sizes.items())

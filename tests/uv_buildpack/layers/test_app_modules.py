@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import dataclass
 from importlib.util import cache_from_source, source_hash
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,8 +14,7 @@ import pytest
 from structlog.testing import capture_logs
 from tests.uv_buildpack.trees import plant
 
-from uv_buildpack.errors import InterpreterFailed
-from uv_buildpack.interpreter.catalogue import CPythonBuild
+from uv_buildpack.errors import InterpreterFailed, PythonUnusable
 from uv_buildpack.layers import app_modules
 from uv_buildpack.snapshots.file_format import Memory
 from uv_buildpack.snapshots.policy import APP_MODULES, Store
@@ -23,21 +22,29 @@ from uv_buildpack.snapshots.policy import APP_MODULES, Store
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-BUILD = CPythonBuild(
-    version=f"{sys.version_info.major}.{sys.version_info.minor}.99",
-    date="20251120",
-    arch="x86_64",
-    libc="gnu",
-    variant="default",
-    path="a.tar.gz",
-    sha256="0" * 64,
-)
 FILES = {
     "main.py": "import shop\n",
     "src/shop/__init__.py": "SETS = [{'226', '426'}, {'226', '426'}]\n\ndef f(x):\n    return x in {'226', '['}\n",
     "src/shop/template.py": "{{ name }} = 1 +\n",
 }
 COMPILED = {"main.py", "src/shop/__init__.py"}
+
+
+@dataclass(slots=True)
+class This:
+    """The interpreter that runs the tests, as the compiler; `started` counts how often it was asked for."""
+
+    identity: str = sys.version
+    python: str = sys.executable
+    started: int = 0
+    missing: bool = False
+
+    def interpreter(self) -> Path:
+        """What compiles."""
+        self.started += 1
+        if self.missing:
+            raise PythonUnusable("3.99.0", "nothing answers")
+        return Path(self.python)
 
 
 class Bench:
@@ -49,15 +56,16 @@ class Bench:
         self.snapshots = root / "snapshots"
         self.snapshots.mkdir()
         self.builds = 0
+        self.compiler = This()
 
-    def build(self, files: Mapping[str, str] = FILES, *, build: CPythonBuild = BUILD, policy: str = "auto") -> str:
+    def build(self, files: Mapping[str, str] = FILES, *, policy: str = "auto") -> str:
         """Write the app, compile it, and give what was said of it: one line for each event."""
         if self.app.exists():
             self.app.rename(self.root / f"app-of-{self.builds}")
         plant(self.app, files)
-        return self.compile(build=build, policy=policy)
+        return self.compile(policy=policy)
 
-    def compile(self, *, build: CPythonBuild = BUILD, policy: str = "auto") -> str:
+    def compile(self, *, policy: str = "auto") -> str:
         """Compile the app that is there."""
         self.builds += 1
         scratch = self.root / f"scratch-{self.builds}"
@@ -65,7 +73,7 @@ class Bench:
         directory = None if policy == "never" else self.snapshots
         store = Store(directory=directory, policy=policy, before=Memory(keys={}, wanted={}))
         with capture_logs() as events:
-            app_modules.contribute(self.app, build, store, scratch)
+            app_modules.contribute(self.app, self.compiler, store, scratch)
         with capture_logs():
             store.layers()
         return "\n".join(str(event["event"]) for event in events)
@@ -92,12 +100,6 @@ def written(path: Path) -> tuple[int, int]:
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path)
-
-
-@pytest.fixture
-def no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An interpreter that cannot compile anything."""
-    monkeypatch.setattr(sys, "executable", "/bin/false")
 
 
 def test_modules_have_bytecode_that_is_compared_with_their_source(bench: Bench) -> None:
@@ -157,16 +159,16 @@ def test_odd_names_are_no_trouble(bench: Bench, name: bytes) -> None:
     assert "bytecode of 2 modules, 0 of them new" in again
 
 
-@pytest.mark.usefixtures("no_compiler")
-def test_an_app_without_modules_starts_no_process(bench: Bench) -> None:
+def test_an_app_without_modules_needs_no_compiler(bench: Bench) -> None:
     assert bench.build({"pyproject.toml": ""}) == "bytecode of 0 modules, 0 of them new"
+    assert bench.compiler.started == 0
 
 
-def test_a_build_with_nothing_changed_starts_no_process(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_build_with_nothing_changed_needs_no_compiler(bench: Bench) -> None:
     bench.build()
     first, kept = bench.bytecode(), written(bench.kept())
-    monkeypatch.setattr(sys, "executable", "/bin/false")
     assert "bytecode of 2 modules, 0 of them new" in bench.build()
+    assert bench.compiler.started == 1
     assert bench.bytecode() == first
     assert written(bench.kept()) == kept
 
@@ -191,10 +193,10 @@ def test_bytes_and_modes_are_those_of_a_build_from_nothing(bench: Bench) -> None
         assert {file.stat().st_mode & 0o777 for file in path.iterdir()} == {0o644}
 
 
-def test_the_snapshot_holds_what_the_app_has_now(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_snapshot_holds_what_the_app_has_now(bench: Bench) -> None:
     bench.build({**FILES, "old.py": "X = 1\n"})
     bench.build()
-    monkeypatch.setattr(sys, "executable", "/bin/false")
+    bench.compiler.python = "/bin/false"
     assert "are not compiled" in bench.build({**FILES, "old.py": "X = 1\n"})
 
 
@@ -216,9 +218,9 @@ def test_a_damaged_snapshot_is_named_and_made_anew(bench: Bench) -> None:
     assert "0 of them new" in bench.build()
 
 
-def test_another_interpreter_of_the_buildpack_believes_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_compiler_believes_nothing(bench: Bench) -> None:
     bench.build()
-    monkeypatch.setattr(sys, "version", f"{sys.version} patched")
+    bench.compiler.identity += " patched"
     assert "bytecode of 2 modules, 2 of them new" in bench.build()
     assert "bytecode of 2 modules, 0 of them new" in bench.build()
 
@@ -229,12 +231,18 @@ def test_another_place_of_the_app_believes_nothing(bench: Bench) -> None:
     assert "bytecode of 2 modules, 2 of them new" in bench.build()
 
 
-@pytest.mark.parametrize("other", [{"version": "3.99.0"}, {"version": "3.1.0"}, {"variant": "freethreaded"}])
-def test_another_python_gets_no_bytecode(bench: Bench, other: dict[str, str]) -> None:
+def test_where_the_compiler_cannot_be_had_the_app_has_no_bytecode_whatever_is_known(bench: Bench) -> None:
     bench.build()
-    assert "modules of the app are not compiled" in bench.build(build=replace(BUILD, **other))
+    bench.compiler.missing = True
+    said = bench.build({**FILES, "new.py": ""})
+    assert "Modules of the app are not compiled." in said
     assert bench.bytecode() == {}
-    assert not bench.kept().exists()
+
+
+def test_what_fails_to_compile_alone_changes_no_names(bench: Bench) -> None:
+    bench.build()
+    assert "bytecode of 2 modules, 0 of them new" in bench.build({**FILES, "broken.py": "1 +\n"})
+    assert set(bench.bytecode()) == COMPILED
 
 
 def test_a_source_that_does_not_compile_is_told_in_the_debug_log_only(bench: Bench) -> None:
@@ -263,34 +271,30 @@ def test_bytecode_that_is_linked_to_something_else_is_replaced(bench: Bench, tmp
     assert (tmp_path / "third").read_text() == "third"
 
 
-def test_a_crash_of_the_compiler_leaves_the_app_without_bytecode_whatever_is_known(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_crash_of_the_compiler_leaves_the_app_without_bytecode_whatever_is_known(bench: Bench) -> None:
     bench.build()
-    monkeypatch.setattr(sys, "executable", "/bin/false")
+    bench.compiler.python = "/bin/false"
     said = bench.build({**FILES, "new.py": ""})
     assert "Modules of the app are not compiled." in said
     assert bench.bytecode() == {}
     assert "Modules of the app are not compiled." in bench.build()
 
 
-def test_a_compiler_that_was_killed_ends_the_build(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_compiler_that_was_killed_ends_the_build(bench: Bench) -> None:
     killed = bench.app.with_name("killed")
     killed.write_text("#!/bin/sh\nkill -9 $$\n", encoding="utf-8")
     killed.chmod(0o755)
-    monkeypatch.setattr(sys, "executable", str(killed))
+    bench.compiler.python = str(killed)
     with pytest.raises(InterpreterFailed, match="exit status -9"):
         bench.build()
 
 
-def test_a_module_that_cannot_be_written_for_lack_of_space_is_tried_again(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_module_that_cannot_be_written_for_lack_of_space_is_tried_again(bench: Bench) -> None:
     small = bench.app.with_name("small")
     small.write_text(f'#!/bin/sh\nulimit -f 0\nexec {sys.executable} "$@"\n', encoding="utf-8")
     small.chmod(0o755)
-    with monkeypatch.context() as patched:
-        patched.setattr(sys, "executable", str(small))
-        with pytest.raises(OSError, match="File too large"):
-            bench.build()
+    bench.compiler.python = str(small)
+    with pytest.raises(OSError, match="File too large"):
+        bench.build()
+    bench.compiler = This()
     assert "bytecode of 2 modules, 2 of them new" in bench.build()
