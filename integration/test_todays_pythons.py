@@ -59,7 +59,7 @@ print(json.dumps({
     "from elsewhere": [m.__name__ for m in modules if m is not shop and not m.__file__.startswith(layers)],
     "variables of elsewhere": sorted(
         name for name, value in sysconfig.get_config_vars().items()
-        if isinstance(value, str) and "/install" in value and layers not in value and "bin/install" not in value
+        if any(word.startswith("/install") for word in str(value).split())
     ),
 }))
 """

@@ -56,7 +56,7 @@ def _fetch_newest(downloads: Path) -> list[Path]:
     """Fetch what is carried for each architecture, once; `downloads` keeps the archives."""
     log.configure(sys.stdout)
     builds = catalogue.load(None, Network(variables=os.environ))
-    return [_fetch(carried(builds, machine), downloads) for machine in _MACHINES]
+    return [fetch(carried(builds, machine), downloads) for machine in _MACHINES]
 
 
 def carried(builds: Iterable[CPythonBuild], machine: str) -> CPythonBuild:
@@ -74,7 +74,8 @@ def _is_carried(version: Version) -> bool:
     return not version.is_prerelease and version.micro > 0 and version.release[:2] <= _TESTED
 
 
-def _fetch(build: CPythonBuild, downloads: Path) -> Path:
+def fetch(build: CPythonBuild, downloads: Path) -> Path:
+    """Fetch an archive, unless `downloads` has it. Raises NoRuntime."""
     archive = downloads / Path(build.path).name
     if archive.is_file():
         return archive
