@@ -79,8 +79,7 @@ def build(context: BuildContext) -> BuildResult:
         slices = static_files.contribute(work, static, installing_uv, interpreter)
         with log.timed("Application"):
             _link_environment(context, analysis)
-            compiler = app_compiler.chosen(work, python)
-            app_modules.contribute(context.app_dir, compiler, work.snapshots, work.scratch)
+            app_modules.contribute(context.app_dir, app_compiler.chosen(work, python), work.snapshots, work.scratch)
     give_back(work, layers)
     with log.timed("Snapshots"):
         layers += work.snapshots.layers()
