@@ -5,25 +5,25 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from cnb.launch import PROCESS_TYPE, Process
 from uv_buildpack import log
 from uv_buildpack.errors import Collector, DefaultProcessUnknown, ProcessInvalid, ProcfileInvalid
-from uv_buildpack.processes import start_command
+from uv_buildpack.processes import known_programs, start_command
 from uv_buildpack.processes.beside import processes_beside
 from uv_buildpack.processes.inference import AppFacts, infer
 from uv_buildpack.processes.procfile import read_procfile
+from uv_buildpack.processes.start_command import StartCommand
 from uv_buildpack.processes.workers import starts_one_worker
 from uv_buildpack.project import app_files, requirements
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
-    from pathlib import Path
+    from collections.abc import Collection, Iterator, Sequence
 
     from uv_buildpack.configuration import Configuration
     from uv_buildpack.processes.beside import Beside
-    from uv_buildpack.processes.start_command import StartCommand
     from uv_buildpack.project.files import Pyproject
     from uv_buildpack.project.selection import Choice
 
@@ -105,17 +105,32 @@ def plan_processes(
     A process starts in the project's directory; one of a Procfile in the Procfile's directory, which is the project's
     or the app directory. Raises `Problems` with everything that is wrong, `ProcfileInvalid`, `OSError`.
     """
-    plan = (
+    declared = (
         _from_table(table, default_process, app_dir, app.project_dir)
         if table
-        else _from_procfile(default_process, app_dir, app.project_dir) or _inferred(app_dir, app)
+        else _from_procfile(default_process, app_dir, app.project_dir)
     )
+    plan = _with_missing_programs(declared, app_dir, app) if declared else _inferred(app_dir, app)
     types = [process.type for process in plan.processes]
     _check_default(default_process, types)
     directory = _start_directory(app.project_dir, app_dir)
     beside = processes_beside(types, directory, execution_environment, app.installed)
     one_worker = [process.type for process in plan.processes if starts_one_worker(shown(process), app.installed)]
     return replace(_with_default(plan, default_process), beside=beside, one_worker=tuple(one_worker))
+
+
+def _with_missing_programs(plan: ProcessPlan, app_dir: Path, app: AppFacts) -> ProcessPlan:
+    """Warn of what declared processes start that is not installed. Inferred ones follow from what is."""
+    return replace(plan, warnings=(*plan.warnings, *_missing_programs(plan, app_dir, app)))
+
+
+def _missing_programs(plan: ProcessPlan, app_dir: Path, app: AppFacts) -> Iterator[str]:
+    scripts = app.pyproject.get("project", {}).get("scripts", {}) if app.packaged else {}
+    for process in plan.processes:
+        directory = Path(process.working_directory or app_dir)
+        command = StartCommand(process.command)
+        for line in known_programs.missing(command, directory, app.installed, app.elsewhere, scripts):
+            yield f"{plan.evidence[process.type][0]}, {process.type}: {line}."
 
 
 def announce(plan: ProcessPlan) -> None:

@@ -119,6 +119,8 @@ def _django(app: AppFacts, sources: Sources, project: DjangoProject, web: Web) -
         for interface in order
         for one in by_interface[interface]
         for server in servers.fitting(interface, app.installed)
+        # hypercorn is there for ASGI; that it serves WSGI as well helps where there is nothing else.
+        if not (interface == "wsgi" and server.name == "hypercorn" and by_interface["asgi"])
     ]
     asked = [option for option in options if set(option[0].distributions) <= app.direct]
     if project.custom_asgi:

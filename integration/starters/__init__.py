@@ -1,0 +1,1 @@
+"""Small applications of every framework that inference knows, built, started and asked."""
