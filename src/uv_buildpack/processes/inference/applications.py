@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from uv_buildpack.processes.inference.sources import Sources
 
+# Files without a usual name have to import the framework themselves.
+_LAST_TIER = 2
+
 
 @dataclass(frozen=True, slots=True)
 class AppObject:
@@ -72,6 +75,7 @@ def find_applications(sources: Sources, starters: Sequence[Starter]) -> Found:
     kinds = kinds_of(starters)
     names = " or ".join(dict.fromkeys(starter.name for starter in starters))
     words = _words(kinds)
+    packages = list(dict.fromkeys(dotted.partition(".")[0].encode() for dotted in kinds))
     considered: list[str] = []
     unreadable: list[tuple[SourceFile, str]] = []
     for tier, files in groupby(sources.files, key=lambda file: file.tier):
@@ -79,17 +83,19 @@ def find_applications(sources: Sources, starters: Sequence[Starter]) -> Found:
         listed = list(files)
         # A file with the usual name may call a factory of any name.
         relevant = set(sources.mentioning([*words, b"app"] if tier == 0 else words, listed))
+        if tier == _LAST_TIER:
+            relevant &= set(sources.mentioning(packages, relevant))
         for file in listed:
             here = _in_file(sources, file, kinds) if file in relevant else None
             if isinstance(here, Unreadable):
-                content = sources.content(file.path)
+                content = sources.content(file)
                 if isinstance(content, Unreadable) or any(word in content for word in words):
                     unreadable.append((file, here.reason))
                     considered.append(f"{file.path}: {here.reason}")
             elif here:
                 found += here
             elif tier == 0:
-                content = sources.content(file.path)
+                content = sources.content(file)
                 mentions = not isinstance(content, Unreadable) and any(word in content for word in words)
                 reason = "no application object at the top level" if mentions else f"does not mention {names}"
                 considered.append(f"{file.path}: {reason}")
@@ -166,5 +172,5 @@ def declared_application(sources: Sources, module: str, name: str, starter: Star
         found = bindings(parsed, kinds, sources.resolver(path)) if isinstance(parsed, Module) else []
         declared = Binding(name=name, line=1, kind=next(iter(kinds.values())))
         binding = next((one for one in found if one.name == name), declared)
-        return AppObject(SourceFile(path), root, binding)
+        return AppObject(SourceFile(str(path)), root, binding)
     return None

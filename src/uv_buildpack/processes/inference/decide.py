@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from uv_buildpack.processes.inference.serving import Web
     from uv_buildpack.processes.inference.workers import Workers
 
+_ENTRIES = frozenset({"__main__", "app", "main", "run"})
 _EXAMPLE = "python -m your_package"
 
 
@@ -95,21 +96,17 @@ def _embedded(app: AppFacts, sources: Sources, workers: Workers) -> list[str]:
         if place:
             places[place] = f"the script `{name}` hands the application to a server itself, after other work"
     for bot in workers.bots:
-        module = bot.module
-        calls = calls_of(sources, module) if module else script_calls(sources, bot.target)
+        calls = calls_of(sources, bot.module) if bot.module else script_calls(sources, bot.target)
         place = embeds_server(calls, any_server=True)
         if place:
             places[place] = "the bot serves the web application itself"
     for file in sources.files:
-        if file.depth <= 2 and file.path.stem in {"main", "__main__", "app", "run"} and not places:  # noqa: PLR2004
-            module_or_reason = sources.module(file.path) if b"uvicorn.Config" in _content(sources, file.path) else None
-            if isinstance(module_or_reason, Module):
-                place = embeds_server(calls_of(sources, module_or_reason))
-                if place:
-                    places[place] = f"{file.path} hands the application to a server itself, beside other work"
+        if places or file.depth > 2 or file.stem not in _ENTRIES:  # noqa: PLR2004 (at the top, or in a package there)
+            continue
+        content = sources.content(file)
+        embeds = isinstance(content, bytes) and b"uvicorn.Config" in content
+        module = sources.module(file.path) if embeds else None
+        place = embeds_server(calls_of(sources, module)) if isinstance(module, Module) else ""
+        if place:
+            places[place] = f"{file.name} hands the application to a server itself, beside other work"
     return [f"{place}: {what}" for place, what in places.items()]
-
-
-def _content(sources: Sources, path: object) -> bytes:
-    content = sources.content(path)  # type: ignore[arg-type]
-    return content if isinstance(content, bytes) else b""

@@ -60,7 +60,7 @@ def _manage_files(sources: Sources) -> Iterator[PurePosixPath]:
     """Files called `manage.py` that are Django's: other frameworks have such a file as well."""
     for file in sources.files:
         if file.path.name == "manage.py":
-            content = sources.content(file.path)
+            content = sources.content(file)
             if isinstance(content, bytes) and b"django" in content.lower():
                 yield file.path
 

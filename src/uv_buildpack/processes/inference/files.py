@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 # A tree is never walked without end: an application's entry is near the top, and a hot build has 150 ms in all.
 MAXIMUM_DEPTH = 5
@@ -59,41 +60,54 @@ _TIERS = (
     ("asgi", "wsgi", "main", "app"),
     ("server", "application", "api", "web", "run", "__init__"),
 )
+_NAMES = {name: (tier, order) for tier, names in enumerate(_TIERS) for order, name in enumerate(names)}
+_OTHER = (len(_TIERS), 0)
 
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """A Python file of the project; `path` is relative to the project directory."""
+    """A Python file of the project; `name` is its path relative to the project directory, as text.
 
-    path: PurePosixPath
+    Most of thousands of files are only ranked, for which a text will do.
+    """
+
+    name: str
+
+    @property
+    def path(self) -> PurePosixPath:
+        """The path relative to the project directory."""
+        return PurePosixPath(self.name)
+
+    @property
+    def stem(self) -> str:
+        """The module's own name."""
+        return self.name.rpartition("/")[2].removesuffix(".py")
 
     @property
     def tier(self) -> int:
         """0 for the usual names of an entry module, 1 for the less usual, 2 for the rest."""
-        stem = self.path.stem
-        return next((tier for tier, names in enumerate(_TIERS) if stem in names), len(_TIERS))
+        return _NAMES.get(self.stem, _OTHER)[0]
 
     @property
     def depth(self) -> int:
         """The number of path components. A directory `src` does not count."""
-        return len(self.path.parts) - (self.path.parts[0] == "src")
+        return self.name.count("/") + 1 - self.name.startswith("src/")
 
     @property
     def rank(self) -> tuple[int, int, int, str]:
         """The order in which files are preferred."""
-        names = _TIERS[self.tier] if self.tier < len(_TIERS) else ()
-        name = names.index(self.path.stem) if names else 0
-        return (self.tier, self.depth, name, str(self.path))
+        tier, order = _NAMES.get(self.stem, _OTHER)
+        return (tier, self.depth, order, self.name)
 
 
 def source_files(project_dir: Path) -> list[SourceFile]:
     """Return the project's Python files, likeliest entry first. Unreadable directories are left out."""
-    found = (SourceFile(path) for path in _walk(project_dir))
     # An `__init__.py` beside pyproject.toml belongs to no package that could be imported.
-    return sorted((file for file in found if str(file.path) != "__init__.py"), key=lambda file: file.rank)
+    found = [SourceFile(name) for name in _walk(project_dir) if name != "__init__.py"]
+    return sorted(found, key=lambda file: file.rank)
 
 
-def _walk(project_dir: Path) -> Iterator[PurePosixPath]:
+def _walk(project_dir: Path) -> Iterator[str]:
     """Breadth first, so that the limit on directories costs the deepest ones."""
     visited = 0
     level = [""]
@@ -107,7 +121,7 @@ def _walk(project_dir: Path) -> Iterator[PurePosixPath]:
             if directory and another_tree:
                 continue
             prefix = f"{directory}/" if directory else ""
-            yield from (PurePosixPath(prefix + name) for name in modules)
+            yield from (prefix + name for name in modules)
             below += (prefix + name for name in directories)
         level = below
 

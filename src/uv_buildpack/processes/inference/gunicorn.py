@@ -6,6 +6,7 @@ import ast
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from uv_buildpack.processes.inference.files import SourceFile
 from uv_buildpack.processes.inference.syntax import Module, assigned
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def notes(file: GunicornFile | None, sources: Sources) -> tuple[tuple[str, ...],
     if file is None:
         return (), ()
     evidence = (f"{file.path}: gunicorn's configuration",)
-    content = sources.content(file.path)
+    content = sources.content(SourceFile(str(file.path)))
     if file.binds and isinstance(content, bytes) and b"PORT" not in content:
         where = file.address or "another address"
         return evidence, (f"{file.path} sets `bind`: gunicorn listens on {where}, and $PORT has no effect",)

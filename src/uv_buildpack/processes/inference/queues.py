@@ -29,7 +29,7 @@ _HUEYS = (
 def celery(search: Search) -> list[InferredProcess]:
     """A Celery application, and `beat` where a schedule is defined."""
     found = search.objects("celery", {"celery.Celery": "celery", "celery.app.Celery": "celery"})
-    found += [one for place in search.places("extensions") for one in _flask_extension(place)]
+    found += [one for place in search.places("celery", ".extensions[") for one in _flask_extension(place)]
     one = search.only(found, "Celery application")
     if one is None:
         return []
@@ -58,7 +58,7 @@ def _schedule(search: Search) -> tuple[str, str]:
     if django is not None and "django_celery_beat" in django.installed_apps:
         where = f"{django.settings_file}: `django_celery_beat` in INSTALLED_APPS"
         return where, "--scheduler django_celery_beat.schedulers:DatabaseScheduler"
-    for place in search.places("beat_schedule", "BEAT_SCHEDULE", "add_periodic_task"):
+    for place in search.places("", "beat_schedule", "BEAT_SCHEDULE", "add_periodic_task"):
         bodies = [one.node for one in place.module.statements]
         for node in (found for body in bodies for found in ast.walk(body)):
             if _defines_schedule(node):
@@ -82,11 +82,13 @@ def dramatiq(search: Search) -> list[InferredProcess]:
         return managed
     actors = [
         Named(place, definition.name, definition.lineno)
-        for place in search.places("actor")
+        for place in search.places("dramatiq", "actor")
         for definition, name in list(decorators(place.module))
         if name == "dramatiq.actor"
     ]
-    brokers = [place for place in search.places("set_broker") if _calls(place.module, "dramatiq.set_broker")]
+    brokers = [
+        place for place in search.places("dramatiq", "set_broker") if _calls(place.module, "dramatiq.set_broker")
+    ]
     if not actors:
         search.considered.append("no function decorated with `dramatiq.actor` at the top level of a module")
         return []
@@ -123,7 +125,7 @@ def rq(search: Search) -> list[InferredProcess]:
             for program in programs
         ]
     queues: dict[str, str] = {}
-    for place in search.places("Queue"):
+    for place in search.places("rq", "Queue"):
         for node in top_level(place.module):
             if isinstance(node, ast.Call) and place.module.qualified(dotted_name(node.func) or "") == "rq.Queue":
                 queues.setdefault(_queue_name(node), place.at(node.lineno))
@@ -155,7 +157,7 @@ def arq(search: Search) -> list[InferredProcess]:
     """The class with the settings of arq's worker."""
     found = [
         Named(place, name, definition.lineno)
-        for place in search.places("WorkerSettings")
+        for place in search.places("", "WorkerSettings")
         for name, definition in place.module.definitions.items()
         if isinstance(definition, ast.ClassDef)
         and name.endswith("WorkerSettings")
@@ -183,7 +185,7 @@ def huey(search: Search) -> list[InferredProcess]:
         instance = f"{place.name}.{one.name}"
         importing = [
             other
-            for other in search.places(one.name)
+            for other in search.places(one.name, "import")
             if instance in imports_of(other.module)
             and all(task.name in imports_of(other.module) or task.name == other.name for task in tasks)
         ]
@@ -203,7 +205,7 @@ def _task_modules(search: Search, owner: Named) -> list[Place]:
     prefix = f"{owner.place.name}.{owner.name}."
     found = [
         place
-        for place in search.places("task")
+        for place in search.places(owner.name, ".task", ".periodic_task")
         if place.module.path != owner.place.module.path
         and any(name.startswith(prefix) for _, name in decorators(place.module))
     ]
@@ -232,7 +234,7 @@ def _made(search: Search, ending: str) -> list[Named]:
     """Objects of classes whose names end so, of taskiq or its extensions (`taskiq_redis`)."""
     return [
         Named(place, name, statement.node.lineno)
-        for place in search.places(ending)
+        for place in search.places("taskiq", ending)
         for statement in place.module.statements
         for name, value in assigned(statement.node)
         if (made := _class_of(value, place.module)).startswith("taskiq")
@@ -255,7 +257,7 @@ def saq(search: Search) -> list[InferredProcess]:
     """The mapping with the settings of SAQ's worker."""
     found = [
         Named(place, name, statement.node.lineno)
-        for place in search.places("functions")
+        for place in search.places("functions", "queue")
         for statement in place.module.statements
         for name, value in assigned(statement.node)
         if {"queue", "functions"} <= _keys(value)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 # Bytes of files that mention a framework and are therefore parsed (about 1 ms for each KB), and files that are read at
 # all. What is not found within them is not where anybody would look for it.
-_MAXIMUM_PARSED = 192 * 1024
+_MAXIMUM_PARSED = 96 * 1024
 _MAXIMUM_READ = 1500
 
 
@@ -26,23 +26,23 @@ class Sources:
     project_dir: Path
     installed: Collection[str]
     files: list[SourceFile] = field(init=False)
-    _contents: dict[PurePosixPath, bytes | Unreadable] = field(default_factory=dict)
+    _contents: dict[str, bytes | Unreadable] = field(default_factory=dict)
     _modules: dict[PurePosixPath, Module | Unreadable] = field(default_factory=dict)
     _parsed: int = 0
 
     def __post_init__(self) -> None:
         self.files = source_files(self.project_dir)[:_MAXIMUM_READ]
 
-    def content(self, path: PurePosixPath) -> bytes | Unreadable:
+    def content(self, file: SourceFile) -> bytes | Unreadable:
         """Return the bytes of a file."""
-        if path not in self._contents:
-            self._contents[path] = self._read(path)
-        return self._contents[path]
+        if file.name not in self._contents:
+            self._contents[file.name] = self._read(file.name)
+        return self._contents[file.name]
 
     def mentioning(self, words: Collection[bytes], files: Iterable[SourceFile] | None = None) -> Iterator[SourceFile]:
         """Return the files that have one of the words, or cannot be read. Most files fail that test, at little cost."""
         for file in self.files if files is None else files:
-            content = self.content(file.path)
+            content = self.content(file)
             if isinstance(content, Unreadable) or any(word in content for word in words):
                 yield file
 
@@ -79,17 +79,16 @@ class Sources:
         """Return whether the project has this file."""
         return (self.project_dir / path).is_file()
 
-    def _read(self, path: PurePosixPath) -> bytes | Unreadable:
-        file = self.project_dir / path
+    def _read(self, name: str) -> bytes | Unreadable:
         try:
-            if file.stat().st_size > MAXIMUM_FILE_SIZE:
-                return Unreadable("larger than 512 KB")
-            return file.read_bytes()
+            with open(f"{self.project_dir}/{name}", "rb", buffering=0) as opened:  # noqa: PTH123 (hot)
+                content = opened.read(MAXIMUM_FILE_SIZE + 1)
         except OSError as error:
             return Unreadable(error.strerror or "cannot be read")
+        return Unreadable("larger than 512 KB") if len(content) > MAXIMUM_FILE_SIZE else content
 
     def _parse(self, path: PurePosixPath) -> Module | Unreadable:
-        content = self.content(path)
+        content = self.content(SourceFile(str(path)))
         if isinstance(content, Unreadable):
             return content
         if self._parsed > _MAXIMUM_PARSED:

@@ -73,7 +73,7 @@ def _modules(sources: Sources, rule: Modules) -> list[PurePosixPath]:
     found: list[Module] = []
     for file in sources.mentioning([rule.imports.encode()]):
         module = sources.module(file.path)
-        content = sources.content(file.path)
+        content = sources.content(file)
         if isinstance(module, Unreadable) or isinstance(content, Unreadable) or "pages" in file.path.parts:
             continue
         marked = not rule.marks or any(mark.encode() in content for mark in rule.marks)

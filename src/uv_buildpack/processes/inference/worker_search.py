@@ -76,9 +76,10 @@ class Search:
         """Return the evidence that a distribution is installed."""
         return f"{distribution} {self.app.installed[distribution]} in uv.lock"
 
-    def places(self, *words: str) -> list[Place]:
-        """Return the modules that mention one of the words."""
-        files = self.sources.mentioning([word.encode() for word in words])
+    def places(self, package: str, *words: str) -> list[Place]:
+        """Return the modules that mention a package, and one of the words."""
+        files = self.sources.mentioning([package.encode()])
+        files = self.sources.mentioning([word.encode() for word in words], files)
         return [place for file in files if (place := self._place(file.path)) is not None]
 
     def objects(self, package: str, classes: Mapping[str, str], names: tuple[str, ...] = ()) -> list[Named]:
@@ -90,7 +91,7 @@ class Search:
         words = {dotted.rpartition(".")[2] for dotted in kinds}
         return [
             Named(place, one.name, one.line)
-            for place in self.places(*words)
+            for place in self.places(package, *words)
             for one in _own(place, bindings(place.module, kinds, self.sources.resolver(place.module.path)))
         ]
 
