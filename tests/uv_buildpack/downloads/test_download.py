@@ -323,11 +323,30 @@ def test_a_proxy_from_the_environment_is_asked(tmp_path: Path) -> None:
     assert Server.asked[0] == "CONNECT mirror.test:443"
 
 
-@pytest.mark.parametrize("exception", ["127.0.0.1", "*", "localhost, 127.0.0.1"])
-def test_a_proxy_is_not_asked_where_no_proxy_says_so(tmp_path: Path, exception: str) -> None:
-    environment = {"http_proxy": "http://proxy.invalid:3128", "no_proxy": exception}
-    with serving(whole) as url:
-        fetch(url, tmp_path / "archive", sha256=DIGEST, max_bytes=10**8, network=Network(variables=environment))
+@pytest.mark.parametrize(
+    ("exception", "asked"),
+    [("mirror.test", False), (".test", False), ("*", False), ("localhost, mirror.test", False), ("other.test", True)],
+)
+def test_a_proxy_is_not_asked_where_no_proxy_says_so(tmp_path: Path, exception: str, *, asked: bool) -> None:
+    # The mirror is no host of this network: without the proxy it cannot be reached, and no test asks another one.
+    with serving(status(403)) as url:
+        environment = {"https_proxy": url.rsplit("/", 2)[0], "no_proxy": exception}
+        with pytest.raises(errors.Problem):
+            fetch(
+                ADDRESS,
+                tmp_path / "archive",
+                sha256=DIGEST,
+                max_bytes=10**8,
+                network=Network(variables=environment),
+                pause=lambda _: None,
+            )
+    assert bool(Server.asked) == asked
+
+
+def test_a_document_that_is_cut_off_is_fetched_again_from_its_beginning() -> None:
+    with serving(cut_off, whole) as url:
+        assert fetch_small(url, network=Network(), pause=lambda _: None) == CONTENT
+    assert len(Server.asked) == 2
 
 
 def test_a_proxy_of_another_kind_is_refused(tmp_path: Path) -> None:
