@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from checks import mutants
 from checks.platforms import availabilities
 from checks.steps import Step, all_steps
 
@@ -36,7 +37,18 @@ def main() -> int:
     steps = all_steps(_REPOSITORY)
     parser = argparse.ArgumentParser(description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("steps", nargs="*", choices=[[], *(step.name for step in steps)], metavar="STEP")
-    wanted = parser.parse_args().steps or [step.name for step in steps]
+    parser.add_argument(
+        "--mutants",
+        nargs="*",
+        metavar="MODULE",
+        help="instead: put faults into modules that decide (below src), or all",
+    )
+    parser.add_argument("--most", type=int, default=20, help="mutants of each module (default: 20)")
+    parser.add_argument("--seed", type=int, default=1, help="which of the mutants are tried (default: 1)")
+    arguments = parser.parse_args()
+    if arguments.mutants is not None:
+        return mutants.main(_REPOSITORY, arguments.mutants, arguments.most, arguments.seed)
+    wanted = arguments.steps or [step.name for step in steps]
     outcomes = [_run(step) for step in steps if step.name in wanted]
     print()
     for outcome in outcomes:
