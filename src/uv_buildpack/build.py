@@ -73,8 +73,11 @@ def build(context: BuildContext) -> BuildResult:
             layers += venv.contribute(work, environment, installing_uv, interpreter)
         if local is not None:
             with log.timed("Local packages"):
-                made = bool(environment.reasons)
-                layers.append(venv_project.contribute(work, local, installing_uv, interpreter, venv_is_made=made))
+                layers.append(
+                    venv_project.contribute(
+                        work, local, installing_uv, interpreter, venv_is_made=bool(environment.reasons)
+                    )
+                )
         app_links.put_all(layers, context)
         slices = static_files.contribute(work, static, installing_uv, interpreter)
         with log.timed("Application"):
@@ -86,6 +89,7 @@ def build(context: BuildContext) -> BuildResult:
     log.heading("Processes")
     plan.announce(analysis.processes)
     layers += processes_layer.contribute(context, analysis.processes.one_worker)
+    venv.warn_of_system_libraries(work, environment)
     log.heading("Layers")
     layers.sort(key=lambda layer: layer.name)
     _show(context, layers)

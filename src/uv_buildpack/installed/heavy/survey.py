@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from uv_buildpack import package_data
 from uv_buildpack.installed.heavy.facts import LIB, Package, gather, is_heavy, parents
 from uv_buildpack.installed.heavy.records import read_records
-from uv_buildpack.installed.heavy.run_paths import run_paths
+from uv_buildpack.installed.shared_objects import run_paths
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping

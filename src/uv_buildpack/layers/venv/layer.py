@@ -92,6 +92,15 @@ def contribute(work: Work, layer: Wanted[VenvKey], uv: Uv, python: Path) -> list
     return [made(work, new, layer.reasons), *_bundles(work, layer.key, groups)]
 
 
+def warn_of_system_libraries(work: Work, layer: Wanted[VenvKey]) -> None:
+    """Warn of libraries that packages need of the system, where the environment was made. Raises `OSError`."""
+    if layer.reasons:
+        directory = work.directory(NAME)
+        site_packages = contents.site_packages_of(directory).relative_to(directory).as_posix()
+        search = work.context.environment.get("LD_LIBRARY_PATH", "")
+        making.system_libraries.warn(work.context.layers_dir, site_packages, search)
+
+
 def remembered_groups(context: BuildContext) -> tuple[Group, ...] | None:
     """Return the heavy groups of the previous image's environment; `None` if they cannot be read."""
     restored = context.restored.get(NAME)

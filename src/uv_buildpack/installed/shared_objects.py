@@ -1,4 +1,4 @@
-"""Run paths of shared objects: `DT_RUNPATH` and `DT_RPATH` of 64-bit little-endian ELF files (System V ABI, chapter 5).
+"""What shared objects need and where they look for it, in 64-bit little-endian ELF files (System V ABI, chapter 5).
 
 Only the headers and the dynamic section are read: the files are hundreds of megabytes.
 """
@@ -10,30 +10,42 @@ import struct
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
 _MAGIC = b"\x7fELF\x02\x01"
 _LOAD, _DYNAMIC = 1, 2
-_END, _STRINGS, _RPATH, _RUNPATH = 0, 5, 15, 29
+_END, _NEEDED, _STRINGS, _RPATH, _RUNPATH = 0, 1, 5, 15, 29
 
 
 def run_paths(path: Path) -> tuple[str, ...]:
-    """Give the directories in an object's run paths as they are written. None for what is no such file, or damaged.
+    """Return the directories in an object's run paths as they are written. None for what is no such file, or damaged.
 
     Raises `OSError`.
     """
+    return tuple(entry for text in _dynamic(path, {_RPATH, _RUNPATH}) for entry in text.split(":") if entry)
+
+
+def needed(path: Path) -> tuple[str, ...]:
+    """Return the names of the libraries that are loaded with an object. None for what is no such file, or damaged.
+
+    Raises `OSError`.
+    """
+    return tuple(_dynamic(path, {_NEEDED}))
+
+
+def _dynamic(path: Path, tags: Collection[int]) -> list[str]:
     with path.open("rb") as file:
         if file.read(6) != _MAGIC:
-            return ()
+            return []
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as image:
             try:
-                return tuple(entry for text in _texts(image) for entry in text.split(":") if entry)
+                return list(_texts(image, tags))
             except (struct.error, ValueError, IndexError):
-                return ()
+                return []
 
 
-def _texts(image: mmap.mmap) -> Iterator[str]:
+def _texts(image: mmap.mmap, tags: Collection[int]) -> Iterator[str]:
     segments = list(_segments(image))
     for kind, offset, _, size in segments:
         if kind != _DYNAMIC:
@@ -42,7 +54,7 @@ def _texts(image: mmap.mmap) -> Iterator[str]:
         used = entries[: next((number for number, (tag, _) in enumerate(entries) if tag == _END), len(entries))]
         table = next((value for tag, value in used if tag == _STRINGS), 0)
         for tag, value in used:
-            if tag in {_RPATH, _RUNPATH}:
+            if tag in tags:
                 start = _file_offset(segments, table + value)
                 yield image[start : image.find(b"\0", start)].decode("utf-8", "surrogateescape")
 
