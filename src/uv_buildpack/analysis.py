@@ -7,14 +7,13 @@ recalled: the lock is not parsed, and the gate that it passed counts.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from uv_buildpack import decisions, surroundings
+from uv_buildpack import decisions, masking, surroundings
 from uv_buildpack.configuration import PROJECT_DIR, Configuration, gather
 from uv_buildpack.downloads.network import Network
 from uv_buildpack.errors import (
@@ -321,7 +320,7 @@ def _inputs(given: _Given, pyprojects: Iterable[Pyproject], files: Iterable[str]
         "catalogue": catalogue.digest(given.configuration.python_catalogue, given.network),
         "version": context.buildpack.version,
     }
-    return hashlib.sha256(json.dumps(document, sort_keys=True, default=str).encode()).hexdigest()
+    return hashlib.sha256(masking.json_text(document).encode()).hexdigest()
 
 
 def _digest_beside(root: Path, name: str) -> str:

@@ -31,12 +31,15 @@ _USUAL_USERS = frozenset(
 )
 
 
+def is_secret(name: str) -> bool:
+    """Tell whether the value of a variable is a secret, by the name of the variable."""
+    return name not in _NO_SECRET and _SECRET_NAME.search(name.upper()) is not None
+
+
 def of_variables(variables: Mapping[str, str]) -> Iterator[str]:
     """Give the values of secret variables, and the credentials in any other: in addresses, in headers for git."""
     for name, value in variables.items():
-        if name in _NO_SECRET:
-            continue
-        if _SECRET_NAME.search(name.upper()):
+        if is_secret(name):
             yield from _user(value) if name.upper().endswith("_USERNAME") else (value,)
         yield from _in_text(value)
     for place in (variables.get("NETRC"), f"{variables.get('HOME', '')}/.netrc"):

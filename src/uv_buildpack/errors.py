@@ -901,6 +901,13 @@ class DownloadFailed(Problem):
         super().__init__(what=self.happened.format(url=url), facts=[reason], advice=self.mend)
 
 
+class DownloadTooSlow(DownloadFailed):
+    """A server answers, so slowly that it would take hours."""
+
+    happened = "{url} could not be fetched: it comes too slowly."
+    temporary = False
+
+
 class HostUnknown(DownloadFailed):
     """The host has no address: no name service, or no such name in it."""
 

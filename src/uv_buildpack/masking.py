@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
@@ -44,6 +45,11 @@ def without_secrets(text: str, secrets: Iterable[str]) -> str:
     for secret in secrets:
         text = text.replace(secret, MASK)
     return text
+
+
+def json_text(value: object) -> str:
+    """Return JSON without credentials in addresses, for digests: a new password is no other input."""
+    return without_secrets(json.dumps(value, sort_keys=True, default=str), ())
 
 
 def without_controls(text: str) -> str:

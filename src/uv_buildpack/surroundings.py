@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from uv_buildpack import credentials, masking
 from uv_buildpack.errors import LayersDirectoryNotWritable, TargetUnsupported
 from uv_buildpack.project import build_settings
 from uv_buildpack.uv.running import BUILD_VARIABLES
@@ -44,11 +45,16 @@ def libc() -> str:
 
 def build_environment(environment: Mapping[str, str], project: Project, user_file: Path | None = None) -> str:
     """Return variables and settings that reach builds, as JSON: name → digest; empty without any. Raises `OSError`."""
-    passing: dict[str, Any] = {name: value for name, value in environment.items() if BUILD_VARIABLES.fullmatch(name)}
+    passing: dict[str, Any] = {
+        name: value
+        for name, value in environment.items()
+        # Not of secrets: they decide who may build, not what is built, and a digest of a short one can be guessed.
+        if BUILD_VARIABLES.fullmatch(name) and not credentials.is_secret(name)
+    }
     passing |= build_settings.of_project(project, user_file)
     digests = {name: _short_digest(value) for name, value in passing.items()}
     return json.dumps(digests, sort_keys=True, separators=(",", ":")) if digests else ""
 
 
 def _short_digest(value: object) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
+    return hashlib.sha256(masking.json_text(value).encode()).hexdigest()[:16]

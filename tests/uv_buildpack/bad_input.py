@@ -29,7 +29,7 @@ from uv_buildpack import disk, errors, log
 from uv_buildpack.analysis import analyse
 from uv_buildpack.bytecode import compiling
 from uv_buildpack.django.outcome import Outcome, check
-from uv_buildpack.downloads import archive, certificates, download
+from uv_buildpack.downloads import archive, certificates, download, pace
 from uv_buildpack.downloads.network import Network
 from uv_buildpack.interpreter import installation
 from uv_buildpack.interpreter.catalogue import CPythonBuild
@@ -225,6 +225,11 @@ def size(count: int) -> Producer:
     return fetched(lambda _: httpx.Response(200, stream=httpx.ByteStream(b"x" * count)))
 
 
+def dripping(_: Path) -> None:
+    seconds = iter([0, 61])
+    pace.Pace(ARCHIVE, lambda: next(seconds)).count(61)
+
+
 def unreachable(cause: OSError) -> Producer:
     """Fetch from a server that cannot be reached."""
 
@@ -312,6 +317,7 @@ PRODUCERS: dict[type[errors.Problem], Producer] = {
     errors.PythonUnusable: interpreter_that_does_not_start,
     errors.AddressUnsupported: fetched(lambda _: httpx.Response(200), "http://mirror.example/cpython-3.13.9.tar.gz"),
     errors.DownloadFailed: status(503),
+    errors.DownloadTooSlow: dripping,
     errors.HostUnknown: unreachable(socket.gaierror(-2, "Name or service not known")),
     errors.ConnectionFailed: unreachable(ConnectionRefusedError(111, "Connection refused")),
     errors.CertificateRejected: unreachable(ssl.SSLCertVerificationError(1, "certificate verify failed")),

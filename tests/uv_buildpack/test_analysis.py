@@ -501,3 +501,11 @@ def test_a_new_directory_among_the_members_is_no_reason_to_recall(tmp_path: Path
     assert analyse(known).recalled
     plant(context.app_dir, {"packages/new/module.py": ""})
     assert not analyse(known).recalled
+
+
+def test_secrets_are_in_no_key(tmp_path: Path) -> None:
+    project = analysed(tmp_path, PROJECT).project
+    assert build_environment({"CARGO_REGISTRY_TOKEN": "pin-4711", "HATCH_INDEX_AUTH": "hunter2"}, project) == ""
+    one = build_environment({"CARGO_REGISTRY_INDEX": "https://user:one@index.example/"}, project)
+    assert one == build_environment({"CARGO_REGISTRY_INDEX": "https://user:two@index.example/"}, project)
+    assert one != build_environment({"CARGO_REGISTRY_INDEX": "https://user:one@other.example/"}, project)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import tarfile
 import zlib
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, cast
 
@@ -16,95 +18,135 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _BLOCK = 256 * 1024
+_LARGEST_TREE = 2 * 1024**3
+"""Bytes. An installation of CPython with all that is pruned from it has 400 MB."""
+_MOST_ENTRIES = 1_000_000
+_FAULTS_OF_ARCHIVES = frozenset(
+    (
+        errno.EEXIST,
+        errno.EISDIR,
+        errno.ELOOP,
+        errno.EMLINK,
+        errno.ENAMETOOLONG,
+        errno.ENOENT,
+        errno.ENOTDIR,
+        errno.EPERM,  # a hard link to a directory
+    )
+)
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 
 
-def extract(
+def extract(  # noqa: PLR0913 (what is unpacked, where, and how much of it)
     archive: Path,
     target: Path,
     *,
+    shown: str = "",
     strip_components: int = 0,
+    max_bytes: int = _LARGEST_TREE,
     wanted: Callable[[PurePosixPath], bool] = lambda _: True,
 ) -> None:
     """Unpack regular files, directories and links into the existing directory `target`.
 
     `wanted` gets the path after `strip_components` leading parts were taken off. Modes become 0755 or 0644 whatever the
-    umask, owners and times are dropped. Raises `ArchiveInvalid` (absolute paths, `..`, links that leave the target,
-    devices, a damaged archive) and `OSError`.
+    umask, owners and times are dropped. Messages call the archive `shown`. Raises `ArchiveInvalid` (absolute paths,
+    `..`, links that leave the target, devices, names that no file system takes, more than `max_bytes` or a million
+    entries, a damaged archive) and `OSError`.
     """
+    unpacking = _Unpacking(shown or archive.name, target, strip_components, max_bytes)
     try:
-        made: set[PurePosixPath] = set()
         with _opened(archive) as tar:
-            for member in tar:
-                path = PurePosixPath(*_safe(archive, member.name).parts[strip_components:])
+            for number, member in enumerate(tar):
+                path = PurePosixPath(*unpacking.safe(member.name).parts[strip_components:])
+                if number >= _MOST_ENTRIES:
+                    raise ArchiveInvalid(unpacking.shown, f"it has more than {_MOST_ENTRIES} entries")
+                # Also of what is not wanted: it is decompressed all the same.
+                unpacking.count(member)
                 if path.parts and wanted(path):
-                    _make_directories(archive, target, path if member.isdir() else path.parent, made)
-                    _extract(archive, tar, member, target, path, strip_components)
+                    unpacking.make_directories(path if member.isdir() else path.parent)
+                    unpacking.extract(tar, member, path)
     except (tarfile.TarError, gzip.BadGzipFile, EOFError, ValueError, zlib.error) as error:
-        raise ArchiveInvalid(archive.name, str(error)) from error
-    except (FileExistsError, IsADirectoryError, NotADirectoryError, FileNotFoundError) as error:
-        raise ArchiveInvalid(archive.name, f"{error.strerror}: {error.filename}") from error
+        raise ArchiveInvalid(unpacking.shown, str(error)) from error
+    except RecursionError as error:  # tarfile reads a chain of extended headers by recursion
+        raise ArchiveInvalid(unpacking.shown, "its headers are chained too deeply") from error
+    except OSError as error:
+        if error.errno not in _FAULTS_OF_ARCHIVES:
+            raise
+        raise ArchiveInvalid(unpacking.shown, f"{error.strerror}: {error.filename}") from error
 
 
-def _extract(  # noqa: PLR0913, PLR0917 (one member, and all that is known of it)
-    archive: Path, tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path, path: PurePosixPath, strip: int
-) -> None:
-    place = target / path
-    if member.isdir():
-        return
-    place.unlink(missing_ok=True)
-    if member.issym():
-        _check_link(archive, path, member.linkname)
-        place.symlink_to(member.linkname)
-    elif member.islnk():
-        source = target / PurePosixPath(*_safe(archive, member.linkname).parts[strip:])
-        if source.is_symlink():
-            raise ArchiveInvalid(archive.name, f"{member.name} is a hard link to a symbolic link")
-        place.hardlink_to(source)
-    elif member.isreg():
-        _write(place, cast("IO[bytes]", tar.extractfile(member)))
-        place.chmod(0o755 if member.mode & 0o100 else 0o644)
-    else:
-        raise ArchiveInvalid(archive.name, f"{member.name} is neither a file, a directory nor a link")
+@dataclass(frozen=True, slots=True)
+class _Unpacking:
+    """Where an archive goes, and what has been made of it."""
+
+    shown: str
+    target: Path
+    strip: int
+    max_bytes: int
+    made: set[PurePosixPath] = field(default_factory=set)
+    sizes: list[int] = field(default_factory=lambda: [0])
+
+    def count(self, member: tarfile.TarInfo) -> None:
+        """Add up what files unpack to."""
+        self.sizes[0] += member.size
+        if self.sizes[0] > self.max_bytes:
+            raise ArchiveInvalid(self.shown, f"it unpacks to more than {self.max_bytes // 1024**2} MiB")
+
+    def extract(self, tar: tarfile.TarFile, member: tarfile.TarInfo, path: PurePosixPath) -> None:
+        """Make one entry."""
+        place = self.target / path
+        if member.isdir():
+            return
+        place.unlink(missing_ok=True)
+        if member.issym():
+            self._check_link(path, member.linkname)
+            place.symlink_to(member.linkname)
+        elif member.islnk():
+            source = self.target / PurePosixPath(*self.safe(member.linkname).parts[self.strip :])
+            if source.is_symlink():
+                raise ArchiveInvalid(self.shown, f"{member.name} is a hard link to a symbolic link")
+            place.hardlink_to(source)
+        elif member.isreg():
+            _write(place, cast("IO[bytes]", tar.extractfile(member)))
+            place.chmod(0o755 if member.mode & 0o100 else 0o644)
+        else:
+            raise ArchiveInvalid(self.shown, f"{member.name} is neither a file, a directory nor a link")
+
+    def make_directories(self, path: PurePosixPath) -> None:
+        """Make the directories of `path` one by one; none of them may be a link, which could lead outside.
+
+        Those that were `made` are directories for good: nothing replaces one.
+        """
+        if path in self.made:
+            return
+        self.made.add(path)
+        place = self.target
+        for part in path.parts:
+            place /= part
+            if place.is_symlink():
+                raise ArchiveInvalid(self.shown, f"{path} leads through a symbolic link")
+            if not place.is_dir():
+                place.mkdir()
+                place.chmod(0o755)
+
+    def safe(self, name: str) -> PurePosixPath:
+        """Return a path that is inside the target. Raises `ArchiveInvalid`."""
+        path = PurePosixPath(name)
+        if path.is_absolute() or ".." in path.parts:
+            raise ArchiveInvalid(self.shown, f"{name} leads out of the target")
+        return path
+
+    def _check_link(self, path: PurePosixPath, link: str) -> None:
+        """Refuse links out of the target. `..` may only come first: after a name (of a link, say) it goes anywhere."""
+        parts = PurePosixPath(link).parts
+        upward = next((index for index, part in enumerate(parts) if part != ".."), len(parts))
+        if link.startswith("/") or ".." in parts[upward:] or upward >= len(path.parts):
+            raise ArchiveInvalid(self.shown, f"the link {path} leads out of the target: {link}")
 
 
 def _write(place: Path, content: IO[bytes]) -> None:
     with place.open("xb") as file:
         while block := content.read(_BLOCK):
             file.write(block)
-
-
-def _make_directories(archive: Path, target: Path, path: PurePosixPath, made: set[PurePosixPath]) -> None:
-    """Make the directories of `path` one by one; none of them may be a link, which could lead outside.
-
-    Those that were `made` are directories for good: nothing replaces one.
-    """
-    if path in made:
-        return
-    made.add(path)
-    place = target
-    for part in path.parts:
-        place /= part
-        if place.is_symlink():
-            raise ArchiveInvalid(archive.name, f"{path} leads through a symbolic link")
-        if not place.is_dir():
-            place.mkdir()
-            place.chmod(0o755)
-
-
-def _safe(archive: Path, name: str) -> PurePosixPath:
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts:
-        raise ArchiveInvalid(archive.name, f"{name} leads out of the target")
-    return path
-
-
-def _check_link(archive: Path, path: PurePosixPath, link: str) -> None:
-    """Refuse links out of the target. `..` may only come first: after a name, which may be a link, it goes anywhere."""
-    parts = PurePosixPath(link).parts
-    upward = next((index for index, part in enumerate(parts) if part != ".."), len(parts))
-    if link.startswith("/") or ".." in parts[upward:] or upward >= len(path.parts):
-        raise ArchiveInvalid(archive.name, f"the link {path} leads out of the target: {link}")
 
 
 @contextmanager

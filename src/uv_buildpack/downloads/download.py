@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import netrc
+import re
 import socket
 import ssl
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ import httpx
 
 from uv_buildpack import disk, log
 from uv_buildpack.downloads import addresses, certificates, proxies
+from uv_buildpack.downloads.pace import Pace
 from uv_buildpack.errors import (
     AddressUnsupported,
     CertificateRejected,
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
     from uv_buildpack.downloads.network import Network
 
+_NUMBER = re.compile(r"[0-9]{1,18}")
 _ATTEMPTS = 4
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 60.0
@@ -74,8 +77,9 @@ def fetch(  # noqa: PLR0913 (what is fetched, and what is allowed)
             if urlsplit(url).scheme == "file":
                 digest = _save(_blocks_of_file(url), temporary, _Progress(url, max_bytes))
             else:
+                pace = Pace(log.masked(url))
                 with _client(url, network, transport) as client:
-                    digest = _attempts(lambda: _stream(client, url, temporary, max_bytes), pause)
+                    digest = _attempts(lambda: _stream(client, url, temporary, max_bytes, pace), pause)
             if digest != sha256:
                 raise ChecksumMismatch(log.masked(url), sha256, digest)
             temporary.replace(destination)
@@ -95,12 +99,13 @@ def fetch_small(
     if urlsplit(url).scheme == "file":
         return b"".join(_blocks_of_file(url))
     content = bytearray()
+    pace = Pace(log.masked(url))
 
     def once() -> bytes:
         content.clear()
-        progress = _Progress(url, _LARGEST_DOCUMENT)
-        with _answer(client, url) as answer:
-            for block in answer.iter_raw(_BLOCK):
+        progress = _Progress(url, _LARGEST_DOCUMENT, pace=pace)
+        with _answer(client, url, pace) as answer:
+            for block in answer.iter_raw():
                 progress.count(len(block))
                 content.extend(block)
         return bytes(content)
@@ -112,8 +117,9 @@ def fetch_small(
 class _Progress:
     """Counts what comes in, stops at the limit, and says now and then how far it is."""
 
-    def __init__(self, url: str, limit: int, expected: int = 0) -> None:
+    def __init__(self, url: str, limit: int, expected: int = 0, pace: Pace | None = None) -> None:
         self._url = log.masked(url)
+        self._pace = pace
         self._limit = limit
         self._expected = expected
         self._received = 0
@@ -125,6 +131,8 @@ class _Progress:
         self._received += size
         if self._received > self._limit:
             raise DownloadTooLarge(self._url, self._limit)
+        if self._pace is not None:
+            self._pace.count(size)
         if time.monotonic() - self._said > _PROGRESS_EVERY:
             self._said = time.monotonic()
             of = f" of {self._expected / 1e6:.0f}" if self._expected else ""
@@ -144,11 +152,16 @@ def _attempts(once: Callable[[], _T], pause: Callable[[float], None]) -> _T:
     return once()
 
 
-def _stream(client: httpx.Client, url: str, temporary: Path, max_bytes: int) -> str:
-    with _answer(client, url) as answer:
-        length = answer.headers.get("content-length", "")
-        progress = _Progress(url, max_bytes, int(length) if length.isdigit() else 0)
-        return _save(answer.iter_raw(_BLOCK), temporary, progress)
+def _stream(client: httpx.Client, url: str, temporary: Path, max_bytes: int, pace: Pace) -> str:
+    with _answer(client, url, pace) as answer:
+        progress = _Progress(url, max_bytes, _number(answer.headers.get("content-length", "")), pace)
+        # Pieces as they come: collected to blocks, those of a drip would not be seen for hours.
+        return _save(answer.iter_raw(), temporary, progress)
+
+
+def _number(text: str) -> int:
+    """Read a number of a header; `isdigit` alone is also true of superscripts, and of thousands of digits."""
+    return int(text) if _NUMBER.fullmatch(text) else 0
 
 
 def _save(blocks: Iterable[bytes], temporary: Path, progress: _Progress) -> str:
@@ -163,7 +176,10 @@ def _save(blocks: Iterable[bytes], temporary: Path, progress: _Progress) -> str:
 
 def _blocks_of_file(url: str) -> Iterator[bytes]:
     try:
-        with Path(unquote(urlsplit(url).path)).open("rb") as file:
+        path = Path(unquote(urlsplit(url).path))
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise DownloadRefused(url, "It is not a regular file.")  # a pipe would wait for somebody to write
+        with path.open("rb") as file:
             while block := file.read(_BLOCK):
                 yield block
     except FileNotFoundError:
@@ -181,11 +197,13 @@ def _check(url: str, origin: str = "") -> None:
 
 
 @contextmanager
-def _answer(client: httpx.Client, url: str) -> Iterator[httpx.Response]:
+def _answer(client: httpx.Client, url: str, pace: Pace) -> Iterator[httpx.Response]:
     """Give a successful answer whose body is still to be read; what goes wrong, then or now, is named."""
     shown = log.masked(url)
     try:
-        with client.stream("GET", url) as answer:
+        with ExitStack() as stack:
+            with pace.answering():
+                answer = stack.enter_context(client.stream("GET", url, extensions=pace.extensions()))
             _check_status(shown, answer)
             yield answer
     except httpx.TransportError as error:
@@ -209,7 +227,7 @@ def _check_status(shown: str, answer: httpx.Response) -> None:
 def _retry_after(answer: httpx.Response) -> float:
     """Read `Retry-After`: seconds, or a date (RFC 9110, 10.2.3)."""
     value = answer.headers.get("retry-after", "")
-    if value.isdigit():
+    if _NUMBER.fullmatch(value):
         return float(value)
     try:
         return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 DEFAULT_MIRROR = "https://github.com/astral-sh/python-build-standalone/releases/download"
 _LARGEST_ARCHIVE = 400 * 1024 * 1024
+_SECONDS_TO_START = 120
+"""For a question that takes a tenth of a second: emulated machines are slow, and one that waits would wait for ever."""
 
 
 def address(build: CPythonBuild, mirror: str | None = None) -> str:
@@ -33,6 +35,8 @@ def install(build: CPythonBuild, directory: Path, *, mirror: str | None, network
     with disk.full_is_said("making the layer python"):
         _unpack(build, directory, mirror, network)
         python = program(directory, build)
+        if not python.is_file():
+            raise PythonUnusable(build.version, f"There is no bin/{python.name} in the archive.")
         _link(python)
         _forbid_installing(directory)
         _verify(build, python)
@@ -54,10 +58,16 @@ def _unpack(build: CPythonBuild, directory: Path, mirror: str | None, network: N
             address(build, mirror), fetched, sha256=build.sha256, max_bytes=_LARGEST_ARCHIVE, network=network
         )
         log.step(f"unpacking CPython {build.version} ({build.date})")
-        archive.extract(fetched, directory, strip_components=1, wanted=relocation.is_wanted)
+        shown = build.path.rpartition("/")[2]
+        archive.extract(fetched, directory, shown=shown, strip_components=1, wanted=relocation.is_wanted)
     finally:
         fetched.unlink(missing_ok=True)
-    relocation.move(directory)
+    try:
+        relocation.move(directory)
+    except (OSError, ValueError, TypeError, AttributeError, SyntaxError, RecursionError, MemoryError) as error:
+        if isinstance(error, OSError) and disk.is_full(error):
+            raise
+        raise PythonUnusable(build.version, f"Its build-time variables cannot be read: {error}") from error
 
 
 def _link(python: Path) -> None:
@@ -99,7 +109,9 @@ def _verify(build: CPythonBuild, python: Path) -> None:
     try:
         # It leaves bytecode of what it imports: who starts it before the library is compiled has less to do then.
         # In a layer that stays every module is compiled anew afterwards.
-        done = command.run([python, "-I", "-c", _QUESTIONS], environment={"LC_ALL": "C.UTF-8"}, cwd=Path("/"))
+        question: list[str | Path] = [python, "-I", "-c", _QUESTIONS]
+        environment = {"LC_ALL": "C.UTF-8"}
+        done = command.run(question, environment=environment, cwd=Path("/"), seconds=_SECONDS_TO_START)
     except OSError as error:
         raise PythonUnusable(build.version, str(error)) from error
     expected = [build.version, str(prefix), str(prefix / "lib"), build.variant, build.arch]

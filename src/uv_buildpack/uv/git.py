@@ -7,6 +7,7 @@ they need from below the scratch directory, which only the build's user may ente
 from __future__ import annotations
 
 import netrc
+import re
 import shlex
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -38,7 +39,7 @@ def variables(
         store = _write(directory / "git-credentials", "".join(f"{line}\n" for line in lines))
         # Appended to what the user configures by variables (git-config, "GIT_CONFIG_COUNT").
         count = environment.get("GIT_CONFIG_COUNT", "")
-        number = int(count) if count.isdigit() else 0
+        number = int(count) if re.fullmatch(r"[0-9]{1,9}", count) else 0
         made["GIT_CONFIG_COUNT"] = str(number + 1)
         made[f"GIT_CONFIG_KEY_{number}"] = "credential.helper"
         made[f"GIT_CONFIG_VALUE_{number}"] = f"store --file={shlex.quote(str(store))}"
@@ -66,8 +67,12 @@ def _of_netrc(path: Path | None) -> Iterator[str]:
 
 
 def _hosts(path: Path) -> Mapping[str, tuple[str, str, str]]:
+    if not path.is_file():
+        return {}  # as uv has it: NETRC may name a file that is not there
     try:
         return netrc.netrc(path).hosts
+    except OSError as error:
+        raise SettingInvalid("NETRC", str(path), f"the path of a file that can be read ({error.strerror})") from None
     except (netrc.NetrcParseError, UnicodeDecodeError) as error:
         reason = f"line {error.lineno}" if isinstance(error, netrc.NetrcParseError) else "it is not UTF-8"
         raise SettingInvalid("netrc", str(path), f"the path of a file in the format of netrc ({reason})") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
 import sys
@@ -135,3 +136,46 @@ def test_a_damaged_archive_is_named(tmp_path: Path, target: Path, suffix: str) -
         archive.write_bytes(content)
         with pytest.raises(ArchiveInvalid, match=f"archive.tar.{suffix}"):
             extract(archive, target)
+
+
+def test_an_archive_that_unpacks_to_more_than_its_limit_is_refused(tmp_path: Path, target: Path) -> None:
+    archive = pack(tmp_path, entry("a/one"), entry("a/skipped"))
+    with pytest.raises(ArchiveInvalid, match=r"cpython\.tar\.gz cannot be unpacked") as raised:
+        extract(archive, target, shown="cpython.tar.gz", max_bytes=10, wanted=lambda path: path.name == "one")
+    assert raised.value.facts == ("it unpacks to more than 0 MiB",)
+
+
+def test_an_archive_of_endless_entries_is_refused(
+    tmp_path: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("uv_buildpack.downloads.archive._MOST_ENTRIES", 3)
+    with pytest.raises(ArchiveInvalid) as raised:
+        extract(pack(tmp_path, *(entry(f"a{number}") for number in range(4))), target)
+    assert raised.value.facts == ("it has more than 3 entries",)
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        [entry("x" * 300)],
+        [entry("a", tarfile.SYMTYPE, "x" * 5000)],
+        [entry("/".join(["x" * 200] * 30))],
+        [entry("a", tarfile.DIRTYPE), entry("b", tarfile.LNKTYPE, "a")],
+        [entry("b", tarfile.LNKTYPE, "nothing")],
+        [entry("a"), entry("a/b")],
+    ],
+)
+def test_what_no_file_system_takes_is_the_fault_of_the_archive(
+    tmp_path: Path, target: Path, entries: list[tarfile.TarInfo]
+) -> None:
+    with pytest.raises(ArchiveInvalid):
+        extract(pack(tmp_path, *entries), target)
+
+
+def test_headers_that_are_chained_without_end_are_refused(tmp_path: Path, target: Path) -> None:
+    chain = tarfile.TarInfo.create_pax_global_header({"comment": "x"})
+    archive = tmp_path / "chained.tar.gz"
+    archive.write_bytes(gzip.compress(chain * 3000 + entry("a").tobuf() + b"\0" * 1024))
+    with pytest.raises(ArchiveInvalid) as raised:
+        extract(archive, target)
+    assert raised.value.facts == ("its headers are chained too deeply",)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import os
 import socket
 import ssl
 import threading
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, ClassVar
 
@@ -16,6 +18,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from uv_buildpack import errors
+from uv_buildpack.downloads import pace
 from uv_buildpack.downloads.download import fetch, fetch_small
 from uv_buildpack.downloads.network import Network
 
@@ -130,6 +133,12 @@ def test_the_pause_that_the_server_asks_for_is_made(tmp_path: Path) -> None:
     script = [status(503, Retry_After="7"), status(503, Retry_After="900"), status(503, Retry_After=long_ago), whole]
     with serving(*script) as url:
         assert get(url, tmp_path / "archive") == [7.0, 60.0, 2.0]
+
+
+@pytest.mark.parametrize("value", ["\N{SUPERSCRIPT TWO}", "9" * 5000, "soon", "-1"])
+def test_what_is_no_number_asks_for_no_pause(tmp_path: Path, value: str) -> None:
+    with serving(status(503, Retry_After=value), whole) as url:
+        assert get(url, tmp_path / "archive") == [0.5]
 
 
 def test_after_four_attempts_it_is_given_up(tmp_path: Path) -> None:
@@ -358,3 +367,47 @@ def test_a_proxy_of_another_kind_is_refused(tmp_path: Path) -> None:
             max_bytes=10**8,
             network=Network(variables={"HTTPS_PROXY": "socks5://proxy.invalid"}),
         )
+
+
+def drip(server: Server) -> None:
+    server.send_response(200)
+    server.send_header("Content-Length", str(len(CONTENT)))
+    server.end_headers()
+    with suppress(OSError):
+        while True:
+            server.wfile.write(b"x")
+            time.sleep(0.02)
+
+
+def drip_of_headers(server: Server) -> None:
+    with suppress(OSError):
+        server.wfile.write(b"HTTP/1.1 200 OK\r\n")
+        while True:
+            server.wfile.write(b"x: y\r\n")
+            time.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    ("answer", "limit", "said"),
+    [
+        (drip, "_WINDOW", "bytes a second"),
+        (drip, "_SECONDS_IN_ALL", "was not complete"),
+        (drip_of_headers, "_SECONDS_OF_ANSWER", "no answer within 0.5 seconds"),
+    ],
+)
+def test_a_server_that_drips_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: Callable[[Server], None], limit: str, said: str
+) -> None:
+    monkeypatch.setattr(pace, limit, 0.5)
+    begin = time.monotonic()
+    with serving(answer) as address, pytest.raises(errors.DownloadTooSlow) as caught:
+        fetch(address, tmp_path / "a", sha256=DIGEST, max_bytes=10**9, network=Network())
+    assert said in caught.value.facts[0]
+    assert time.monotonic() - begin < 20
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(errors.DownloadRefused, match="was refused"):
+        fetch((tmp_path / "pipe").as_uri(), tmp_path / "a", sha256=DIGEST, max_bytes=10**9, network=Network())

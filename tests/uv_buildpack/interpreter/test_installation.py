@@ -16,6 +16,7 @@ from structlog.testing import capture_logs
 from uv_buildpack import disk
 from uv_buildpack.downloads.network import Network
 from uv_buildpack.errors import ChecksumMismatch, DiskFull, PythonUnusable
+from uv_buildpack.interpreter import installation
 from uv_buildpack.interpreter.catalogue import CPythonBuild, program
 from uv_buildpack.interpreter.installation import address, install
 
@@ -121,6 +122,41 @@ def test_an_interpreter_that_is_not_what_it_should_be_is_refused(tmp_path: Path,
     with pytest.raises(PythonUnusable) as caught:
         made(tmp_path, build)
     assert said in "\n".join(caught.value.facts)
+
+
+@pytest.mark.parametrize(
+    "root", [{}, {"README": ""}, {name.replace("python3.13", "python3.12"): text for name, text in FILES.items()}]
+)
+def test_an_archive_without_the_interpreter_says_so(tmp_path: Path, root: dict[str, str]) -> None:
+    with pytest.raises(PythonUnusable) as caught:
+        made(tmp_path, mirror(tmp_path, root))
+    assert caught.value.facts == ("There is no bin/python3.13 in the archive.",)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("lib/python3.13/_sysconfigdata__linux_x86_64-linux-gnu.py", "build_time_vars = {"),
+        ("lib/python3.13/_sysconfigdata__linux_x86_64-linux-gnu.py", "build_time_vars = {1: 2, 'a': f()}"),
+        ("lib/python3.13/_sysconfigdata__linux_x86_64-linux-gnu.py", "build_time_vars = {1: 2, 'a': 3}"),
+        ("lib/python3.13/_sysconfigdata__linux_x86_64-linux-gnu.py/x", ""),
+        ("lib/python3.13/_sysconfig_vars_x.json", "[]"),
+        ("lib/python3.13/build-details.json", "["),
+        ("lib/python3.13/build-details.json", "[" * 50_000),
+    ],
+)
+def test_an_archive_whose_variables_cannot_be_read_is_named(tmp_path: Path, name: str, text: str) -> None:
+    files = {place: content for place, content in FILES.items() if not name.startswith(place)}
+    with pytest.raises(PythonUnusable) as caught:
+        made(tmp_path, mirror(tmp_path, {**files, name: text}))
+    assert caught.value.facts[0].startswith("Its build-time variables cannot be read: ")
+
+
+def test_an_interpreter_that_does_not_answer_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(installation, "_SECONDS_TO_START", 0.5)
+    with pytest.raises(PythonUnusable) as caught:
+        made(tmp_path, mirror(tmp_path, {**FILES, "bin/python3.13": "#!/bin/sh\nsleep 60\n"}))
+    assert "no answer within 0.5 s" in caught.value.facts[0]
 
 
 def test_another_archive_than_that_of_the_catalogue_is_refused(tmp_path: Path) -> None:

@@ -516,3 +516,14 @@ def test_the_pythons_of_chosen_groups_are_those_of_the_lock(tmp_path: Path) -> N
     lock = read_lock(tmp_path / "uv.lock", "uv.lock")
     choice = Choice(packages=("app",), extras=(), groups=("mine", "shared", "theirs"))
     assert group_pythons(lock, choice) == {"mine": "<3.14", "shared": ">=3.12"}
+
+
+def test_an_identity_holds_no_credentials_and_does_not_change_with_them(tmp_path: Path) -> None:
+    def identified(address: str) -> str:
+        lock = lock_of(tmp_path, f'[[package]]\nname = "x"\nversion = "1"\nsource = {{ url = "{address}" }}\n')
+        return identity(lock.packages[0], LINUX, no_file)
+
+    one = identified("https://deploy:sw0rdfish@files.example/x-1.tar.gz")
+    assert one == identified("https://deploy:another@files.example/x-1.tar.gz")
+    assert one != identified("https://deploy:sw0rdfish@files.example/x-2.tar.gz")
+    assert not {"deploy", "sw0rdfish", "files.example"} & set(one.replace("=", " ").split())
