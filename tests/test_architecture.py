@@ -79,7 +79,6 @@ FLOORS = (
     "detect",
     "build",
     "ignored_variables",
-    "credentials",
     "django",
     "layers",
     "snapshots",
@@ -100,6 +99,7 @@ FLOORS = (
     "specifiers",
     "log",
     "masking",
+    "credentials",
     "disk",
     "errors",
 )
