@@ -54,7 +54,10 @@ def user_environment(platform_dir: Path, environment: Mapping[str, str]) -> dict
     if directory.is_dir():
         for path in directory.iterdir():
             if path.name not in combined and path.is_file():
-                combined[path.name] = path.read_text(encoding="utf-8", errors="surrogateescape")
+                value = path.read_text(encoding="utf-8", errors="surrogateescape")
+                # No variable can have a NUL: the lifecycle passes such a file to nobody.
+                if "\0" not in value:
+                    combined[path.name] = value
     return combined
 
 

@@ -160,7 +160,9 @@ def _remove_undeclared(context: BuildContext, result: BuildResult) -> None:
     declared = {layer.name for layer in result.layers}
     for name in set(context.restored) | _names_on_disk(context.layers_dir):
         if name not in declared:
-            forget_layer(context, name)
+            # Without its `<name>.toml`, which goes first, a directory that somebody else owns is no layer any more.
+            with suppress(PermissionError):
+                forget_layer(context, name)
     for pattern in ("launch.*", "build.*", "store.toml"):
         for path in context.layers_dir.glob(pattern):
             path.unlink()

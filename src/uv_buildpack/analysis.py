@@ -19,6 +19,8 @@ from uv_buildpack.downloads.network import Network
 from uv_buildpack.errors import (
     Collector,
     EnvironmentLinkOccupied,
+    FileOutside,
+    FileRefused,
     LockfileOutdated,
     Problem,
     Problems,
@@ -149,9 +151,18 @@ def analyse(context: BuildContext) -> Analysis:
 
 
 def _check_link(context: BuildContext, configuration: Configuration) -> None:
+    """Check that the link to the environment can be made, before an environment is made for it."""
     link = configuration.environment_link
-    if link is not None and os.path.lexists(context.app_dir / link):
+    if link is None:
+        return
+    place = context.app_dir / link
+    if os.path.lexists(place):
         raise EnvironmentLinkOccupied(link)
+    above = next(directory for directory in place.parents if directory.is_dir())
+    if not above.resolve().is_relative_to(context.app_dir.resolve()):
+        raise FileOutside(app_files.shown(context.app_dir, above))
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise FileRefused(str(above), "It cannot be written.", "Let the build's user write to the app directory.")
 
 
 def _python_requests(

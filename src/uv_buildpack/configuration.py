@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _BOOLEANS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 TABLE = "[tool.uv-buildpack]"
+_LONGEST_NAME = 255
+"""Bytes: no file system of Linux takes a longer one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +214,9 @@ def _one_of(*allowed: str) -> Callable[[object], str]:
 
 def _link(value: object) -> str:
     text = _text(value)
-    if text.startswith("/") or ".." in text.split("/") or text.strip("./") == "":
+    parts = text.split("/")
+    too_long = any(len(os.fsencode(part)) > _LONGEST_NAME for part in parts)
+    if text.startswith("/") or ".." in parts or text.strip("./") == "" or "\0" in text or too_long:
         message = "a path inside the app directory, such as .venv"
         raise ValueError(message)
     return text

@@ -509,3 +509,26 @@ def test_secrets_are_in_no_key(tmp_path: Path) -> None:
     one = build_environment({"CARGO_REGISTRY_INDEX": "https://user:one@index.example/"}, project)
     assert one == build_environment({"CARGO_REGISTRY_INDEX": "https://user:two@index.example/"}, project)
     assert one != build_environment({"CARGO_REGISTRY_INDEX": "https://user:one@other.example/"}, project)
+
+
+def test_a_link_out_of_the_app_is_no_place_for_the_environment(tmp_path: Path) -> None:
+    context = context_for(tmp_path, PROJECT, {"BP_UV_ENVIRONMENT_LINK": "out/deep/.venv"})
+    (context.app_dir / "out").symlink_to(tmp_path)
+    with pytest.raises(Problems) as raised:
+        analyse(context)
+    assert [problem.what for problem in raised.value.problems] == ["out is a link that leads out of the app directory."]
+
+
+@pytest.mark.parametrize("value", ["a\0b", "x" * 256])
+def test_a_name_that_no_file_system_takes_is_no_link(tmp_path: Path, value: str) -> None:
+    with pytest.raises(Problems, match="BP_UV_ENVIRONMENT_LINK cannot be"):
+        analyse(context_for(tmp_path, PROJECT, {"BP_UV_ENVIRONMENT_LINK": value}))
+
+
+def test_groups_that_include_each_other_are_read_in_time(tmp_path: Path) -> None:
+    # Each includes the next one twice: followed path by path, that is 2**500 ways.
+    groups = [f"g{n} = [{{ include-group = 'g{n + 1}' }}, {{ include-group = 'g{n + 1}' }}]" for n in range(500)]
+    text = "\n".join((PYPROJECT, "[dependency-groups]", *groups, 'g500 = ["six", { include-group = "g0" }]'))
+    with pytest.raises(Problems) as raised:
+        analyse(context_for(tmp_path, {**PROJECT, "pyproject.toml": text, "uv.lock": LOCK + "[package.metadata]\n"}))
+    assert len(raised.value.problems[0].facts) == 501

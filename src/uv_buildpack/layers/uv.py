@@ -33,7 +33,6 @@ _INDEX_SETTINGS = (
     "index",
     "index-url",
     "extra-index-url",
-    "no-index",
     "find-links",
     "index-strategy",
     "allow-insecure-host",
@@ -74,7 +73,7 @@ def contribute(work: Work, *, runs: bool) -> tuple[Uv, Layer]:
         triple = f"{python.arch}-unknown-linux-{python.libc}"
         return making.releases.install(directory, uv, request, triple, work.analysis.network), _layer()
     root = work.analysis.project.root
-    settings = index_settings(root.uv_settings(), root.directory)
+    settings = index_settings(root.uv_settings())
     places = asked_indexes(uv, work.analysis.network.variables, settings)
     log.step(f"uv {asked}, from {', '.join(places)}")
     return install(directory, uv, request, settings, places), _layer()
@@ -126,19 +125,23 @@ def _layer() -> Layer:
     return Layer(name=NAME, types=TYPES, environment=ENVIRONMENT)
 
 
-def index_settings(settings: Mapping[str, Any], root: Path) -> dict[str, Any]:
-    """Give those of uv's settings that say where packages come from; relative paths become absolute."""
+def index_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of uv's settings that say where packages come from, but no places in the file system.
+
+    What is installed runs as uv, with the operator's credentials and without a hash to check: it must not be a file
+    that the app itself has, which would make any setting of the operator void (docs/security.md).
+    """
     chosen = {name: settings[name] for name in _INDEX_SETTINGS if name in settings}
-    indexes = chosen.get("index")
-    if isinstance(indexes, list):
-        chosen["index"] = [
-            {**index, "url": _absolute(index["url"], root)} if isinstance(index, dict) and "url" in index else index
-            for index in indexes
-        ]
-    if isinstance(chosen.get("find-links"), list):
-        chosen["find-links"] = [_absolute(place, root) for place in chosen["find-links"]]
+    tables = chosen.get("index")
+    if isinstance(tables, list):
+        chosen["index"] = [table for table in tables if isinstance(table, dict) and _is_remote(table.get("url"))]
+    for name in ("find-links", "extra-index-url"):
+        if isinstance(chosen.get(name), list):
+            chosen[name] = [place for place in chosen[name] if _is_remote(place)]
+    if "index-url" in chosen and not _is_remote(chosen["index-url"]):
+        del chosen["index-url"]
     return chosen
 
 
-def _absolute(place: object, root: Path) -> object:
-    return str(root / place) if isinstance(place, str) and "://" not in place else place
+def _is_remote(place: object) -> bool:
+    return isinstance(place, str) and "://" in place and not place.lower().startswith("file:")

@@ -209,8 +209,12 @@ def _working_directory(value: object, origin: str, app_dir: Path, project_dir: P
         return _start_directory(project_dir, app_dir)
     if not isinstance(value, str):
         raise ProcessInvalid(f"{origin} working-dir", "is not a string")
-    directory = (project_dir / value).resolve()
-    if not directory.is_relative_to(app_dir.resolve()) or not directory.is_dir():
+    try:
+        directory = (project_dir / value).resolve()
+        is_directory = directory.is_dir()
+    except (OSError, ValueError, RuntimeError):  # too long, or with a NUL, or a link to itself
+        directory, is_directory = project_dir, False
+    if not directory.is_relative_to(app_dir.resolve()) or not is_directory:
         raise ProcessInvalid(f"{origin} working-dir", f"{value!r} is not a directory inside the app directory")
     return _start_directory(app_dir / directory.relative_to(app_dir.resolve()), app_dir)
 

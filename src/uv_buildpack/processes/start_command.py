@@ -28,6 +28,8 @@ _IDLE_OPTIONS = frozenset([
     "--no-dev", "--no-editable", "--no-progress", "--no-sync", "--offline", "--quiet", "--verbose", "-n", "-q", "-v",
 ])
 # fmt: on
+# A comment ends at the end of the line, quotes in it mean nothing. Those within quotes are passed over.
+_COMMENT = re.compile(r"""(?<!\S)#.*|'[^']*'|"(?:[^"\\]|\\.)*\"""", re.DOTALL)
 _UV = re.compile(r"(?<![\w./-])(uvx|uv (run|tool run))(?![\w./-])")
 
 
@@ -99,7 +101,7 @@ def _with_exec(line: str, found: Sequence[Command]) -> str:
 def _check_quotes(line: str) -> None:
     """Tell an unfinished quotation from syntax that is merely not understood here."""
     try:
-        shlex.split(line)
+        shlex.split(_COMMENT.sub("", line))
     except ValueError as error:
         # Within a substitution or a here-document quotes follow other rules.
         if not re.search(r"\$\(|`|<<", line):

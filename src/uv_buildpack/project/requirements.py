@@ -58,20 +58,34 @@ def declared(pyproject: Pyproject) -> set[Requirement]:
 def declared_in_groups(pyproject: Pyproject) -> dict[str, set[Requirement]]:
     """Return what dependency groups declare, uv's older `dev-dependencies` included: normalised name → requirements."""
     table = pyproject.table("dependency-groups")
-    groups: dict[str, set[Requirement]] = {canonicalize_name(name): set(_group(name, table, ())) for name in table}
+    declared: dict[str, _Entries] = {canonicalize_name(name): _entries(table[name]) for name in table}
+    groups: dict[str, set[Requirement]] = {name: set(_group(name, declared)) for name in declared}
     legacy = pyproject.uv.get("dev-dependencies", ())
     if legacy:
         groups.setdefault("dev", set()).update(found for text in legacy for found in _requirement(text))
     return groups
 
 
-def _group(name: str, table: Mapping[str, Any], within: tuple[str, ...]) -> Iterator[Requirement]:
-    spelled = {canonicalize_name(key): key for key in table}
-    for entry in table.get(spelled.get(canonicalize_name(name), name), ()):
-        if isinstance(entry, str):
-            yield from _requirement(entry)
-        elif isinstance(entry, dict) and isinstance(entry.get("include-group"), str) and name not in within:
-            yield from _group(entry["include-group"], table, (*within, name))
+_Entries = tuple[list[Requirement], list[str]]
+
+
+def _entries(entries: Iterable[object]) -> _Entries:
+    """Read the entries of a group: what it requires itself, and the groups that it includes."""
+    required = [found for entry in entries if isinstance(entry, str) for found in _requirement(entry)]
+    included = [
+        str(entry["include-group"]) for entry in entries if isinstance(entry, dict) and "include-group" in entry
+    ]
+    return required, [canonicalize_name(name) for name in included]
+
+
+def _group(name: str, declared: Mapping[str, _Entries]) -> Iterator[Requirement]:
+    """Give what a group requires, with the groups that it includes, each of them once."""
+    waiting, seen = [name], {name}
+    while waiting:
+        required, included = declared.get(waiting.pop(), ([], []))
+        yield from required
+        waiting.extend(other for other in dict.fromkeys(included) if other not in seen)
+        seen.update(included)
 
 
 def _requirement(text: object) -> Iterator[Requirement]:

@@ -68,6 +68,8 @@ def copy(directory: Path, target: Path) -> Path:
 
     try:
         shutil.copytree(directory, target, symlinks=True, ignore=no_source)
+    except RecursionError:
+        raise FileUnreadable(str(directory), "Its directories are nested too deeply.") from None
     except shutil.Error as error:
         source, _, reason = error.args[0][0]
         if os.strerror(errno.ENOSPC) in reason:

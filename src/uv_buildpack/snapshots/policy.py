@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from uv_buildpack.uv.running import Uv
 
 _ENVIRONMENT, _WHEELS = "venv", "wheels"
+_ALL = os.R_OK | os.W_OK | os.X_OK
 _KEPT_IF_SMALL = frozenset({_ENVIRONMENT, _WHEELS})
 APP_MODULES = "app-modules"
 """Bytecode of the app directory, which every build has use for: it is kept whatever its size."""
@@ -125,7 +127,7 @@ class Store:
     def layers(self) -> list[Layer]:
         """Keep what is due and declare the layer, with what it remembers. Raises `OSError`."""
         if self.directory is None:
-            log.step("none are kept (BP_UV_SNAPSHOTS)")
+            log.step("none are kept (BP_UV_SNAPSHOTS)" if self.policy == "never" else "none can be kept")
             return []
         for kind, (tree, key) in self.due.items():
             self.keep(kind, tree, key)
@@ -145,4 +147,21 @@ def open_store(context: BuildContext, policy: str) -> Store:
     directory = context.layers_dir / file_format.NAME
     if not directory.is_dir():
         empty_layer(context, file_format.NAME)
+    if not _is_usable(directory):
+        log.warning(
+            f"The snapshots of earlier builds cannot be used, and none are kept: {directory} cannot be written.",
+            "Give the build's user the cache of the build, or clear it.",
+        )
+        return Store(directory=None, policy=policy, before=file_format.Memory(keys={}, wanted={}))
     return Store(directory=directory, policy=policy, before=file_format.recall(directory))
+
+
+def _is_usable(directory: Path) -> bool:
+    """Tell whether the layer can be read and written, after what its owner may change was changed.
+
+    A file in it that cannot be read is one that is damaged: it is made anew.
+    """
+    if not os.access(directory, _ALL):
+        with suppress(OSError):
+            directory.chmod(0o755)
+    return os.access(directory, _ALL)

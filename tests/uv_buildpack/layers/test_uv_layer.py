@@ -109,17 +109,19 @@ def test_the_indexes_that_are_asked_are_not_those_for_single_packages(
     assert asked_indexes(uv, variables, settings) == expected
 
 
-def test_another_version_is_asked_of_the_projects_indexes_but_not_by_its_own_requirement(tmp_path: Path) -> None:
+def test_another_version_is_asked_of_the_projects_indexes_but_not_of_files_in_the_app() -> None:
+    ours = {"name": "ours", "url": "https://packages.example/simple"}
     settings = {
         "required-version": "==0.0.1",
-        "index": [{"name": "ours", "url": "https://packages.example/simple"}, {"name": "local", "url": "wheels"}],
+        "index": [ours, {"name": "local", "url": "wheels"}, {"name": "file", "url": "file:///workspace/wheels"}, {}, 1],
+        "index-url": "/workspace/wheels",
+        "extra-index-url": ["FILE:///workspace/wheels"],
         "find-links": ["more", "https://packages.example/links"],
+        "no-index": True,
         "dev-dependencies": ["pytest"],
     }
-    assert index_settings(settings, tmp_path) == {
-        "index": [
-            {"name": "ours", "url": "https://packages.example/simple"},
-            {"name": "local", "url": f"{tmp_path}/wheels"},
-        ],
-        "find-links": [f"{tmp_path}/more", "https://packages.example/links"],
+    assert index_settings(settings) == {
+        "index": [ours],
+        "extra-index-url": [],
+        "find-links": ["https://packages.example/links"],
     }

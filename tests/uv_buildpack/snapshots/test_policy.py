@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+from structlog.testing import capture_logs
+from tests.uv_buildpack.contexts import context_for
 from tests.uv_buildpack.fake_uv import fake_uv
 
 from uv_buildpack.decisions import Decisions
 from uv_buildpack.interpreter.catalogue import CPythonBuild
 from uv_buildpack.project import selection
 from uv_buildpack.snapshots.file_format import Memory
-from uv_buildpack.snapshots.policy import Store
+from uv_buildpack.snapshots.policy import Store, open_store
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
 BUILD = CPythonBuild(
     version="3.13.4", date="20251120", arch="x86_64", libc="gnu", variant="default", path="a.tar.gz", sha256="0" * 64
@@ -45,3 +53,45 @@ def test_wheels_built_from_source_come_back_into_a_cache_that_the_lock_gate_has_
 
     assert build(tmp_path / "first") == []
     assert build(tmp_path / "second") == ["docopt.whl"]
+
+
+@contextmanager
+def of_somebody(root: Path) -> Iterator[None]:
+    """Be the owner of a directory, who may not do everything as root may: root becomes nobody."""
+    user = os.getuid()
+    chosen = user or 65534
+    for path in (root, *root.rglob("*")):
+        os.chown(path, chosen, -1, follow_symlinks=False)
+    os.setresuid(chosen, chosen, user)
+    try:
+        yield
+    finally:
+        os.setresuid(user, user, user)
+
+
+@pytest.fixture
+def root() -> Iterator[Path]:
+    directory = Path(tempfile.mkdtemp(prefix="uv-buildpack-"))
+    yield directory
+    shutil.rmtree(directory)
+
+
+@pytest.mark.parametrize("mode", [0, 0o555, 0o300])
+def test_a_layer_that_came_back_without_rights_is_repaired(root: Path, mode: int) -> None:
+    context = context_for(root, {})
+    (context.layers_dir / "snapshots").mkdir()
+    (context.layers_dir / "snapshots").chmod(mode)
+    with of_somebody(root):
+        store = open_store(context, "auto")
+        assert store.directory is not None
+        (store.directory / "venv.snapshot").touch()
+
+
+def test_a_layer_that_cannot_be_repaired_costs_the_snapshots_not_the_build(root: Path) -> None:
+    context = context_for(root, {})
+    # A directory of somebody else, in which nobody can write.
+    (context.layers_dir / "snapshots").symlink_to("/proc/sys")
+    with of_somebody(root), capture_logs() as events:
+        store = open_store(context, "auto")
+        assert store.layers() == []
+    assert "none are kept" in events[0]["event"]

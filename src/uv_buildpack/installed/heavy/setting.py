@@ -36,7 +36,7 @@ def parse_setting(value: object) -> HeavySetting:
     Raises `ValueError`, whose message says what is accepted.
     """
     if isinstance(value, str) and (
-        size := re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMG]?i?B)", value.strip(), re.IGNORECASE)
+        size := re.fullmatch(r"(\d{1,15}(?:\.\d{1,15})?)\s*([KMG]?i?B)", value.strip(), re.IGNORECASE)
     ):
         return HeavySetting(least=max(1, int(float(size[1]) * _UNITS[size[2].upper()])))
     entries = value.split(",") if isinstance(value, str) else value

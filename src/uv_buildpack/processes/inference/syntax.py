@@ -72,22 +72,23 @@ def parse(source: bytes, path: PurePosixPath, name: str) -> Module | Unreadable:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the application's escapes are not ours to judge
             tree = ast.parse(source)
+        return _module(tree, path, name, len(source))
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         # The application's Python may be newer than the one that runs this.
         version = ".".join(str(part) for part in sys.version_info[:2])
         line = getattr(error, "lineno", None)
         return Unreadable(f"line {line} cannot be parsed by Python {version}" if line else "cannot be parsed")
-    return _module(tree, path, name, len(source))
 
 
 def dotted_name(node: ast.expr | None) -> str | None:
     """Return `a.b.c` for such an expression, also as a text (`-> "FastAPI"`)."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
     if isinstance(node, ast.Name):
-        return node.id
-    if isinstance(node, ast.Attribute):
-        value = dotted_name(node.value)
-        return f"{value}.{node.attr}" if value else None
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return ".".join((node.id, *reversed(parts)))
+    if not parts and isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value if all(part.isidentifier() for part in node.value.split(".")) else None
     return None
 
