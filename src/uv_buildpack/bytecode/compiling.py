@@ -2,6 +2,8 @@
 
 `python -m compileall` cannot skip files whose hash-mode bytecode is up to date, and writes other bytes in another
 order; uv recompiles everything. So the interpreter that will load the bytecode runs a small program of ours.
+Hash-based bytecode: https://peps.python.org/pep-0552/. uv's own compiler, which takes every file, as of uv 0.12.5:
+https://github.com/astral-sh/uv/blob/0.12.5/crates/uv-installer/src/compile.rs
 """
 
 from __future__ import annotations

@@ -63,7 +63,8 @@ def compiled(source: bytes, path: str) -> bytes:
     """Give the code of a module, the same whatever this process compiled before.
 
     Whether two equal constant sets of a module are one object, and so how `marshal` writes them, depends on whether
-    their strings were interned before (`intern_constants` in CPython's codeobject.c). Compiled a second time, while the
+    their strings were interned before (`intern_constants` in
+    https://github.com/python/cpython/blob/v3.13.0/Objects/codeobject.c). Compiled a second time, while the
     first result is alive, they always are.
     """
     code = compile(source, path, "exec", dont_inherit=True)

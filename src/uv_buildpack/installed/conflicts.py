@@ -2,6 +2,8 @@
 
 uv installs distributions beside each other, and the last writer wins: another one in each build. Here the distribution
 whose name comes last has the file, in every build.
+uv writes them in parallel (`install` in uv 0.12.5 and newer):
+https://github.com/astral-sh/uv/blob/0.12.5/crates/uv-installer/src/installer.rs
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """What shared objects need and where they look for it, in 64-bit little-endian ELF files (System V ABI, chapter 5).
 
 Only the headers and the dynamic section are read: the files are hundreds of megabytes.
+The dynamic section: https://refspecs.linuxfoundation.org/elf/gabi4+/ch5.dynamic.html
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""End-of-life dates of Python's minor versions: data, and the warning before and after."""
+"""End-of-life dates of Python's minor versions: data, and the warning before and after.
+
+The dates are those of https://devguide.python.org/versions/
+"""
 
 from __future__ import annotations
 

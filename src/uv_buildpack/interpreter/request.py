@@ -1,4 +1,8 @@
-"""What version of Python is asked for: uv's request grammar, as far as CPython builds can meet it."""
+"""What version of Python is asked for: uv's request grammar, as far as CPython builds can meet it.
+
+uv's grammar (0.12.5): https://github.com/astral-sh/uv/blob/0.12.5/crates/uv-python/src/discovery.rs
+and of `.python-version`: https://github.com/astral-sh/uv/blob/0.12.5/crates/uv-python/src/version_files.rs
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Bytecode of the modules in the app directory, in each build made anew or taken from a snapshot.
 
 The inputs say which interpreter makes it, never what is on the disk: equal inputs have equal bytes (`app_compiler`).
+`CHECKED_HASH`: https://docs.python.org/3/library/py_compile.html#py_compile.PycInvalidationMode
 """
 
 from __future__ import annotations

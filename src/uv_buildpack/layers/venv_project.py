@@ -2,6 +2,7 @@
 
 They are apart from third-party packages, so that an edit of their source touches no dependency layer. The venv finds
 them by one static `.pth` file.
+`.pth` files: https://docs.python.org/3/library/site.html
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""`Procfile`, read as Heroku reads it: lines of `type: command`; everything else means nothing."""
+"""`Procfile`, read as Heroku reads it: lines of `type: command`; everything else means nothing.
+
+https://devcenter.heroku.com/articles/procfile#procfile-format
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 uv takes them from `uv.toml` beside the workspace root's `pyproject.toml`, else from `[tool.uv]`, from the user's own
 `uv.toml` (here: in a binding), and from variables.
+Which file counts: https://docs.astral.sh/uv/concepts/configuration-files/
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """The uv project in the app directory: where it is, its lock, its workspace, and what it declares.
 
 Everything here reads files only. Paths shown to users are relative to the app directory.
+How uv finds a project and the members of its workspace (0.12.5):
+https://github.com/astral-sh/uv/blob/0.12.5/crates/uv-workspace/src/workspace.rs
 """
 
 from __future__ import annotations

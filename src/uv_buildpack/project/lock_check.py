@@ -1,6 +1,7 @@
 """The lock gate: nothing is installed unless `uv.lock` fits the `pyproject.toml` files.
 
 The first step compares files, before anything is downloaded. The second asks uv, before the first sync.
+What uv compares (`uv lock --check`, 0.12.5): https://github.com/astral-sh/uv/blob/0.12.5/crates/uv/src/commands/project/lock.rs
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """`uv.lock`, lock format version 1, read into typed values.
 
 Revisions add fields and never change their meaning, so unknown fields are passed over.
+The format is what uv writes: https://github.com/astral-sh/uv/blob/0.12.5/crates/uv-resolver/src/lock/mod.rs (0.12.5)
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""CycloneDX 1.5 JSON. Nothing in it differs between equal builds: no time, a serial number made from the content."""
+"""CycloneDX 1.5 JSON. Nothing in it differs between equal builds: no time, a serial number made from the content.
+
+https://cyclonedx.org/docs/1.5/json/
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""SPDX 2.3 JSON. Nothing in it differs between equal builds."""
+"""SPDX 2.3 JSON. Nothing in it differs between equal builds.
+
+https://spdx.github.io/spdx-spec/v2.3/
+"""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 A cached layer is restored in full by every build, used or not, and the cost follows the number of files: so trees are
 kept as one compressed file each, and only where that saves more than it costs (`patience`). Each file carries its own
 key and digest; one that is damaged, or that another version wrote, is named in the log and made anew.
+What is restored: https://github.com/buildpacks/lifecycle/blob/v0.21.17/phase/restorer.go
 """
 
 from __future__ import annotations

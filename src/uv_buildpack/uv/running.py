@@ -2,6 +2,7 @@
 
 uv gets an environment that is listed here, whatever the platform sends: variables that choose what is installed never
 reach it, those that say how packages are reached do.
+What each variable means: https://docs.astral.sh/uv/reference/environment/
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 uv does not know the links: a sync of a linked package fails, or empties the heavy layer through the link; a removed
 package leaves its link; and uv calls the wreck good. So every link of a package that will change is taken away before,
 and the result is checked after.
+What uv removes, and how it follows links, is in `uninstall_wheel` (uv 0.12.5, the same in 0.13.9):
+https://github.com/astral-sh/uv/blob/0.12.5/crates/uv-install-wheel/src/uninstall.rs
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ if TYPE_CHECKING:
     from uv_buildpack.installed.heavy.records import Record
 
 INSIDE = "site-packages"
-"""Below a heavy layer. A directory called `lib`, `bin`, `env` or `exec.d` would mean something to the lifecycle."""
+"""Below a heavy layer. A directory called `lib`, `bin`, `env` or `exec.d` would mean something to the lifecycle:
+https://github.com/buildpacks/lifecycle/blob/v0.21.17/env/build.go"""
 
 
 def move_out(site_packages: Path, groups: Iterable[Group], layers_dir: Path) -> None:

@@ -1,4 +1,7 @@
-"""What is installed, by its RECORD files: they are there even where a heavy package's own directories are not."""
+"""What is installed, by its RECORD files: they are there even where a heavy package's own directories are not.
+
+The file's format: https://packaging.python.org/en/latest/specifications/recording-installed-packages/#the-record-file
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 Wheels with an old-style namespace package all carry its `__init__.py` (`nvidia/__init__.py` of the CUDA 12 packages).
 Upgrading or removing one of them takes it from the others.
+uv 0.12.5 and 0.13.9: https://github.com/astral-sh/uv/blob/0.12.5/crates/uv-install-wheel/src/uninstall.rs
+and https://github.com/astral-sh/uv/blob/0.12.5/crates/uv-installer/src/satisfies.rs
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""What is in an environment: how it is laid out, what is checked of it, and what of it is ours."""
+"""What is in an environment: how it is laid out, what is checked of it, and what of it is ours.
+
+`pyvenv.cfg`, and how an interpreter finds its prefix by it: https://docs.python.org/3/library/site.html
+"""
 
 from __future__ import annotations
 
