@@ -15,6 +15,7 @@ from integration.workbench import BASE, Workbench, diff_ids
 
 from cnb_platform.platform_embedded import tag
 from cnb_platform.platforms import run
+from trial.pins import pin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -114,11 +115,12 @@ def test_an_image_for_tests_runs_them_and_leaves_nothing_behind(bench: Workbench
     group = '[dependency-groups]\ndev = ["pytest"]\n'
     app.write(
         {
-            "pyproject.toml": project("tested", more=group),
+            "pyproject.toml": project("tested", more=group).replace(">=3.9", ">=3.11"),
             "main.py": 'GREETING = "hello"\n',
             "tests/test_main.py": TEST,
         }
     )
+    pin(app.directory)
     app.lock()
     find = "import importlib.util as u, json; print(json.dumps(u.find_spec('pytest') is not None))"
     plain = bench.build(app, image, previous=BASE)

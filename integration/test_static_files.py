@@ -9,6 +9,8 @@ import pytest
 from integration.application import App, project
 from integration.workbench import BASE, Workbench, diff_ids, errors, layer_states, warnings
 
+from trial.pins import pin
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -42,7 +44,7 @@ if __name__ == "__main__":
     execute_from_command_line(sys.argv)
 """
 FILES = {
-    "pyproject.toml": project("shop", ("django>=4.2,<5", "whitenoise", "gunicorn")),
+    "pyproject.toml": project("shop", ("django", "whitenoise", "gunicorn")).replace(">=3.9", ">=3.11"),
     "manage.py": MANAGE,
     "Procfile": "web: gunicorn shop.wsgi --bind 0.0.0.0:$PORT\n",
     "shop/__init__.py": "",
@@ -64,6 +66,7 @@ SLICE = "app 1"
 def shop(app: App) -> App:
     """A Django project with static files."""
     app.write(FILES)
+    pin(app.directory)
     app.lock()
     return app
 

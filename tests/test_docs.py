@@ -24,7 +24,7 @@ import cnb.run
 from cnb import toml
 from cnb_platform.cli import _parser
 from uv_buildpack import configuration
-from uv_buildpack.layers import packages, python, uv, venv_project
+from uv_buildpack.layers import packages, processes, python, uv, venv_project
 from uv_buildpack.layers.venv import key as venv_key
 from uv_buildpack.layers.venv import layer as venv
 from uv_buildpack.processes.inference.queues import QUEUES
@@ -122,7 +122,8 @@ def test_keys_of_the_table_that_examples_use_exist(page: Path) -> None:
 
 def test_the_readme_lists_every_layer() -> None:
     section = prose(ROOT / "README.md").partition("## What is in the image")[2].partition("\n## ")[0]
-    names = {python.NAME, uv.NAME, venv_key.NAME, venv_project.NAME, file_format.NAME, f"{packages.PREFIX}<name>"}
+    modules = (processes, python, uv, venv_key, venv_project, file_format)
+    names = {f"{packages.PREFIX}<name>", *(module.NAME for module in modules)}
     assert set(re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE)) == names
 
 
@@ -130,6 +131,7 @@ def test_what_is_in_the_image_is_what_is_for_launch() -> None:
     section = prose(ROOT / "README.md").partition("## What is in the image")[2].partition("\n## ")[0]
     rows = dict(re.findall(r"^\| `([^`]+)` \| (yes|no) \|", section, re.MULTILINE))
     launch = {
+        processes.NAME: processes.TYPES.launch,
         python.NAME: python.types(build=False).launch,
         uv.NAME: uv.TYPES.launch,
         venv_key.NAME: venv.types(build=False).launch,
