@@ -19,6 +19,9 @@ from cnb_platform.environment import Place
 from cnb_platform.extract import extract
 from cnb_platform.metadata import CACHE_METADATA, BuildpackRecord, Records, read_records
 
+_ATTEMPTS = 10
+"""To exchange the committed state while another build does so as well."""
+
 
 class CorruptBlob(Exception):
     """A cached archive is missing, damaged, or not what its name says."""
@@ -30,6 +33,7 @@ class Cache:
 
     directory: Path
     verified: set[str] = field(default_factory=set)  # digests read in full by this build
+    given_up: bool = False
 
     @property
     def committed(self) -> Path:
@@ -38,8 +42,8 @@ class Cache:
 
     @property
     def staging(self) -> Path:
-        """The state that this build makes."""
-        return self.directory / "staging"
+        """The state that this build makes, in a place of its own: two builds may use one cache at once."""
+        return self.directory / f"staging-{os.getpid()}"
 
     def records(self, log: Log) -> Records:
         """What the last build cached; nothing, with a warning, where that cannot be read."""
@@ -67,9 +71,16 @@ class Cache:
         self.verified.add(sha)
 
     def begin(self) -> None:
-        """Start staging, without what a killed build staged."""
-        shutil.rmtree(self.staging, ignore_errors=True)
+        """Start staging, without what killed builds staged."""
+        for left in self.directory.glob("staging*"):
+            if left == self.staging or not Path("/proc", left.name.rpartition("-")[2]).is_dir():
+                shutil.rmtree(left, ignore_errors=True)
         self.staging.mkdir(parents=True)
+
+    def give_up(self) -> None:
+        """Leave the cache as it was: what was staged goes, and nothing will be committed."""
+        self.given_up = True
+        shutil.rmtree(self.staging, ignore_errors=True)
 
     def stage(self, entries: Iterable[tar.Entry]) -> tar.Written:
         """Store a layer's archive in the staging area."""
@@ -99,11 +110,16 @@ class Cache:
         """Make the staged state the committed one; whatever was not staged again is dropped."""
         document = {"sbom": {"sha": sbom}, "buildpacks": [record.document() for record in buildpacks]}
         (self.staging / CACHE_METADATA).write_text(go_json.dumps(document), encoding="utf-8")
-        previous = self.directory / "backup"
+        previous = self.directory / f"staging-backup-{os.getpid()}"
         shutil.rmtree(previous, ignore_errors=True)
-        with contextlib.suppress(FileNotFoundError):
-            self.committed.rename(previous)
-        self.staging.rename(self.committed)
+        for _ in range(_ATTEMPTS):
+            with contextlib.suppress(FileNotFoundError):
+                self.committed.rename(previous)
+            # Another build may have committed in between: the last one wins.
+            with contextlib.suppress(OSError):
+                self.staging.rename(self.committed)
+                break
+            shutil.rmtree(previous, ignore_errors=True)
         shutil.rmtree(previous, ignore_errors=True)
 
 

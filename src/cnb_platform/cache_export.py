@@ -19,6 +19,23 @@ def stage_layers(session: Session, result: Result, previous: Previous, cache: Ca
     """Store the `cache = true` layers in the staging area; returns their diffIDs by layer name."""
     if cache is None:
         return {}
+    try:
+        return _stage_all(session, result, previous, cache)
+    except OSError as error:
+        _leave(session, cache, error)
+        return {}
+
+
+def _leave(session: Session, cache: Cache, error: OSError) -> None:
+    """Warn, as the lifecycle does: an image is not worth less for a cache that is full or cannot be written.
+
+    https://github.com/buildpacks/lifecycle/blob/v0.21.17/cmd/lifecycle/exporter.go ("failed to export cache")
+    """
+    cache.give_up()
+    session.log.notice(f"the cache cannot be written, and stays as it was: {error}")
+
+
+def _stage_all(session: Session, result: Result, previous: Previous, cache: Cache) -> dict[str, str]:
     cache.begin()
     staged = {}
     for built, layer in declared(result):
@@ -42,8 +59,13 @@ def _stage(session: Session, previous: Previous, cache: Cache, built: Built, lay
 
 def commit(session: Session, result: Result, staged: Mapping[str, str], cache: Cache) -> None:
     """Make the staged layers the cache, with SBOM files and metadata; what was not declared again is dropped."""
-    sbom = cache.stage(sbom_layer(session, result, "cache")).diff_id if has_sboms(result, "cache") else ""
-    cache.commit([_record(built, staged) for built in result.built], sbom)
+    if cache.given_up:
+        return
+    try:
+        sbom = cache.stage(sbom_layer(session, result, "cache")).diff_id if has_sboms(result, "cache") else ""
+        cache.commit([_record(built, staged) for built in result.built], sbom)
+    except OSError as error:
+        _leave(session, cache, error)
 
 
 def _record(built: Built, staged: Mapping[str, str]) -> BuildpackRecord:

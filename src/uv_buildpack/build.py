@@ -54,13 +54,12 @@ def build(context: BuildContext) -> BuildResult:
     # That these very files passed the check of the previous build counts.
     checks = not analysis.recalled
     checks_early = checks and lock_check.own_interpreter_fits(analysis.project)
-    layers: list[Layer | ReusedLayer] = []
     with begun(context, analysis) as work:
         static = static_files.wanted(work, environment, local)
         installs = installs or static_files.collects(static)
         with log.timed("uv"):
             uv, uv_made = uv_layer.contribute(work, runs=installs or checks)
-            layers.append(uv_made)
+            layers: list[Layer | ReusedLayer] = [uv_made]
         checking = work.background.start(uv.check_lock, analysis.project.root.directory) if checks_early else None
         with log.timed("Interpreter"):
             layers.append(python_layer.contribute(work, python, runs=installs or (checks and not checks_early)))
@@ -80,6 +79,7 @@ def build(context: BuildContext) -> BuildResult:
                 )
         app_links.put_all(layers, context)
         slices = static_files.contribute(work, static, installing_uv, interpreter)
+        work.snapshots.refuse_changes()
         with log.timed("Application"):
             _link_environment(context, analysis)
             app_modules.contribute(context.app_dir, app_compiler.chosen(work, python), work.snapshots, work.scratch)

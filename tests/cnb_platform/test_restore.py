@@ -239,3 +239,28 @@ def test_a_cached_archive_that_leads_out_of_its_layer_is_refused(workshop: Works
     with pytest.raises(RestoreFailed, match="is a link or a file, and a directory at once"):
         found(workshop, "")
     assert not (workshop.root / "x").exists()
+
+
+def test_a_cache_that_cannot_be_written_costs_the_cache_not_the_image(workshop: Workshop, tmp_path: Path) -> None:
+    (tmp_path / "full").write_text("a file where a directory should be")
+    assert found(workshop, contribute("a", "ftt"), cache=tmp_path / "full") == []
+    assert "Warning: the cache cannot be written, and stays as it was" in workshop.log.text()
+    assert workshop.image().config["history"]
+
+
+def test_what_another_build_stages_in_the_same_cache_is_left_alone(tmp_path: Path) -> None:
+    alive, dead = tmp_path / "staging-1", tmp_path / "staging-999999999"
+    for place in (alive, dead, tmp_path / "staging"):
+        place.mkdir()
+    cache = Cache(tmp_path)
+    cache.begin()
+    assert sorted(tmp_path.iterdir()) == sorted([alive, cache.staging])
+
+
+def test_of_two_builds_that_commit_at_once_the_last_one_wins(tmp_path: Path) -> None:
+    (tmp_path / "committed" / "of-another").mkdir(parents=True)
+    cache = Cache(tmp_path)
+    cache.begin()
+    cache.commit([], "")
+    assert [path.name for path in tmp_path.iterdir()] == ["committed"]
+    assert [path.name for path in cache.committed.iterdir()] == [CACHE_METADATA]

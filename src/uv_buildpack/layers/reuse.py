@@ -8,11 +8,11 @@ counts as nothing known.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
+from cnb.documents import DocumentError, json_table
 from cnb.layer import SBOMFormat
 
 if TYPE_CHECKING:
@@ -148,10 +148,9 @@ def _spoken(field_name: str) -> str:
 def _table(text: object) -> dict[str, Any]:
     """Read a table of a stored key; what cannot be read is empty."""
     try:
-        value = json.loads(text) if isinstance(text, str) else {}
-    except ValueError:
+        return dict(json_table(text, "key").values) if isinstance(text, str) else {}
+    except DocumentError:
         return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _version(identity: str) -> str:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from uv_buildpack.snapshots.file_format import Memory, Snapshot
     from uv_buildpack.uv.running import Uv
 
+_Status = tuple[int, int, int]
+"""What a file system knows of a file: inode, size, and when it was last changed, which nobody can set."""
 _ENVIRONMENT, _WHEELS = "venv", "wheels"
 _ALL = os.R_OK | os.W_OK | os.X_OK
 _KEPT_IF_SMALL = frozenset({_ENVIRONMENT, _WHEELS})
@@ -52,6 +54,8 @@ class Store:
     """What is kept at the end: kind → tree and key."""
     found: dict[str, Snapshot | None] = field(default_factory=dict)
     """What was looked for, as the build found it: whether a snapshot is whole costs reading it once."""
+    sealed: dict[str, _Status] = field(default_factory=dict)
+    """Files as this build found or wrote them, by name."""
 
     def find(self, kind: str) -> Snapshot | None:
         """Give the snapshot of a kind, if there is one that is whole."""
@@ -95,7 +99,26 @@ class Store:
         known = self.find(kind)
         if known is not None and dict(known.key) == dict(key):
             return True
-        return file_format.keep(self.directory, kind, tree, key, limit=None if wanted else file_format.ALWAYS_BELOW)
+        kept = file_format.keep(self.directory, kind, tree, key, limit=None if wanted else file_format.ALWAYS_BELOW)
+        self.seal()
+        return kept
+
+    def seal(self) -> None:
+        """Note all files as they are. Raises `OSError`."""
+        self.sealed = _statuses(self.directory)
+
+    def refuse_changes(self) -> None:
+        """Remove the files that somebody else wrote since they were noted. Raises `OSError`.
+
+        Code of packages, which runs while they are built, has the rights of the build, and what it writes here would
+        be believed by the next one. That a file was changed cannot be undone in its status: `ctime` cannot be set.
+        """
+        now = _statuses(self.directory)
+        for name in sorted(name for name, status in now.items() if self.sealed.get(name) != status):
+            log.warning(f"Something else than the buildpack wrote {name} into the snapshots while packages were built.")
+            if self.directory is not None:
+                (self.directory / name).unlink()
+            self.found[name.partition(".")[0]] = None
 
     def keep_at_end(self, kind: str, tree: Path, key: Mapping[str, str]) -> None:
         """Keep a snapshot of what is made when everything is: something is still at work on it."""
@@ -105,6 +128,7 @@ class Store:
         """Keep, of a tree that is too large, what is left without some of its files. Raises `OSError`."""
         if self.directory is not None:
             file_format.keep(self.directory, kind, tree, key, limit=file_format.ALWAYS_BELOW, without=without)
+            self.seal()
 
     @contextmanager
     def built_wheels(self, uv: Uv, decisions: Decisions, key: Mapping[str, str], cache: Path) -> Iterator[None]:
@@ -153,7 +177,15 @@ def open_store(context: BuildContext, policy: str) -> Store:
             "Give the build's user the cache of the build, or clear it.",
         )
         return Store(directory=None, policy=policy, before=file_format.Memory(keys={}, wanted={}))
-    return Store(directory=directory, policy=policy, before=file_format.recall(directory))
+    store = Store(directory=directory, policy=policy, before=file_format.recall(directory))
+    store.seal()
+    return store
+
+
+def _statuses(directory: Path | None) -> dict[str, _Status]:
+    found = [entry for entry in os.scandir(directory) if not entry.is_dir(follow_symlinks=False)] if directory else []
+    statuses = {entry.name: entry.stat(follow_symlinks=False) for entry in found}
+    return {name: (status.st_ino, status.st_size, status.st_ctime_ns) for name, status in statuses.items()}
 
 
 def _is_usable(directory: Path) -> bool:

@@ -13,10 +13,12 @@ import pytest
 from structlog.testing import capture_logs
 from tests.uv_buildpack.contexts import context_for
 from tests.uv_buildpack.fake_uv import fake_uv
+from tests.uv_buildpack.trees import plant
 
 from uv_buildpack.decisions import Decisions
 from uv_buildpack.interpreter.catalogue import CPythonBuild
 from uv_buildpack.project import selection
+from uv_buildpack.snapshots import file_format
 from uv_buildpack.snapshots.file_format import Memory
 from uv_buildpack.snapshots.policy import Store, open_store
 
@@ -95,3 +97,29 @@ def test_a_layer_that_cannot_be_repaired_costs_the_snapshots_not_the_build(root:
         store = open_store(context, "auto")
         assert store.layers() == []
     assert "none are kept" in events[0]["event"]
+
+
+@pytest.mark.parametrize("name", ["venv.snapshot", "python.snapshot", "marker.json"])
+def test_what_code_of_packages_writes_into_the_snapshots_is_not_believed(tmp_path: Path, name: str) -> None:
+    context = context_for(tmp_path, {})
+    directory = context.layers_dir / "snapshots"
+    plant(directory, {"venv.snapshot": "own", "wheels.snapshot": "own"})
+    store = open_store(context, "always")
+    status = (directory / "venv.snapshot").stat()
+    (directory / name).write_text("his", encoding="utf-8")
+    os.utime(directory / name, ns=(status.st_atime_ns, status.st_mtime_ns))
+    with capture_logs() as events:
+        store.refuse_changes()
+    assert [name in str(event["event"]) for event in events] == [True]
+    assert not (directory / name).exists()
+    assert (directory / "wheels.snapshot").exists()
+
+
+def test_what_the_build_writes_itself_stays(tmp_path: Path) -> None:
+    context = context_for(tmp_path, {})
+    store = open_store(context, "always")
+    assert store.keep("venv", plant(tmp_path / "tree", {"x": "y"}), {"key": "value"})
+    with capture_logs() as events:
+        store.refuse_changes()
+    assert events == []
+    assert file_format.find(context.layers_dir / "snapshots", "venv") is not None

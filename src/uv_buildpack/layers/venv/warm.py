@@ -5,12 +5,12 @@ It has the same bytes as one that is made from nothing. A build that cannot be s
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from cnb.result import empty_layer
+from cnb.documents import json_table
 from uv_buildpack import log
 from uv_buildpack.bytecode import compiling, wanted
 from uv_buildpack.installed import heavy
@@ -34,7 +34,8 @@ def make(recipe: Recipe, snapshot: Snapshot) -> tuple[Group, ...] | None:
     Returns its heavy groups; those that are not on the disk have to come from the previous image.
     Raises `Problem`, `OSError`.
     """
-    old: dict[str, str] = json.loads(snapshot.key["packages"])
+    stored = json_table(snapshot.key["packages"], "packages")
+    old = {name: stored.text(name) for name in stored.values}
     log.step("starting from the snapshot of the environment")
     file_format.unpack(snapshot, recipe.layer)
     changed = {name for name in {*old, *recipe.packages} if old.get(name) != recipe.packages.get(name)}
