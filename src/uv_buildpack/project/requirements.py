@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Container, Iterable, Iterator, Mapping
 
     from uv_buildpack.project.files import Pyproject
 
@@ -59,7 +59,7 @@ def declared_in_groups(pyproject: Pyproject) -> dict[str, set[Requirement]]:
     """Return what dependency groups declare, uv's older `dev-dependencies` included: normalised name → requirements."""
     table = pyproject.table("dependency-groups")
     declared: dict[str, _Entries] = {canonicalize_name(name): _entries(table[name]) for name in table}
-    groups: dict[str, set[Requirement]] = {name: set(_group(name, declared)) for name in declared}
+    groups = _with_included(declared)
     legacy = pyproject.uv.get("dev-dependencies", ())
     if legacy:
         groups.setdefault("dev", set()).update(found for text in legacy for found in _requirement(text))
@@ -78,14 +78,29 @@ def _entries(entries: Iterable[object]) -> _Entries:
     return required, [canonicalize_name(name) for name in included]
 
 
-def _group(name: str, declared: Mapping[str, _Entries]) -> Iterator[Requirement]:
-    """Give what a group requires, with the groups that it includes, each of them once."""
-    waiting, seen = [name], {name}
+def _with_included(declared: Mapping[str, _Entries]) -> dict[str, set[Requirement]]:
+    """Return what each group requires with the groups that it includes, whoever includes whom."""
+    found: dict[str, set[Requirement]] = {}
+    for root in declared:
+        # The last that is reached first: then what a group includes is known when its turn comes, but for circles.
+        for name in reversed(_reached(root, declared, found)):
+            reached = _reached(name, declared, found)
+            own = {requirement for other in reached for requirement in declared.get(other, ([], []))[0]}
+            known = {other for one in reached for other in declared.get(one, ([], []))[1] if other in found}
+            found[name] = own.union(*(found[other] for other in known))
+    return {name: found[name] for name in declared}
+
+
+def _reached(root: str, declared: Mapping[str, _Entries], known: Container[str]) -> list[str]:
+    """Return the groups that are reached from one, itself the first, as far as they are not `known`."""
+    reached = {} if root in known else {root: None}
+    waiting = list(reached)
     while waiting:
-        required, included = declared.get(waiting.pop(), ([], []))
-        yield from required
-        waiting.extend(other for other in dict.fromkeys(included) if other not in seen)
-        seen.update(included)
+        for other in declared.get(waiting.pop(), ([], []))[1]:
+            if other not in known and other not in reached:
+                reached[other] = None
+                waiting.append(other)
+    return list(reached)
 
 
 def _requirement(text: object) -> Iterator[Requirement]:
