@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import tarfile
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trial.prerequisites import Interpreters, package
+from uv_buildpack.downloads.network import Network
+from uv_buildpack.interpreter.catalogue import load
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +23,11 @@ MEGABYTE = 1_000_000
 def cnb_file(buildpack: Path) -> Path:
     """The buildpackage file that was written together with a directory."""
     return buildpack.parents[2] / f"uv-buildpack-linux-{buildpack.name}.cnb"
+
+
+def version_of(buildpack: Path) -> str:
+    """The version of a package."""
+    return str(tomllib.loads((buildpack / "buildpack.toml").read_text(encoding="utf-8"))["buildpack"]["version"])
 
 
 def detect_environment(buildpack: Path, scratch: Path) -> dict[str, str]:
@@ -63,9 +72,14 @@ def test_the_file_holds_the_directory(buildpack: Path) -> None:
         opened = package_file.extractfile(layer)
         assert opened is not None
         with tarfile.open(fileobj=opened, mode="r:gz") as archive:
-            prefix = "/cnb/buildpacks/uv-buildpack_python/0.1.0/"
+            prefix = f"/cnb/buildpacks/uv-buildpack_python/{version_of(buildpack)}/"
             names = {member.name.removeprefix(prefix) for member in archive if member.isfile()}
     assert names == {path.relative_to(buildpack).as_posix() for path in buildpack.rglob("*") if path.is_file()}
+
+
+def test_the_version_names_the_date_of_the_data(buildpack: Path) -> None:
+    newest = max(build.date for build in load(None, Network()))
+    assert re.fullmatch(rf"\d+\.\d+\.\d+\+{newest}", version_of(buildpack))
 
 
 def test_the_carried_interpreter_imports_everything_it_carries(buildpack: Path) -> None:

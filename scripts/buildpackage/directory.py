@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -39,6 +40,7 @@ class Source:
 def write_buildpack(source: Source, target: Path) -> None:
     """Write the buildpack directory `target`. Raises WheelNotFetched, CannotCompile."""
     _copy(source.repository, ["buildpack.toml", "LICENSE", "bin/detect", "bin/build", "bin/start.sh"], target)
+    _name_the_data(source.repository, target / "buildpack.toml")
     write_runtime(source.installation, source.compiler, target / "runtime")
     with tempfile.TemporaryDirectory() as scratch:
         _write_code(source, Path(scratch), target / "runtime" / "lib")
@@ -50,6 +52,15 @@ def _copy(root: Path, names: Iterable[str], target: Path) -> None:
     for name in names:
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(root / name, target / name)
+
+
+def _name_the_data(repository: Path, description: Path) -> None:
+    """Add the date of the data to the version, as its build metadata: 0.1.0+20261110 knows builds up to that day."""
+    document = json.loads((repository / "src/uv_buildpack/data/cpython.json").read_text(encoding="utf-8"))
+    date = max(str(build["date"]) for build in document["builds"])
+    text = description.read_text(encoding="utf-8")
+    named = re.sub(r'^version = "([^"+]+)"$', rf'version = "\1+{date}"', text, count=1, flags=re.MULTILINE)
+    description.write_text(named, encoding="utf-8")
 
 
 def _write_code(source: Source, scratch: Path, library: Path) -> None:

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from uv_buildpack.interpreter.catalogue import CPythonBuild
 
 # The newest minor that integration/test_todays_pythons.py has run on: what the package carries is no experiment.
-_TESTED = (3, 15)
-_MACHINES = ("x86_64", "aarch64")
+TESTED = (3, 15)
+MACHINES = ("x86_64", "aarch64")
 _LARGEST = 200_000_000  # bytes; the stripped archives have 20 to 40 million
 _ARCHITECTURES = {"EM_X86_64": "amd64", "EM_AARCH64": "arm64"}
 _HERE = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), platform.machine())
@@ -56,7 +56,7 @@ def _fetch_newest(downloads: Path) -> list[Path]:
     """Fetch what is carried for each architecture, once; `downloads` keeps the archives."""
     log.configure(sys.stdout)
     builds = catalogue.load(None, Network(variables=os.environ))
-    return [fetch(carried(builds, machine), downloads) for machine in _MACHINES]
+    return [fetch(carried(builds, machine), downloads) for machine in MACHINES]
 
 
 def carried(builds: Iterable[CPythonBuild], machine: str) -> CPythonBuild:
@@ -71,7 +71,7 @@ def carried(builds: Iterable[CPythonBuild], machine: str) -> CPythonBuild:
 
 
 def _is_carried(version: Version) -> bool:
-    return not version.is_prerelease and version.micro > 0 and version.release[:2] <= _TESTED
+    return not version.is_prerelease and version.micro > 0 and version.release[:2] <= TESTED
 
 
 def fetch(build: CPythonBuild, downloads: Path) -> Path:

@@ -21,7 +21,7 @@ def page(homepage: str, version: str) -> str:
     `homepage` is the address of a repository on GitHub or GitLab. Both serve a file of a tag at `/blob/<tag>/<path>`,
     and its headings as anchors.
     """
-    return f"{homepage.rstrip('/')}/blob/v{version}/docs/errors.md" if homepage else "docs/errors.md"
+    return f"{homepage.rstrip('/')}/blob/v{version.partition('+')[0]}/docs/errors.md" if homepage else "docs/errors.md"
 
 
 class Problem(Exception):
@@ -833,12 +833,15 @@ class PythonRequestContradictory(Problem):
 class PythonNotAvailable(Problem):
     """There is no build of the version for the target."""
 
-    def __init__(self, text: str, origin: str, target: str, available: Sequence[str]) -> None:
-        """`available` are the versions there are, newest first."""
+    def __init__(self, text: str, origin: str, target: str, available: Sequence[str], newer_than: str = "") -> None:
+        """`available` are the versions there are, newest first; `newer_than` is a date if the request may be newer."""
+        facts = [f"Available: {', '.join(available) or 'none'}."]
+        if newer_than:
+            facts.append(f"The catalogue of CPython builds is of {newer_than}; a newer release is not in it.")
         super().__init__(
             what=f"There is no build of Python {text} ({origin}) for {target}.",
-            facts=[f"Available: {', '.join(available) or 'none'}."],
-            advice=["Ask for one of these, or use a newer version of the buildpack, or bring a catalogue of your own."],
+            facts=facts,
+            advice=["Ask for one of these, use a newer buildpack, or name a newer catalogue with BP_PYTHON_CATALOGUE."],
         )
 
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 LARGEST_CATALOGUE = 16 * 1024 * 1024
 """Bytes, of a file or at an address. The built-in one has 50,000."""
 _SHOWN_OF_NAMED = 3
+_LATER = 100
+"""More patch releases than a minor ever has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,9 +92,25 @@ def candidates(
     chosen = [version for version in meeting if not version.is_prerelease] or meeting
     if not chosen:
         nearest = _nearest(sorted(offered, reverse=True), request)
-        raise PythonNotAvailable(request.text, request.origin, f"{arch}, {libc}", nearest)
+        newer_than = data_of(catalogue) if _may_be_newer(request, list(offered)) else ""
+        raise PythonNotAvailable(request.text, request.origin, f"{arch}, {libc}", nearest, newer_than)
     newest = {version.release[:2]: offered[version] for version in sorted(chosen)}
     return tuple(newest[minor] for minor in sorted(newest, reverse=True))
+
+
+def data_of(catalogue: Sequence[CPythonBuild]) -> str:
+    """Return the date of the newest build, as 2026-11-10: what was released later is not in the catalogue."""
+    day = max((build.date for build in catalogue), default="")
+    return f"{day[:4]}-{day[4:6]}-{day[6:]}"
+
+
+def _may_be_newer(request: PythonRequest, offered: Sequence[Version]) -> bool:
+    """Return whether a release that may have come out since would meet the request: a later patch, the next minors."""
+    newest = {version.release[:2]: version.micro for version in sorted(offered)}
+    later = [f"{major}.{minor}.{micro + step}" for (major, minor), micro in newest.items() for step in range(1, _LATER)]
+    major, minor = max(newest, default=(3, 0))
+    later += [f"{major}.{minor + step}.{micro}" for step in range(1, 3) for micro in range(_LATER)]
+    return any(request.specifier.contains(version, prereleases=True) for version in later)
 
 
 def _for_target(

@@ -80,7 +80,7 @@ def test_what_is_not_available_is_said_with_what_is_near() -> None:
     offered = [build(f"3.{minor}.{patch}") for minor in (12, 13) for patch in range(9)]
     with pytest.raises(PythonNotAvailable) as caught:
         versions("3.12.99", *offered)
-    assert caught.value.facts == ("Available: 3.13.8, 3.12.8, 3.12.7, 3.12.6.",)
+    assert caught.value.facts[0] == "Available: 3.13.8, 3.12.8, 3.12.7, 3.12.6."
 
 
 def test_the_built_in_catalogue_covers_both_machines_and_libraries() -> None:
@@ -132,3 +132,20 @@ def test_a_catalogue_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(CatalogueInvalid) as caught:
         load(str(tmp_path / "none.json"), Network())
     assert caught.value.facts == ("No such file or directory",)
+
+
+@pytest.mark.parametrize("wanted", ["3.13.99", "3.16", ">=3.15.1", ">3.15"])
+def test_a_version_that_may_have_come_out_since_says_how_old_the_catalogue_is(wanted: str) -> None:
+    offered = [build("3.13.4"), build("3.14.1"), build("3.15.0")]
+    with pytest.raises(PythonNotAvailable) as caught:
+        candidates(offered, parse(wanted, "test"), "x86_64", "gnu")
+    assert "a newer release is not in it" in "".join(caught.value.facts)
+    assert "BP_PYTHON_CATALOGUE" in "".join(caught.value.advice)
+
+
+@pytest.mark.parametrize("wanted", ["3.13.3", "3.2", "<3.13", "3.19"])
+def test_a_version_that_will_not_come_out_does_not(wanted: str) -> None:
+    offered = [build("3.13.4"), build("3.14.1"), build("3.15.0")]
+    with pytest.raises(PythonNotAvailable) as caught:
+        candidates(offered, parse(wanted, "test"), "x86_64", "gnu")
+    assert "a newer release is not in it" not in "".join(caught.value.facts)
