@@ -33,6 +33,13 @@ import base64, contextlib, ctypes, email.message, email.parser, hashlib, importl
     zipfile, zlib
 import encodings.cp437, encodings.idna, encodings.latin_1, encodings.ascii
 sysconfig.get_config_var("prefix")
+known = 0
+while known < len(sys.modules):  # since 3.15 modules import others when a name is looked at (PEP 810)
+    known = len(sys.modules)
+    for module in list(sys.modules.values()):
+        for name in list(getattr(module, "__dict__", ())):
+            with contextlib.suppress(ImportError):
+                getattr(module, name, None)
 loaded = {getattr(module, "__file__", None) for module in sys.modules.values()} - {None}
 loaded |= {line.split()[-1] for line in open("/proc/self/maps") if "/lib" in line}
 print(json.dumps(sorted(loaded)))

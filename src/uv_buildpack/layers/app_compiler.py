@@ -36,10 +36,21 @@ LARGEST = 9 * 1000 * 1000
 """Bytes, compressed: each megabyte costs every build 17 ms, and this is to cost none more than 0.15 s."""
 
 # Imports what `compile_worker.py` imports, and prints the files that this took: modules, and libraries from the loader.
+# Since CPython 3.15 modules of the standard library import others when they first use them (PEP 810); looking at the
+# name is a use.
 _NEEDED = """
 import sys
 sys.path[:] = [entry for entry in sys.path if entry]
 import errno, importlib.util, json, marshal, os
+known = 0
+while known < len(sys.modules):
+    known = len(sys.modules)
+    for module in list(sys.modules.values()):
+        for name in list(getattr(module, "__dict__", ())):
+            try:
+                getattr(module, name, None)
+            except ImportError:
+                pass
 files = {getattr(module, "__file__", None) for module in list(sys.modules.values())} - {None}
 with open("/proc/self/maps") as maps:
     files |= {line.split(None, 5)[5].rstrip("\\n") for line in maps if ".so" in line and line.count("/")}
