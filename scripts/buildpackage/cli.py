@@ -75,6 +75,7 @@ def _package(runtime: Runtime, compiler: Compiler, scratch: Path, output: Path) 
     shutil.copy(exploded / "buildpack.toml", output / "uv-buildpack")
     (scratch / package).replace(output / package)
     _report(exploded, output / package, layer)
+    print(f"version {document['buildpack']['version']}, data of {document['metadata']['data-of']}")
 
 
 def _report(exploded: Path, package: Path, layer: cnb_file.Layer) -> None:

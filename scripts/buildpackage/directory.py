@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -55,12 +54,14 @@ def _copy(root: Path, names: Iterable[str], target: Path) -> None:
 
 
 def _name_the_data(repository: Path, description: Path) -> None:
-    """Add the date of the data to the version, as its build metadata: 0.1.0+20261110 knows builds up to that day."""
+    """Say beside the version how old the data is: the day of the newest CPython build in the catalogue.
+
+    The version itself cannot say it: the buildpack specification wants three numbers and nothing after them.
+    """
     document = json.loads((repository / "src/uv_buildpack/data/cpython.json").read_text(encoding="utf-8"))
     date = max(str(build["date"]) for build in document["builds"])
-    text = description.read_text(encoding="utf-8")
-    named = re.sub(r'^version = "([^"+]+)"$', rf'version = "\1+{date}"', text, count=1, flags=re.MULTILINE)
-    description.write_text(named, encoding="utf-8")
+    with description.open("a", encoding="utf-8") as opened:
+        opened.write(f'\n[metadata]\ndata-of = "{date[:4]}-{date[4:6]}-{date[6:]}"\n')
 
 
 def _write_code(source: Source, scratch: Path, library: Path) -> None:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 def build(context: BuildContext) -> BuildResult:
     """Build the layers of an app. Raises `Problem` or `Problems` (the reader can mend it), `OSError`."""
     log.keep_secret((*credentials.of_variables(context.environment), *credentials.of_bindings(context.bindings)))
-    log.title(f"uv buildpack {context.buildpack.version}")
+    log.title(_version(context))
     with log.timed("Analysing"):
         ignored_variables.warn(context.environment)
         analysis = analyse(context)
@@ -94,6 +94,12 @@ def build(context: BuildContext) -> BuildResult:
     layers.sort(key=lambda layer: layer.name)
     _show(context, layers)
     return BuildResult(layers=tuple(layers), processes=analysis.processes.all, slices=slices)
+
+
+def _version(context: BuildContext) -> str:
+    """Return the version, and the day of the data that a package comes with; a source checkout does not name it."""
+    day = context.buildpack.metadata.get("data-of")
+    return f"uv buildpack {context.buildpack.version}{f' (data of {day})' if day else ''}"
 
 
 def _announce(context: BuildContext, analysis: Analysis) -> None:

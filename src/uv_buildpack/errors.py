@@ -21,7 +21,7 @@ def page(homepage: str, version: str) -> str:
     `homepage` is the address of a repository on GitHub or GitLab. Both serve a file of a tag at `/blob/<tag>/<path>`,
     and its headings as anchors.
     """
-    return f"{homepage.rstrip('/')}/blob/v{version.partition('+')[0]}/docs/errors.md" if homepage else "docs/errors.md"
+    return f"{homepage.rstrip('/')}/blob/v{version}/docs/errors.md" if homepage else "docs/errors.md"
 
 
 class Problem(Exception):
