@@ -126,7 +126,7 @@ _KINDS = {
             ("[tool.uv-buildpack.processes]", "[tool.uv-buildpack.process]"),
             ("[tool.uv-buildpack]", "[tool.uv-buildpack]\nnonsense = 1"),
             ("dependencies =", "dependency ="),
-            ("[[tool.uv.index]]\n", "[[tool.uv.index]]\nadress = 1\n"),
+            ("\nurl = ", "\nadress = "),
             ("[tool.uv]", "[tool.uv]\nnonsense = 1"),
             ("[dependency-groups]\n", "[dependency-groups]\nbroken = 1\n"),
             ("requires-python =", "require-python ="),
