@@ -36,7 +36,7 @@ PATHS = {"/simple/internal-greetings/": ("text/html", PAGE), f"/{NAME}": ("appli
 
 
 class Index(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
+    def do_HEAD(self) -> None:
         if self.headers["Authorization"] != AUTHORIZATION:
             self.send_error(401)
         elif self.path not in PATHS:
@@ -47,7 +47,11 @@ class Index(BaseHTTPRequestHandler):
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
-            self.wfile.write(content)
+            if self.command == "GET":
+                self.wfile.write(content)
+
+    def do_GET(self) -> None:
+        self.do_HEAD()
 
 
 if __name__ == "__main__":
