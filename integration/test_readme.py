@@ -6,12 +6,14 @@ import os
 import shutil
 import subprocess
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 from integration.readme_commands import blocks, install_programs, runnable
 from integration.workbench import free_port
+from uv import find_uv_bin
 
 from checks.platforms import containers_reason, pack_reason
 from trial.pins import pin
@@ -19,7 +21,6 @@ from trial.prerequisites import REPOSITORY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
 
     from trial.prerequisites import Interpreters
 
@@ -51,7 +52,7 @@ def environment(
         volumes.append(f"{certificates}:/etc/ssl/certs/machine.crt:ro")
         variables["SSL_CERT_FILE"] = certificates if pack_reason() else "/etc/ssl/certs/machine.crt"
     measured_programs += install_programs(home, buildpack, variables, volumes)
-    return {**os.environ, "PATH": f"{home}:{os.environ['PATH']}"}
+    return {**os.environ, "PATH": f"{home}:{Path(find_uv_bin()).parent}:{os.environ['PATH']}"}
 
 
 @pytest.fixture(scope="module")
