@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 BLOCKS = blocks((REPOSITORY / "README.md").read_text(encoding="utf-8"))
 BUILDER = "uv-buildpack-readme-builder"
 IMAGES = ("my-app", "my-builder", BUILDER)
-_PATIENCE = 60
+_PATIENCE = 180  # seconds; the first start of a container on a busy machine takes a minute
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,13 @@ def shell(line: str, directory: Path, environment: Mapping[str, str]) -> None:
 def answer_of(line: str, port: int, directory: Path, environment: Mapping[str, str]) -> str:
     """Start a command line that serves on `port`, and return what it answers."""
     argv = ["bash", "-c", f"exec {line}"]
-    with subprocess.Popen(argv, cwd=directory, env=environment, stdin=subprocess.DEVNULL) as serving:
+    output = directory / "output"
+    with (
+        output.open("wb") as opened,
+        subprocess.Popen(
+            argv, cwd=directory, env=environment, stdin=subprocess.DEVNULL, stdout=opened, stderr=opened
+        ) as serving,
+    ):
         try:
             deadline = time.monotonic() + _PATIENCE
             while time.monotonic() < deadline and serving.poll() is None:
@@ -97,7 +103,7 @@ def answer_of(line: str, port: int, directory: Path, environment: Mapping[str, s
                     time.sleep(0.1)
         finally:
             serving.terminate()
-    raise AssertionError(f"no answer from `{line}`")
+    raise AssertionError(f"no answer from `{line}`:\n{output.read_text(encoding='utf-8', errors='replace')}")
 
 
 def test_a_project_is_built_and_started_as_the_first_block_says(
