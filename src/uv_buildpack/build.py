@@ -88,7 +88,7 @@ def build(context: BuildContext) -> BuildResult:
         layers += work.snapshots.layers()
     log.heading("Processes")
     plan.announce(analysis.processes)
-    layers += processes_layer.contribute(context, analysis.processes.one_worker)
+    layers += processes_layer.contribute(context, analysis.processes.one_worker, analysis.processes.variables)
     venv.warn_of_system_libraries(work, environment)
     log.heading("Layers")
     layers.sort(key=lambda layer: layer.name)

@@ -1,4 +1,4 @@
-"""The `processes` layer: variables of single process types. It is tiny, so each build makes it again.
+"""The `processes` layer: variables of process types. It is tiny, so each build makes it again.
 
 `uvicorn.run()` takes its number of workers from `WEB_CONCURRENCY` as well, and with more than one it refuses an
 application that is an object and not a name: the process ends with status 3 (`run()` in uvicorn/main.py, 0.54.0;
@@ -14,7 +14,7 @@ from cnb.result import empty_layer
 from uv_buildpack import log
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from cnb.context import BuildContext
 
@@ -22,16 +22,26 @@ NAME = "processes"
 TYPES = LayerTypes(launch=True)
 
 
-def contribute(context: BuildContext, one_worker: Collection[str]) -> list[Layer]:
-    """Make the layer for process types that start one worker unless the user says otherwise; none without such types.
+def contribute(
+    context: BuildContext, one_worker: Collection[str], variables: Mapping[str, str] | None = None
+) -> list[Layer]:
+    """Make the layer, if anything is to be set.
 
+    The process types `one_worker` start one worker unless the user says otherwise; `variables` are defaults for all.
     Raises `OSError`.
     """
-    if not one_worker:
+    defaults = variables or {}
+    if not one_worker and not defaults:
         return []
     empty_layer(context, NAME)
-    log.step(f"one worker unless WEB_CONCURRENCY is set: {', '.join(one_worker)} (uvicorn.run() may refuse more)")
-    return [Layer(name=NAME, types=TYPES, environment=tuple(_one_worker(each) for each in one_worker))]
+    if one_worker:
+        log.step(f"one worker unless WEB_CONCURRENCY is set: {', '.join(one_worker)} (uvicorn.run() may refuse more)")
+    if defaults:
+        log.step(f"unless they are set: {', '.join(f'{name}={value}' for name, value in defaults.items())}")
+    for_all = (
+        Variable(name=name, value=value, action=Action.DEFAULT, scope=Scope.LAUNCH) for name, value in defaults.items()
+    )
+    return [Layer(name=NAME, types=TYPES, environment=(*for_all, *(_one_worker(each) for each in one_worker)))]
 
 
 def _one_worker(process_type: str) -> Variable:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
@@ -14,6 +14,7 @@ from uv_buildpack.errors import Collector, DefaultProcessUnknown, ProcessInvalid
 from uv_buildpack.processes import known_programs, start_command
 from uv_buildpack.processes.beside import processes_beside
 from uv_buildpack.processes.inference import AppFacts, infer
+from uv_buildpack.processes.inference.starters import LAUNCH_DEFAULTS
 from uv_buildpack.processes.procfile import read_procfile
 from uv_buildpack.processes.start_command import StartCommand
 from uv_buildpack.processes.workers import starts_one_worker
@@ -48,6 +49,8 @@ class ProcessPlan:
     """Whether there is no default, because what serves the web was found, but not for certain."""
     beside: tuple[Beside, ...] = ()
     """What the image has besides the project's own processes; nothing of it counts for the default."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Defaults for all process types: where frameworks listen that know neither `PORT` nor a flag."""
     one_worker: tuple[str, ...] = ()
     """The types that start one worker unless the user says otherwise."""
 
@@ -116,7 +119,14 @@ def plan_processes(
     directory = _start_directory(app.project_dir, app_dir)
     beside = processes_beside(types, directory, execution_environment, app.installed)
     one_worker = [process.type for process in plan.processes if starts_one_worker(shown(process), app.installed)]
-    return replace(_with_default(plan, default_process), beside=beside, one_worker=tuple(one_worker))
+    variables = {
+        name: value
+        for key in sorted(app.direct & LAUNCH_DEFAULTS.keys())
+        for name, value in LAUNCH_DEFAULTS[key].items()
+    }
+    return replace(
+        _with_default(plan, default_process), beside=beside, one_worker=tuple(one_worker), variables=variables
+    )
 
 
 def _with_missing_programs(plan: ProcessPlan, app_dir: Path, app: AppFacts) -> ProcessPlan:

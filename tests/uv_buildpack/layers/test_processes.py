@@ -30,6 +30,13 @@ def test_a_process_type_that_starts_one_worker_has_it_as_a_default(tmp_path: Pat
     ]
 
 
+def test_what_tells_a_framework_where_to_listen_is_a_default_of_all_process_types(tmp_path: Path) -> None:
+    context = context_for(tmp_path, PROJECT)
+    made = processes.contribute(context, (), {"GRADIO_SERVER_PORT": "8080"})
+    write_result(context, BuildResult(layers=tuple(made)))
+    assert (context.layers_dir / processes.NAME / "env.launch/GRADIO_SERVER_PORT.default").read_text() == "8080"
+
+
 def test_without_such_types_there_is_no_layer(tmp_path: Path) -> None:
     context = context_for(tmp_path, PROJECT)
     assert processes.contribute(context, ()) == []

@@ -134,6 +134,18 @@ def test_the_interpreter_cannot_be_asked_for_as_the_default(tmp_path: Path) -> N
         planned(tmp_path, {"worker": "a"}, "python")
 
 
+def test_frameworks_that_know_no_port_are_told_where_to_listen_whoever_starts_them(tmp_path: Path) -> None:
+    facts = AppFacts(
+        project_dir=tmp_path,
+        direct_dependencies=frozenset(["gradio"]),
+        installed={"gradio": "6.0", "streamlit": "1.0"},
+        packaged=False,
+        pyproject={},
+    )
+    plan = plan_processes({"ui": "python app.py"}, None, tmp_path, facts, "production")
+    assert plan.variables == {"GRADIO_SERVER_NAME": "0.0.0.0", "GRADIO_SERVER_PORT": "8080"}  # noqa: S104
+
+
 def test_a_default_without_effect_is_named(tmp_path: Path) -> None:
     (warning,) = planned(tmp_path, {"web": "a", "clock": "b"}, "clock").warnings
     assert warning.startswith("default-process = 'clock' has no effect")

@@ -11,7 +11,7 @@ from uv_buildpack.processes.inference.objects import Binding, bindings
 from uv_buildpack.processes.inference.roots import import_root
 from uv_buildpack.processes.inference.serving import Web, active, served
 from uv_buildpack.processes.inference.starters import MCP, Kind
-from uv_buildpack.processes.inference.syntax import Module, dotted_name
+from uv_buildpack.processes.inference.syntax import Module, Unreadable, dotted_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +49,7 @@ def find_servers(app: AppFacts, sources: Sources, web: Web) -> None:
     for one in _distinct(applications):
         candidate = served(app, sources, one, web)
         if candidate:
-            web.candidates.append(candidate)
+            web.candidates.append(replace(candidate, warnings=(*candidate.warnings, *_refusals(sources, one))))
 
 
 def _on_http(binding: Binding, transport: str | None, file: SourceFile, web: Web) -> Binding | None:
@@ -98,3 +98,18 @@ def _distinct(applications: list[AppObject]) -> list[AppObject]:
     """The applications nearest to the top."""
     depth = min((one.file.depth for one in applications), default=0)
     return [one for one in applications if one.file.depth == depth]
+
+
+def _refusals(sources: Sources, one: AppObject) -> Iterator[str]:
+    """The SDK's servers refuse requests for other hosts than this machine, unless they are made for another `host`.
+
+    See `FastMCP.__init__` in mcp/server/fastmcp/server.py, 1.30.
+    """
+    content = sources.content(one.file)
+    if not one.binding.kind.interface.startswith("mcp ") or isinstance(content, Unreadable):
+        return
+    if b"FastMCP(" in content and b"transport_security" not in content and b"host=" not in content:
+        yield (
+            f"{one.file.name}: this MCP server answers requests for localhost only (status 421 otherwise); "
+            'write FastMCP(…, host="0.0.0.0"), or give it transport_security'
+        )

@@ -45,6 +45,7 @@ class Server:
 
 _GUNICORN = "gunicorn {settings} {path} {bind} {target}"
 _UVICORN = "uvicorn {path} --host 0.0.0.0 --port {port} {target}"
+_ONE_UVICORN = "uvicorn {path} --host 0.0.0.0 --port {port} --workers 1 {target}"
 _GRANIAN = "{path} granian --interface %s --host 0.0.0.0 --port {port} --workers {workers} {target}"
 _HYPERCORN = "hypercorn --bind 0.0.0.0:{port} --workers {workers} {target}"
 _UWSGI = (
@@ -175,18 +176,19 @@ SERVERS = (
         command="{path} shiny run --host 0.0.0.0 --port {port} {target}",
         factory="--factory {module}:{name}",
     ),
-    # The application of an MCP server is made by a method that its transport chooses.
+    # The application of an MCP server is made by a method that its transport chooses. Sessions are in the memory of one
+    # process, so WEB_CONCURRENCY must not make several.
     Server(
         distributions=("mcp", "uvicorn"),
         interface="mcp streamable-http",
-        command=_UVICORN,
+        command=_ONE_UVICORN,
         target="--factory {module}:{name}.streamable_http_app",
         path="--app-dir {root}",
     ),
     Server(
         distributions=("mcp", "uvicorn"),
         interface="mcp sse",
-        command=_UVICORN,
+        command=_ONE_UVICORN,
         target="--factory {module}:{name}.sse_app",
         path="--app-dir {root}",
     ),
@@ -194,7 +196,7 @@ SERVERS = (
         Server(
             distributions=("fastmcp", "uvicorn"),
             interface=f"fastmcp {transport}",
-            command=_UVICORN,
+            command=_ONE_UVICORN,
             target="--factory {module}:{name}.http_app",
             path="--app-dir {root}",
         )

@@ -345,6 +345,14 @@ BOTS = tuple(
     for name, distributions, imports, methods in _BOTS
 )
 
+# Where frameworks listen that know neither `PORT` nor a flag, for process types of every origin: defaults of the image,
+# so that a user's own value wins. Without them such a server listens on this machine only, out of reach of everybody.
+LAUNCH_DEFAULTS: Mapping[str, Mapping[str, str]] = {
+    "fastmcp": {"FASTMCP_HOST": "0.0.0.0", "FASTMCP_PORT": "8080"},  # noqa: S104 (as every server in a container)
+    "gradio": {"GRADIO_SERVER_NAME": "0.0.0.0", "GRADIO_SERVER_PORT": "8080"},  # noqa: S104 (as above)
+    "streamlit": {"STREAMLIT_SERVER_HEADLESS": "true", "STREAMLIT_SERVER_PORT": "8080"},
+}
+
 # Functions that are taken for a factory before others that return an application; `create_app` is nine in ten.
 FACTORY_NAMES = (
     "create_app",
