@@ -206,6 +206,8 @@ def test_a_build_imports_asyncio_and_httpx_when_something_uses_them() -> None:
     loaded = loaded_after(program)
     assert "structlog.stdlib" in loaded
     assert not {"httpx._client", "asyncio.events"} & loaded
+    making = {"layers.venv.cold", "layers.venv.warm", "installed.heavy.links", "interpreter.installation", "sbom"}
+    assert not {f"uv_buildpack.{name}" for name in making} & loaded
     used = loaded_after(f"{program}, structlog, asyncio, httpx; assert structlog.stdlib.asyncio.run; httpx.Client")
     assert {"asyncio.events", "httpx._client"} <= used
 

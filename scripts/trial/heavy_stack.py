@@ -19,7 +19,9 @@ from trial.prerequisites import REPOSITORY, find_interpreters
 from uv_buildpack.bytecode import compiling
 from uv_buildpack.downloads.network import Network
 from uv_buildpack.installed import heavy
+from uv_buildpack.installed.heavy import links
 from uv_buildpack.installed.heavy.records import read_records
+from uv_buildpack.installed.heavy.survey import survey
 from uv_buildpack.interpreter import catalogue, installation
 from uv_buildpack.interpreter.catalogue import program
 from uv_buildpack.layers import python as python_layer
@@ -112,7 +114,7 @@ def _change_light(bench: Bench, groups: tuple[heavy.Group, ...]) -> bool:
         with _timed("sync of a light change, heavy layers away"):
             _sync(bench, _LIGHT)
         same = _move(bench, groups) == groups
-        damages = heavy.damages(bench.site_packages, (), {group.layer for group in groups})
+        damages = links.damages(bench.site_packages, (), {group.layer for group in groups})
     _say(f"grouped as before: {same}; damages: {damages or 'none'}")
     _uv(bench, "pip", "check", "--python", str(bench.python))
     _use(bench, "after a light change")
@@ -123,13 +125,13 @@ def _change_heavy(bench: Bench, groups: tuple[heavy.Group, ...]) -> bool:
     """Change a heavy package while the layers of the others are away; then make the same environment from nothing."""
     changed = tuple(group for group in groups if group.packages[0].name == "sympy")
     kept = tuple(group for group in groups if group not in changed)
-    heavy.take_apart(bench.site_packages, [package for group in changed for package in group.packages], forget=True)
+    links.take_apart(bench.site_packages, [package for group in changed for package in group.packages], forget=True)
     shutil.rmtree(bench.layers / changed[0].layer)
     with _away(bench, kept), _timed("sync of a heavy change, other heavy layers away"):
         _sync(bench, _HEAVY)
         compiling.compile_files(bench.interpreter, _to_compile(bench.site_packages, changed[0]), "unchecked-hash")
         warm_groups = _move(bench, kept)
-    damages = heavy.damages(bench.site_packages, {group.layer for group in warm_groups}, ())
+    damages = links.damages(bench.site_packages, {group.layer for group in warm_groups}, ())
     warm_use, warm = _use(bench, "after a heavy change"), _digests(bench)
     shutil.rmtree(bench.environment)
     for group in warm_groups:
@@ -199,10 +201,10 @@ def _move(bench: Bench, kept: tuple[heavy.Group, ...]) -> tuple[heavy.Group, ...
     """Group what is on disk with the remembered groups, and move out what has not been."""
     remembered = [package for group in kept for package in group.packages]
     with _timed("survey"):
-        surveyed = heavy.survey(bench.site_packages, _SETTING, {package.name for package in remembered})
+        surveyed = survey(bench.site_packages, _SETTING, {package.name for package in remembered})
     groups = heavy.group([*surveyed, *remembered], _SETTING)
     with _timed("move out"):
-        heavy.move_out(bench.site_packages, [group for group in groups if group not in kept], bench.layers)
+        links.move_out(bench.site_packages, [group for group in groups if group not in kept], bench.layers)
     return groups
 
 

@@ -19,11 +19,9 @@ from cnb.layer import Layer, LayerTypes, ReusedLayer
 from cnb.result import empty_layer
 from uv_buildpack import log
 from uv_buildpack.bytecode.wanted import modules
-from uv_buildpack.installed import conflicts
 from uv_buildpack.layers import app_links, making, reuse
 from uv_buildpack.layers.reuse import part
 from uv_buildpack.layers.venv import key as venv
-from uv_buildpack.layers.venv.contents import compile_packages, site_packages_below
 from uv_buildpack.layers.work import made, reused
 from uv_buildpack.project import build_reach, tree
 
@@ -110,11 +108,12 @@ def contribute(work: Work, layer: Wanted[LocalKey], uv: Uv, python: Path, *, ven
         # Console scripts start the environment's interpreter, which has to be there: an empty one will do.
         uv.make_venv(empty_layer(work.context, venv.NAME), work.context.app_dir, python)
     links = _fill(work, directory, uv, python, venv_layer)
+    site_packages = making.contents.site_packages_below(directory, venv_layer)
     new = Layer(
         name=NAME,
         types=types(build=analysis.asked.venv),
         metadata=layer.metadata | {app_links.FIELD: app_links.text(links)},
-        sboms=making.sbom.of_packages(site_packages_below(directory, venv_layer), work.lock(), name=NAME),
+        sboms=making.sbom.of_packages(site_packages, work.lock(), name=NAME),
     )
     return made(work, new, layer.reasons)
 
@@ -190,14 +189,14 @@ def install(  # noqa: PLR0913 (each is one fact of the installation)
         uv.install_local(source, venv_layer, directory, [f"./{package.path}" for package in copied])
         # They are installed beside each other, too, and may have files in common.
         paths = {package.name: package.path for package in copied}
-        place = site_packages_below(directory, venv_layer)
-        for name in conflicts.unsettled(place, conflicts.find(place)):
+        place = making.contents.site_packages_below(directory, venv_layer)
+        for name in making.conflicts.unsettled(place, making.conflicts.find(place)):
             if name in paths:
                 again = ["--reinstall-package", name, f"./{paths[name]}"]
                 uv.install_local(source, venv_layer, directory, again)
     (directory / ".lock").unlink(missing_ok=True)
-    site_packages = site_packages_below(directory, venv_layer)
-    compile_packages(python, modules(site_packages))
+    site_packages = making.contents.site_packages_below(directory, venv_layer)
+    making.contents.compile_packages(python, modules(site_packages))
     sources = {package.name: Path(os.path.normpath(root / package.path)) for package in copied}
     return app_links.find(directory, site_packages, sources, app_dir)
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from uv_buildpack import log
 from uv_buildpack.bytecode import compiling, wanted
 from uv_buildpack.installed import conflicts, heavy
+from uv_buildpack.installed.heavy.links import move_out
+from uv_buildpack.installed.heavy.survey import refusals, survey
 from uv_buildpack.layers.venv import contents
 
 if TYPE_CHECKING:
@@ -63,8 +65,8 @@ def make(recipe: Recipe) -> tuple[Group, ...]:
     contents.compile_packages(recipe.python, modules)
     tidy(recipe, modules)
     warn_of_refusals(recipe, ())
-    groups = heavy.group(heavy.survey(recipe.site_packages, recipe.heavy, ()), recipe.heavy)
-    heavy.move_out(recipe.site_packages, groups, recipe.context.layers_dir)
+    groups = heavy.group(survey(recipe.site_packages, recipe.heavy, ()), recipe.heavy)
+    move_out(recipe.site_packages, groups, recipe.context.layers_dir)
     return groups
 
 
@@ -137,5 +139,5 @@ def _warn_of_differences(recipe: Recipe) -> None:
 def warn_of_refusals(recipe: Recipe, remembered: Collection[str]) -> None:
     """Say why packages that were asked for by name do not get layers of their own."""
     if recipe.heavy.names:
-        for line in heavy.refusals(recipe.site_packages, recipe.heavy, remembered):
+        for line in refusals(recipe.site_packages, recipe.heavy, remembered):
             log.warning(f"BP_UV_HEAVY_PACKAGES: {line}.")

@@ -11,7 +11,6 @@ from uv_buildpack import decisions, log
 from uv_buildpack.errors import WorkFailed
 from uv_buildpack.installed import heavy
 from uv_buildpack.layers import making, packages, reuse, venv_project
-from uv_buildpack.layers.venv import contents
 from uv_buildpack.layers.venv.key import NAME, SCHEME, VenvKey, compatible, for_wheels, packages_text
 from uv_buildpack.layers.work import made, reused
 
@@ -87,7 +86,7 @@ def contribute(work: Work, layer: Wanted[VenvKey], uv: Uv, python: Path) -> list
         types=types(build=work.analysis.asked.venv),
         metadata=key | noted,
         environment=environment(directory),
-        sboms=making.sbom.of_packages(contents.site_packages_of(directory), work.lock()),
+        sboms=making.sbom.of_packages(making.contents.site_packages_of(directory), work.lock()),
     )
     return [made(work, new, layer.reasons), *_bundles(work, layer.key, groups)]
 
@@ -96,7 +95,7 @@ def warn_of_system_libraries(work: Work, layer: Wanted[VenvKey]) -> None:
     """Warn of libraries that packages need of the system, where the environment was made. Raises `OSError`."""
     if layer.reasons:
         directory = work.directory(NAME)
-        site_packages = contents.site_packages_of(directory).relative_to(directory).as_posix()
+        site_packages = making.contents.site_packages_of(directory).relative_to(directory).as_posix()
         search = work.context.environment.get("LD_LIBRARY_PATH", "")
         making.system_libraries.warn(work.context.layers_dir, site_packages, search)
 
@@ -186,6 +185,6 @@ def _keep_heavy_part(work: Work, python: Path, groups: Sequence[Group], key: Map
     """Keep of a large environment what its heavy packages have in it: the next one installs the others only."""
     identities = work.analysis.decisions.packages
     names = {package.name for group in groups for package in group.packages}
-    light = contents.files_of(work.directory(NAME), python, set(identities) - names, but=names)
+    light = making.contents.files_of(work.directory(NAME), python, set(identities) - names, but=names)
     part = {name: identities[name] for name in names}
     work.snapshots.keep_part(NAME, work.directory(NAME), {**key, "packages": packages_text(part)}, light)

@@ -15,6 +15,9 @@ from uv_buildpack import log
 from uv_buildpack.bytecode import compiling, wanted
 from uv_buildpack.installed import heavy
 from uv_buildpack.installed.distributions import installed
+from uv_buildpack.installed.heavy.links import damages, move_out, take_apart
+from uv_buildpack.installed.heavy.shared import keep_shared, put_back
+from uv_buildpack.installed.heavy.survey import survey
 from uv_buildpack.layers import packages
 from uv_buildpack.layers.venv import cold, contents
 from uv_buildpack.snapshots import file_format
@@ -48,10 +51,10 @@ def make(recipe: Recipe, snapshot: Snapshot) -> tuple[Group, ...] | None:
         kept = [group for group in kept if group in groups]
         groups = _change(recipe, set(), set(), moved, kept)
     cold.warn_of_refusals(recipe, {package.name for group in kept for package in group.packages})
-    heavy.move_out(recipe.site_packages, [group for group in groups if group not in kept], recipe.context.layers_dir)
+    move_out(recipe.site_packages, [group for group in groups if group not in kept], recipe.context.layers_dir)
     away = frozenset(group.layer for group in kept if not (recipe.context.layers_dir / group.layer).is_dir())
     present = {group.layer for group in groups} - away
-    damages = heavy.damages(recipe.site_packages, present, away)
+    damages = damages(recipe.site_packages, present, away)
     damages += [f"{group.layer} groups differently" for group in kept if group not in groups]
     for line in damages:
         log.warning(f"The environment from the snapshot cannot be used: {line}.")
@@ -67,20 +70,20 @@ def _change(
     """
     site_packages = recipe.site_packages
     anew = {package.name for group in lost for package in group.packages}
-    shared = heavy.keep_shared(site_packages, anew.union(changed))
+    shared = keep_shared(site_packages, anew.union(changed))
     # uv would empty a heavy layer through its link, or fail on one that leads nowhere.
-    heavy.take_apart(site_packages, [package for group in lost for package in group.packages], forget=False)
+    take_apart(site_packages, [package for group in lost for package in group.packages], forget=False)
     for name in sorted(anew.union(stale)):
         _uninstall(site_packages, name)
     cold.sync(recipe)
-    heavy.put_back(site_packages, shared)
+    put_back(site_packages, shared)
     linked = {package.name for group in kept for package in group.packages}
     settled = cold.settle(recipe, {file.path for file in shared}, linked)
     modules = wanted.modules(site_packages)
     _compile_changes(recipe, anew.union(changed, settled).intersection(recipe.packages), modules)
     cold.tidy(recipe, modules)
     remembered = [package for group in kept for package in group.packages]
-    surveyed = heavy.survey(site_packages, recipe.heavy, {package.name for package in remembered})
+    surveyed = survey(site_packages, recipe.heavy, {package.name for package in remembered})
     return heavy.group([*surveyed, *remembered], recipe.heavy)
 
 

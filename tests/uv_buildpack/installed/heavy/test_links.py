@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.uv_buildpack.installed.heavy.wheels import install, install_objects
 
-from uv_buildpack.installed.heavy import Group, HeavySetting, damages, group, move_out, survey, take_apart
+from uv_buildpack.installed.heavy import Group, HeavySetting, group
+from uv_buildpack.installed.heavy.links import damages, move_out, take_apart
+from uv_buildpack.installed.heavy.survey import survey
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.uv_buildpack.installed.heavy.wheels import install
 
-from uv_buildpack.installed.heavy import damages, keep_shared, put_back
+from uv_buildpack.installed.heavy.links import damages
+from uv_buildpack.installed.heavy.shared import keep_shared, put_back
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.uv_buildpack.installed.heavy.wheels import install, install_objects
 
-from uv_buildpack.installed.heavy import HeavySetting, group, move_out, refusals, survey
-from uv_buildpack.installed.heavy.survey import never_heavy
+from uv_buildpack.installed.heavy import HeavySetting, group
+from uv_buildpack.installed.heavy.links import move_out
+from uv_buildpack.installed.heavy.survey import never_heavy, refusals, survey
 
 if TYPE_CHECKING:
     from pathlib import Path

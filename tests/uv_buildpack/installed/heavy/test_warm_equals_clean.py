@@ -15,21 +15,11 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.uv_buildpack.installed.heavy.wheels import install
 
-from uv_buildpack.installed.heavy import (
-    Group,
-    HeavySetting,
-    Package,
-    damages,
-    from_text,
-    group,
-    keep_shared,
-    move_out,
-    put_back,
-    survey,
-    take_apart,
-    to_text,
-)
+from uv_buildpack.installed.heavy import Group, HeavySetting, Package, from_text, group, to_text
+from uv_buildpack.installed.heavy.links import damages, move_out, take_apart
 from uv_buildpack.installed.heavy.records import read_records
+from uv_buildpack.installed.heavy.shared import keep_shared, put_back
+from uv_buildpack.installed.heavy.survey import survey
 
 if TYPE_CHECKING:
     from pathlib import Path
