@@ -84,6 +84,7 @@ FLOORS = (
     "snapshots",
     "sbom",
     "analysis",
+    "inputs",
     "processes",
     "decisions",
     "surroundings",

@@ -6,14 +6,13 @@ recalled: the lock is not parsed, and the gate that it passed counts.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from uv_buildpack import decisions, masking, surroundings
+from uv_buildpack import decisions, inputs, surroundings
 from uv_buildpack.configuration import PROJECT_DIR, Configuration, gather
 from uv_buildpack.downloads.network import Network
 from uv_buildpack.errors import (
@@ -29,9 +28,16 @@ from uv_buildpack.interpreter import catalogue
 from uv_buildpack.interpreter import request as python_request
 from uv_buildpack.processes import plan
 from uv_buildpack.processes.beside import TEST_ENVIRONMENT
-from uv_buildpack.project import app_files, build_settings, local_packages, lock_check, python_bounds, selection, tree
+from uv_buildpack.project import (
+    app_files,
+    build_settings,
+    dynamic_metadata,
+    local_packages,
+    lock_check,
+    python_bounds,
+    selection,
+)
 from uv_buildpack.project.files import (
-    member_directories,
     python_version_file,
     read_members,
     read_project,
@@ -44,7 +50,7 @@ from uv_buildpack.uv import version as uv_version
 from uv_buildpack.uv.bindings import config_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from cnb.context import BuildContext
     from uv_buildpack.decisions import Decisions
@@ -143,7 +149,7 @@ def analyse(context: BuildContext) -> Analysis:
         decisions=decided,
         processes=_plan_processes(given, decided, pyprojects),
         recalled=recalled is not None,
-        inputs=_inputs(given, pyprojects.values(), decided.files),
+        inputs=_inputs(given, decided),
         pyprojects=pyprojects,
         target=surroundings.target_text(context.target),
         build_environment=surroundings.build_environment(context.environment, project, config_file(context.bindings)),
@@ -198,7 +204,7 @@ def _recall(given: _Given) -> tuple[Decisions, dict[str, Pyproject]] | None:
         pyprojects = _pyprojects(given.project, {package.name: package.path for package in decided.local})
     except (ValueError, Problem):
         return None
-    if _inputs(given, pyprojects.values(), decided.files) != restored.metadata.get("inputs"):
+    if _inputs(given, decided) != restored.metadata.get("inputs"):
         return None
     return decided, pyprojects
 
@@ -232,9 +238,12 @@ def _work_out(given: _Given, collector: Collector) -> tuple[Decisions, dict[str,
         lock,
         choice,
         decisions.Candidates(request, builds),
-        no_editable=configuration.no_editable,
-        source_only=build_settings.source_only(context.environment, project, config_file(context.bindings)),
-        digest_of=partial(_digest_beside, project.root.directory),
+        decisions.Circumstances(
+            no_editable=configuration.no_editable,
+            rules=build_settings.rules(context.environment, project, config_file(context.bindings)),
+            dynamic=_dynamic(project, lock, pyprojects),
+            digest_of=partial(inputs.digest_beside, project.root.directory),
+        ),
     )
     local = {package.name for package in decided.local}
     return decided, {name: pyproject for name, pyproject in pyprojects.items() if name in local}
@@ -306,34 +315,21 @@ def _pyprojects(project: Project, paths: Mapping[str, str]) -> dict[str, Pyproje
     return found
 
 
+def _inputs(given: _Given, decided: Decisions) -> str:
+    requests = [f"{request.text} {request.origin}" for request in given.requests]
+    target = surroundings.target_text(given.context.target)
+    offered = catalogue.digest(given.configuration.python_catalogue, given.network)
+    return inputs.digest(given.context, given.project, given.configuration, decided, (*requests, target, offered))
+
+
+def _dynamic(project: Project, lock: Lock, pyprojects: Mapping[str, Pyproject]) -> tuple[str, ...]:
+    """Return the directories of local packages whose dependencies are declared by a build backend."""
+    paths = _local_paths(lock)
+    directories = {name: path for name, path in paths.items() if (project.root.directory / path).is_dir()}
+    return tuple(path for name, path in directories.items() if dynamic_metadata.is_dynamic(pyprojects.get(name)))
+
+
 def _asked(context: BuildContext) -> Asked:
     names = {entry.name for entry in context.plan if entry.metadata.get("build") is True}
     # The environment's programs start the interpreter of the python layer.
     return Asked(python=bool(names & {"python", "venv"}), uv="uv" in names, venv="venv" in names)
-
-
-def _inputs(given: _Given, pyprojects: Iterable[Pyproject], files: Iterable[str]) -> str:
-    """Give the digest of all that decisions follow from; `files` are relative to the lock."""
-    context, project = given.context, given.project
-    paths = {project.lock_path, project.root.path, project.pyproject.path, project.root.directory / "uv.toml"}
-    paths.update(pyproject.path for pyproject in pyprojects)
-    paths.update(Path(os.path.normpath(project.root.directory / name)) for name in files)
-    paths.update(path / "pyproject.toml" for path in workspace_members(project.root))
-    document = {
-        "files": {project.shown(path): tree.file_digest(path) for path in sorted(paths) if path.is_file()},
-        "members": [project.shown(path) for path in member_directories(project.root)],
-        "settings": given.configuration.deciding(),
-        "user's settings": build_settings.of_project(project, config_file(context.bindings)),
-        "source only": [context.environment.get(name) for name in build_settings.SOURCE_ONLY],
-        "project": project.shown(project.directory),
-        "python": [f"{request.text} {request.origin}" for request in given.requests],
-        "target": surroundings.target_text(context.target),
-        "catalogue": catalogue.digest(given.configuration.python_catalogue, given.network),
-        "version": context.buildpack.version,
-    }
-    return hashlib.sha256(masking.json_text(document).encode()).hexdigest()
-
-
-def _digest_beside(root: Path, name: str) -> str:
-    """Return the digest of a file relative to the lock; uv names one that is missing. Raises `FileUnreadable`."""
-    return tree.file_digest(root / name) if (root / name).is_file() else "missing"

@@ -31,8 +31,12 @@ from uv_buildpack.uv.running import require_git, with_python
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from concurrent.futures import Future
+    from pathlib import Path
 
     from cnb.context import BuildContext
+    from uv_buildpack.layers.reuse import Wanted
+    from uv_buildpack.layers.venv.key import VenvKey
+    from uv_buildpack.layers.venv_project import LocalKey
     from uv_buildpack.layers.work import Work
     from uv_buildpack.uv.running import Uv
 
@@ -45,22 +49,21 @@ def build(context: BuildContext) -> BuildResult:
         ignored_variables.warn(context.environment)
         analysis = analyse(context)
         python = python_layer.wanted(context, analysis)
-        environment = venv.wanted(context, analysis, python.key)
         local = venv_project.wanted(context, analysis, python.key)
+        environment = venv.with_local(venv.wanted(context, analysis, python.key), context, analysis, local)
         if environment.reasons:
             require_git(analysis.decisions.packages, context.environment)
         _announce(context, analysis)
-    installs = bool(environment.reasons or (local and local.reasons))
     # That these very files passed the check of the previous build counts.
     checks = not analysis.recalled
-    checks_early = checks and lock_check.own_interpreter_fits(analysis.project)
+    checks_early = checks and lock_check.own_interpreter_fits(analysis.project, analysis.decisions.locked_python)
     with begun(context, analysis) as work:
         static = static_files.wanted(work, environment, local)
-        installs = installs or static_files.collects(static)
+        installs = bool(environment.reasons or (local and local.reasons) or static_files.collects(static))
         with log.timed("uv"):
             uv, uv_made = uv_layer.contribute(work, runs=installs or checks)
             layers: list[Layer | ReusedLayer] = [uv_made]
-        checking = work.background.start(uv.check_lock, analysis.project.root.directory) if checks_early else None
+        checking = work.background.start(uv.check_lock, _place_to_check(work)) if checks_early else None
         with log.timed("Interpreter"):
             layers.append(python_layer.contribute(work, python, runs=installs or (checks and not checks_early)))
         interpreter = program(work.directory(python_layer.NAME), analysis.decisions.python)
@@ -69,14 +72,11 @@ def build(context: BuildContext) -> BuildResult:
             with log.timed("Lock"):
                 _check_lock(work, checking, uv if checks_early else installing_uv)
         with log.timed("Environment"):
-            layers += venv.contribute(work, environment, installing_uv, interpreter)
+            made = venv.contribute(work, environment, installing_uv, interpreter)
         if local is not None:
             with log.timed("Local packages"):
-                layers.append(
-                    venv_project.contribute(
-                        work, local, installing_uv, interpreter, venv_is_made=bool(environment.reasons)
-                    )
-                )
+                made = _install_local(work, environment, local, made, installing_uv, interpreter)
+        layers += made
         app_links.put_all(layers, context)
         slices = static_files.contribute(work, static, installing_uv, interpreter)
         work.snapshots.refuse_changes()
@@ -130,9 +130,28 @@ def _announce(context: BuildContext, analysis: Analysis) -> None:
 def _check_lock(work: Work, checking: Future[str | None] | None, uv: Uv) -> None:
     """Let uv check the lock, or wait for its answer. Raises `Problem`."""
     project = work.analysis.project
-    check = checking.result if checking else partial(uv.check_lock, project.root.directory)
+    check = checking.result if checking else partial(uv.check_lock, _place_to_check(work))
     installed = partial(decisions.installed, decisions=work.analysis.decisions)
     lock_check.check_with_uv(check, uv, project, work.scratch, installed)
+
+
+def _install_local(  # noqa: PLR0913, PLR0917 (two layers, and what both are made with)
+    work: Work,
+    environment: Wanted[VenvKey],
+    local: Wanted[LocalKey],
+    made: list[Layer | ReusedLayer],
+    uv: Uv,
+    interpreter: Path,
+) -> list[Layer | ReusedLayer]:
+    """Return the layers of the environment, with links to local packages, and that of these. Raises `Problem`."""
+    layer = venv_project.contribute(work, local, uv, interpreter)
+    remade = partial(venv.remade, work, environment, uv, interpreter)
+    return [*venv.link(work, made, layer, remade), layer]
+
+
+def _place_to_check(work: Work) -> Path:
+    dynamic = bool(work.analysis.decisions.dynamic)
+    return lock_check.place_to_check(work.analysis.project, work.scratch, dynamic=dynamic)
 
 
 def _link_environment(context: BuildContext, analysis: Analysis) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
@@ -13,9 +14,10 @@ from uv_buildpack.project import selection
 from uv_buildpack.project.local_packages import LocalPackage, local_packages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from uv_buildpack.interpreter.request import PythonRequest
+    from uv_buildpack.project.build_settings import Rules
     from uv_buildpack.project.lockfile import Lock, LockedPackage
 
 
@@ -37,6 +39,36 @@ class Decisions:
     local: tuple[LocalPackage, ...]
     files: tuple[str, ...]
     """Files that third-party packages may be installed from, relative to the lock: a flat index, `find-links`."""
+    sees: Mapping[str, tuple[str, ...]]
+    """What the build of a package sees of the environment, for those that see something: name → names, or `EVERYTHING`.
+
+    Without isolation that is all of it; with `match-runtime` it is what is asked for so."""
+    places: tuple[str, ...]
+    """Directories of all local packages in the lock, relative to it: uv compares what they declare with it."""
+    dynamic: tuple[str, ...]
+    """Those of them whose dependencies are declared by a build backend."""
+    locked_python: str
+    """The `requires-python` of the lock."""
+
+    def against(self, name: str) -> str:
+        """Return a digest of what the build of a package sees of the environment; empty if that is nothing."""
+        return _digest_of(self.packages, self.sees.get(name, ()))
+
+    @property
+    def in_environment(self) -> tuple[str, ...]:
+        """Names of local packages whose build needs the environment there and complete.
+
+        With `match-runtime`, too: uv looks for the versions among what it would install, which is then everything.
+        """
+        return tuple(package.name for package in self.local if package.name in self.sees)
+
+
+EVERYTHING = ("*",)
+
+
+def _digest_of(identities: Mapping[str, str], names: tuple[str, ...]) -> str:
+    seen = identities if names == EVERYTHING else {name: identities[name] for name in names if name in identities}
+    return hashlib.sha256(json.dumps(seen, sort_keys=True).encode()).hexdigest()[:16] if names else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +79,24 @@ class Candidates:
     builds: Sequence[CPythonBuild]
 
 
-def decide(  # noqa: PLR0913 (each is one fact that decides)
-    lock: Lock,
-    choice: selection.Choice,
-    candidates: Candidates,
-    *,
-    no_editable: bool,
-    source_only: Callable[[str], bool],
-    digest_of: Callable[[str], str],
-) -> Decisions:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circumstances:
+    """What else decides, beside the lock and the choice."""
+
+    no_editable: bool
+    rules: Rules
+    """How packages are built."""
+    dynamic: tuple[str, ...]
+    """Directories of local packages, relative to the lock, whose dependencies are declared by a build backend."""
+    digest_of: Callable[[str], str]
+    """The digest of a file, by its path relative to the lock."""
+
+
+def decide(lock: Lock, choice: selection.Choice, candidates: Candidates, circumstances: Circumstances) -> Decisions:
     """Choose the interpreter among the candidates and walk the lock for it.
 
     Without an exact request wheels decide: the newest minor for which no package has to be built from source that has
-    a wheel for another one. `source_only` tells whether a package is built though it has a wheel, `digest_of` gives the
-    digest of a file relative to the lock. Raises `NoCompatibleDistribution`.
+    a wheel for another one. Raises `NoCompatibleDistribution`.
     """
     walks = [_walk(lock, choice, build) for build in candidates.builds]
     index, reason = _best(walks, candidates.request)
@@ -69,26 +105,42 @@ def decide(  # noqa: PLR0913 (each is one fact that decides)
     lines = selection.uninstallable(lock, third_party, platform)
     if lines:
         raise NoCompatibleDistribution("Reading uv.lock", lines)
+    rules = circumstances.rules
+    identities = {
+        package.name: selection.identity(package, platform, circumstances.digest_of) for package in third_party
+    }
+    sdists = tuple(
+        package.name
+        for package in third_party
+        if rules.source_only(package.name) or not selection.compatible_wheels(package, platform)
+    )
+    local = local_packages(selected, no_editable=circumstances.no_editable)
+    sees = _sees([*sdists, *(package.name for package in local)], rules)
+    # The identities of all packages are those of their files; of what is built from some, that of the others as well.
+    built = {name: f"{identities[name]} {_digest_of(identities, sees[name])}" for name in sdists if name in sees}
     return Decisions(
         python=candidates.builds[index],
         python_reason=reason,
         choice=choice,
-        packages={package.name: selection.identity(package, platform, digest_of) for package in third_party},
-        sdists=tuple(
-            package.name
-            for package in third_party
-            if source_only(package.name) or not selection.compatible_wheels(package, platform)
-        ),
-        local=local_packages(selected, no_editable=no_editable),
-        files=tuple(
-            sorted(
-                file.path
-                for package in third_party
-                for file in selection.candidates(package, platform)
-                if file.path is not None
-            )
-        ),
+        packages=identities | built,
+        sdists=sdists,
+        local=local,
+        files=_files(third_party, platform),
+        sees=sees,
+        places=tuple(package.source for package in lock.packages if package.local),
+        dynamic=circumstances.dynamic,
+        locked_python=lock.requires_python,
     )
+
+
+def _sees(names: Iterable[str], rules: Rules) -> dict[str, tuple[str, ...]]:
+    seen = {name: EVERYTHING if rules.unisolated(name) else rules.against.get(name, ()) for name in names}
+    return {name: names for name, names in seen.items() if names}
+
+
+def _files(packages: Iterable[LockedPackage], platform: selection.Platform) -> tuple[str, ...]:
+    files = (file for package in packages for file in selection.candidates(package, platform))
+    return tuple(sorted(file.path for file in files if file.path is not None))
 
 
 def installed(lock: Lock, decisions: Decisions) -> dict[str, str]:
@@ -120,6 +172,10 @@ def read(metadata: Mapping[str, object]) -> Decisions:
         sdists=document.texts("sdists"),
         local=tuple(_local_package(entry) for entry in document.tables("local")),
         files=document.texts("files"),
+        sees={name: document.table("sees").texts(name) for name in document.table("sees").values},
+        places=document.texts("places"),
+        dynamic=document.texts("dynamic"),
+        locked_python=document.text("locked_python"),
     )
 
 

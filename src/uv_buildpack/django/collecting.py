@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _STAND_IN = "stand-in-for-collectstatic-only"
 _PATH = "/usr/bin:/bin"
 _PROGRAM = "collect_static.py"
-_NEVER_LISTED = frozenset(tree.NEVER_SOURCE) - {"__pycache__"}
+_NEVER_LISTED = frozenset({".venv", "node_modules"})
 _INHERITED = ("HOME", "LD_LIBRARY_PATH", "TMPDIR")
 
 
@@ -148,7 +148,7 @@ def _tidy(app_dir: Path, root: Path | None, before: tree.Listing, directories: s
 def _directories(app_dir: Path) -> set[Path]:
     found: set[Path] = set()
     for parent, below, _ in os.walk(app_dir):
-        below[:] = [name for name in below if name not in {*tree.NEVER_SOURCE, ".git"}]
+        below[:] = [name for name in below if name not in {*_NEVER_LISTED, "__pycache__", ".git"}]
         found.update(Path(parent, name) for name in below)
     return found
 

@@ -6,7 +6,18 @@ A hot build compares keys and makes nothing; it does not pay for these.
 from uv_buildpack import sbom
 from uv_buildpack.installed import conflicts, system_libraries
 from uv_buildpack.interpreter import installation
+from uv_buildpack.layers import local_install
 from uv_buildpack.layers.venv import cold, contents, warm
 from uv_buildpack.uv import releases
 
-__all__ = ["cold", "conflicts", "contents", "installation", "releases", "sbom", "system_libraries", "warm"]
+__all__ = [
+    "cold",
+    "conflicts",
+    "contents",
+    "installation",
+    "local_install",
+    "releases",
+    "sbom",
+    "system_libraries",
+    "warm",
+]

@@ -160,7 +160,10 @@ def _version(identity: str) -> str:
 def _why(old: str, new: str) -> str:
     if _version(old) != _version(new):
         return ""
-    return " (source changed)" if old.split()[1:2] != new.split()[1:2] else " (files changed)"
+    before, after = old.split(), new.split()
+    if before[:3] == after[:3]:
+        return " (built with other packages)"
+    return " (source changed)" if before[1:2] != after[1:2] else " (files changed)"
 
 
 def _how(old: object, new: object) -> str:
@@ -171,4 +174,6 @@ def _how(old: object, new: object) -> str:
         parts.append(f" {old.get('path')} → {new.get('path')}")
     if old.get("editable") != new.get("editable"):
         parts.append(" is installed in place now" if new.get("editable") else " is installed as a copy now")
+    if old.get("against") != new.get("against"):
+        parts.append(" is built with other packages now")
     return ",".join(parts) or " changed"

@@ -7,6 +7,8 @@ Which file counts: https://docs.astral.sh/uv/concepts/configuration-files/
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
@@ -15,14 +17,15 @@ from cnb import toml
 from cnb.documents import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from uv_buildpack.project.files import Project
 
-SOURCE_ONLY = ("UV_NO_BINARY", "UV_NO_BINARY_PACKAGE")
-"""Variables that have packages built though there are wheels."""
+VARIABLES = ("UV_NO_BINARY", "UV_NO_BINARY_PACKAGE", "UV_NO_BUILD_ISOLATION")
+"""Variables that say which packages are built, and in what."""
 
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _NAMES = frozenset(
     {
         "build-constraint-dependencies",
@@ -39,22 +42,68 @@ _NAMES = frozenset(
 
 
 def of_project(project: Project, user_file: Path | None = None) -> dict[str, Any]:
-    """Give the settings that reach builds: the project's beat those in the user's `uv.toml`. Raises `OSError`."""
-    settings = {**(_load(user_file) if user_file else {}), **_settings(project)}
-    return {name: value for name, value in settings.items() if name in _NAMES}
+    """Return the settings that reach builds: the project's beat those in the user's `uv.toml`. Raises `OSError`.
+
+    uv puts lists one after the other, and tables together (`Combine` in crates/uv-settings/src/combine.rs, uv 0.13.9).
+    """
+    settings = {name: value for name, value in _settings(project).items() if name in _NAMES}
+    for name, value in (_load(user_file) if user_file else {}).items():
+        if name in _NAMES:
+            settings[name] = _combined(settings[name], value) if name in settings else value
+    return settings
 
 
-def source_only(
-    environment: Mapping[str, str], project: Project, user_file: Path | None = None
-) -> Callable[[str], bool]:
-    """Give a function that tells whether a package (normalised name) is built though it has a wheel."""
-    everything, some = (environment.get(name, "") for name in SOURCE_ONLY)
+def _combined(own: object, users: object) -> object:
+    if isinstance(own, list) and isinstance(users, list):
+        return [*own, *users]
+    return {**users, **own} if isinstance(own, dict) and isinstance(users, dict) else own
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How packages are built from source, as far as that is not in their own files."""
+
+    source_only: Callable[[str], bool]
+    """Whether a package (normalised name) is built though it has a wheel."""
+    unisolated: Callable[[str], bool]
+    """Whether a package is built in the environment it is installed into, and sees what is in there."""
+    against: Mapping[str, tuple[str, ...]]
+    """What packages are built with in the very versions that are installed (`match-runtime`): name → names."""
+
+
+def rules(environment: Mapping[str, str], project: Project, user_file: Path | None = None) -> Rules:
+    """Return the rules that variables, the project's settings and the user's `uv.toml` make. Raises `OSError`."""
     settings = of_project(project, user_file)
-    if everything.lower() in {"1", "true", "yes", "on"} or settings.get("no-binary") is True:
-        return lambda _: True
-    listed = Table(settings, "uv.toml").texts("no-binary-package")
-    names = {canonicalize_name(name) for name in (*some.split(), *listed)}
-    return lambda name: name in names
+    table = Table(settings, "uv.toml")
+    binary = _chosen(
+        everything=_is_on(environment.get("UV_NO_BINARY", "")) or settings.get("no-binary") is True,
+        some=[*environment.get("UV_NO_BINARY_PACKAGE", "").split(), *table.texts("no-binary-package")],
+    )
+    unisolated = _chosen(
+        everything=_is_on(environment.get("UV_NO_BUILD_ISOLATION", "")) or settings.get("no-build-isolation") is True,
+        some=table.texts("no-build-isolation-package"),
+    )
+    return Rules(binary, unisolated, _against(settings.get("extra-build-dependencies")))
+
+
+def _is_on(value: str) -> bool:
+    return value.lower() in {"1", "true", "yes", "on"}
+
+
+def _chosen(*, everything: bool, some: Iterable[str]) -> Callable[[str], bool]:
+    names = {canonicalize_name(name) for name in some}
+    return lambda name: everything or name in names
+
+
+def _against(table: object) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for name, entries in table.items() if isinstance(table, dict) else ():
+        tables = [entry for entry in (entries if isinstance(entries, list) else ()) if isinstance(entry, dict)]
+        matched = [str(entry.get("requirement")) for entry in tables if entry.get("match-runtime") is True]
+        names = [_NAME.match(requirement) for requirement in matched]
+        if any(names):
+            found[canonicalize_name(name)] = tuple(sorted({canonicalize_name(each[0]) for each in names if each}))
+    return found
 
 
 def _settings(project: Project) -> Mapping[str, Any]:

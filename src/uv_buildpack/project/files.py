@@ -275,12 +275,15 @@ def workspace_members(root: Pyproject) -> list[Path]:
 
     One that says `managed = false` is none. Raises `PyprojectInvalid`.
     """
-    found = [path for path in member_directories(root) if (path / "pyproject.toml").is_file()]
-    return [path for path in found if _is_managed(read_pyproject(root.app_dir, path / "pyproject.toml"))]
+    paths = [path / "pyproject.toml" for path in member_directories(root)]
+    return [path.parent for path in paths if path.is_file() and _is_managed(root, path)]
 
 
-def _is_managed(pyproject: Pyproject) -> bool:
-    return pyproject.uv.get("managed") is not False
+def _is_managed(root: Pyproject, path: Path) -> bool:
+    # Each build asks, and parsing costs more than this.
+    if b"managed" not in path.read_bytes():
+        return True
+    return read_pyproject(root.app_dir, path).uv.get("managed") is not False
 
 
 def read_members(project: Project) -> list[Pyproject]:

@@ -88,10 +88,12 @@ def check_with_uv(
         log.step("uv.lock fits pyproject.toml")
         return
     # uv does not say what differs, so a copy of the app is locked anew, and both locks are compared.
-    copy = tree.copy(project.app_dir, scratch / "gate")
-    root = copy / project.root.directory.relative_to(project.app_dir)
+    root = _copied(project, scratch)
     said = [" ".join(part for part in match if part) for match in _UPDATE.findall(uv.relock(root))]
     before, after = read_lock(project.lock_path, "uv.lock"), read_lock(root / "uv.lock", "uv.lock")
+    if not said and before.digest == after.digest:
+        log.step("uv.lock fits pyproject.toml: uv writes the same one again")
+        return
     local = {package.name for package in before.packages if package.local}
     serious = [line for line in said if not (line.startswith("Update") and canonicalize_name(line.split()[1]) in local)]
     serious = serious or _changes(installed(before), installed(after))
@@ -116,9 +118,27 @@ def _changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
     ]
 
 
-def own_interpreter_fits(project: Project) -> bool:
-    """Tell whether uv may check the lock with the buildpack's own interpreter, when no other is on the disk."""
-    required = (project.pyproject.requires_python, project.root.requires_python)
+def place_to_check(project: Project, scratch: Path, *, dynamic: bool) -> Path:
+    """Return the lock's directory, in a copy of the app where a backend may write into the tree (`dynamic`).
+
+    `scratch` is an existing directory. Raises `FileUnreadable`, `OSError`.
+    """
+    return _copied(project, scratch) if dynamic else project.root.directory
+
+
+def _copied(project: Project, scratch: Path) -> Path:
+    copy = scratch / "lock-check"
+    if not copy.exists():
+        tree.copy(project.app_dir, copy)
+    return copy / project.root.directory.relative_to(project.app_dir)
+
+
+def own_interpreter_fits(project: Project, locked_python: str) -> bool:
+    """Tell whether uv may check the lock with the buildpack's own interpreter, when no other is on the disk.
+
+    `locked_python` is the `requires-python` of the lock.
+    """
+    required = (project.pyproject.requires_python, project.root.requires_python, locked_python)
     version = ".".join(str(part) for part in sys.version_info[:3])
     return all(specifiers.read(text).contains(version) for text in required if text)
 

@@ -91,7 +91,9 @@ def choose(lock: Lock, name: str | None, wanted: Choice, default_groups: Sequenc
     selected = [package for name in packages for package in lock.named(name)]
     known_extras = sorted({extra for package in selected for extra in _known_extras(package)})
     extras = tuple(known_extras) if "*" in wanted.extras else wanted.extras
-    known_groups = {group for package in (*selected, *_root_package(lock)) for group in _known_groups(package)}
+    known_groups = {
+        group for package in (*selected, *_root_package(lock, packages)) for group in _known_groups(package)
+    }
     known_groups |= set(lock.root_groups)
     normalised: dict[str, str] = {canonicalize_name(group): group for group in known_groups}
     collector.problems.extend(UnknownExtra(extra, known_extras) for extra in extras if extra not in known_extras)
@@ -113,7 +115,7 @@ def _conflicts(lock: Lock, choice: Choice) -> Iterator[list[ConflictItem]]:
     As uv does (`detect_conflicts` in crates/uv-environment-operations/src/lib.rs, 0.13.9), only for what was chosen
     itself, not for what that depends on.
     """
-    roots = {*choice.packages, *(package.name for package in _root_package(lock))}
+    roots = {*choice.packages, *(package.name for package in _root_package(lock, choice.packages))}
     for items in lock.conflicts:
         chosen = [item for item in items if item.package in roots and _is_chosen(item, choice)]
         if len(chosen) > 1:
@@ -128,7 +130,10 @@ def _is_chosen(item: ConflictItem, choice: Choice) -> bool:
 
 def group_pythons(lock: Lock, choice: Choice) -> dict[str, str]:
     """Return the Pythons that the chosen groups are for: group → specifier; empty for locks of before revision 5."""
-    packages = [*_root_package(lock), *(package for name in choice.packages for package in lock.named(name))]
+    packages = [
+        *_root_package(lock, choice.packages),
+        *(package for name in choice.packages for package in lock.named(name)),
+    ]
     tables = [lock.root_group_pythons, *(package.group_pythons for package in packages)]
     return {group: table[group] for table in tables for group in choice.groups if group in table}
 
@@ -232,14 +237,21 @@ def _group_edges(lock: Lock, choice: Choice, by_name: Mapping[str, Sequence[Lock
     """Give the dependencies of the groups; one that no chosen package has is looked for in the workspace root."""
     chosen = [package for name in choice.packages for package in by_name.get(name, ())]
     for group in choice.groups:
-        owners = [package for package in chosen if group in _known_groups(package)] or _root_package(lock)
+        owners = [package for package in chosen if group in _known_groups(package)]
+        owners = owners or _root_package(lock, choice.packages)
         for package in owners:
             yield from package.groups.get(group, ())
         if not owners:
             yield from lock.root_groups.get(group, ())
 
 
-def _root_package(lock: Lock) -> list[LockedPackage]:
+def _root_package(lock: Lock, packages: Sequence[str]) -> list[LockedPackage]:
+    """Return the workspace root, if groups of it can be chosen: for one package, and not for several.
+
+    As uv does (`validate_groups` in crates/uv-environment-operations/src/install_target.rs, 0.13.9).
+    """
+    if len(packages) != 1:
+        return []
     return [package for package in lock.packages if package.local and package.source == "."]
 
 

@@ -13,11 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 from uv_buildpack.errors import FileUnreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-NEVER_SOURCE = ("__pycache__", ".venv", "node_modules")
-"""Directories that are no source of a package: other tools' output, large and changing."""
-
+    from collections.abc import Collection, Iterable, Iterator
 
 Listing = dict[Path, tuple[int, int]]
 """Files with their size and time of modification in nanoseconds."""
@@ -64,7 +60,7 @@ def copy(directory: Path, target: Path) -> Path:
     """
 
     def no_source(parent: str, names: list[str]) -> set[str]:
-        return {name for name in names if name in NEVER_SOURCE or _is_special(Path(parent, name))}
+        return {name for name in names if not _is_source(parent, name) or _is_special(Path(parent, name))}
 
     try:
         shutil.copytree(directory, target, symlinks=True, ignore=no_source)
@@ -75,7 +71,18 @@ def copy(directory: Path, target: Path) -> Path:
         if os.strerror(errno.ENOSPC) in reason:
             raise OSError(errno.ENOSPC, reason) from None
         raise FileUnreadable(source, reason) from None
+    for place in (target, *directories(target)):
+        if not place.is_symlink():
+            place.chmod(place.stat().st_mode | stat.S_IRWXU)  # a backend writes into its tree
     return target
+
+
+def _is_source(parent: str, name: str) -> bool:
+    """Tell whether something may be the source of a package: not bytecode, and no virtual environment.
+
+    All else counts, whatever its name: a wheel may have `node_modules` in it, or a directory `.venv` of templates.
+    """
+    return name != "__pycache__" and not Path(parent, name, "pyvenv.cfg").exists()
 
 
 def _is_special(path: Path) -> bool:
@@ -111,13 +118,16 @@ def changed_since(directory: Path, before: Listing) -> list[Path]:
     return sorted(path for path, seen in listing(directory).items() if before.get(path) != seen)
 
 
-def remove_empty_directories(top: Path, directories: Iterable[Path]) -> None:
-    """Remove these directories, and those above them below `top`, as far as they are empty."""
-    for directory in sorted(directories, reverse=True):
-        place = directory
-        while place != top and place.is_dir() and not any(place.iterdir()):
-            place.rmdir()
-            place = place.parent
+def directories(top: Path) -> set[Path]:
+    """Return all directories below `top`, whatever is in them."""
+    return {Path(parent, name) for parent, names, _ in os.walk(top) for name in names}
+
+
+def remove_new_directories(top: Path, before: Collection[Path]) -> None:
+    """Remove the directories below `top` that are not among those of `before`, as far as they are empty."""
+    for directory in sorted(directories(top).difference(before), reverse=True):
+        if not directory.is_symlink() and not any(directory.iterdir()):
+            directory.rmdir()
 
 
 def _refuse(error: OSError) -> NoReturn:
@@ -132,7 +142,7 @@ def source_files(directory: Path) -> list[Path]:
 
 def _statuses(directory: Path) -> Iterator[tuple[Path, os.stat_result]]:
     for parent, names, files in os.walk(directory, onerror=_refuse):
-        names[:] = [name for name in names if name not in {*NEVER_SOURCE, ".git"}]
+        names[:] = [name for name in names if name != ".git" and _is_source(parent, name)]
         # A link to a directory is source too: its target is what counts.
         links = [name for name in names if (Path(parent) / name).is_symlink()]
         for name in (*files, *links):

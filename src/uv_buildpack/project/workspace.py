@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
 _RECURSIVE = "**"
 _MAGIC = re.compile(r"[*?\[]")
@@ -31,7 +31,9 @@ def directories(root: Path, patterns: object, excluded: object) -> list[Path]:
         # An absolute one names a place that only its author has.
         if not clean.startswith("/") and pattern:
             found.update(_walk(root, clean.split("/")))
-    return sorted(path for path in found if not any(exclusion.fullmatch(str(path)) for exclusion in exclusions))
+    # Exclusions are compared with paths as the walk found them: `/app/../lib` for `../lib`.
+    kept = (path for path in found if not any(exclusion.fullmatch(str(path)) for exclusion in exclusions))
+    return sorted({Path(os.path.normpath(path)) for path in kept})
 
 
 def _texts(value: object) -> Iterator[str]:
@@ -40,10 +42,7 @@ def _texts(value: object) -> Iterator[str]:
 
 
 def _exclusion(root: Path, pattern: str) -> re.Pattern[str]:
-    clean, base = os.path.normpath(pattern), root
-    while clean.startswith("../"):
-        clean, base = clean.removeprefix("../"), base.parent
-    return re.compile(f"{re.escape(str(base))}/{_expression(clean, any_depth=True)}", re.DOTALL)
+    return re.compile(f"{re.escape(str(root))}/{_expression(os.path.normpath(pattern), any_depth=True)}", re.DOTALL)
 
 
 def _walk(place: Path, components: Sequence[str]) -> Iterator[Path]:
@@ -59,7 +58,7 @@ def _walk(place: Path, components: Sequence[str]) -> Iterator[Path]:
         expression = re.compile(_expression(first, any_depth=False), re.DOTALL)
         places = [path for path in _children(place) if expression.fullmatch(path.name)]
     else:
-        places = [place.parent if first == ".." else place / first]
+        places = [place / first]
     for path in places:
         if path.is_dir():
             yield from _walk(path, rest)

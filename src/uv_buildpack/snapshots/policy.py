@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from cnb.documents import json_table
 from cnb.layer import Layer
 from cnb.result import empty_layer
 from uv_buildpack import log
@@ -142,11 +143,22 @@ class Store:
         # The lock gate has used it already; of what it left there nothing is worth more than a moment.
         shutil.rmtree(cache, ignore_errors=True)
         cache.mkdir()
-        self.take(_WHEELS, cache, key)
+        if self.take(_WHEELS, cache, key):
+            self._forget_stale(uv, decisions, cache)
         yield
         uv.prune_to_built_wheels(cache.parent)  # uv refuses to run inside its own cache
         identities = {name: decisions.packages[name] for name in decisions.sdists}
         self.keep(_WHEELS, cache, {**key, "packages": json.dumps(identities, sort_keys=True)})
+
+    def _forget_stale(self, uv: Uv, decisions: Decisions, cache: Path) -> None:
+        """Drop wheels that were built in another environment: uv takes them for the same."""
+        snapshot = self.find(_WHEELS)
+        known = json_table(snapshot.key.get("packages", "{}"), "packages").values if snapshot else {}
+        stale = [
+            name for name in decisions.sdists if name in decisions.sees and known.get(name) != decisions.packages[name]
+        ]
+        if stale:
+            uv.forget(stale, cache.parent)
 
     def layers(self) -> list[Layer]:
         """Keep what is due and declare the layer, with what it remembers. Raises `OSError`."""

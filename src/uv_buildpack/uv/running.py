@@ -91,14 +91,23 @@ class Uv:
         # VIRTUAL_ENV too: uv warns on each command where the two differ.
         self._visible(argv, directory, {"UV_PROJECT_ENVIRONMENT": str(venv), "VIRTUAL_ENV": str(venv)})
 
-    def install_local(self, directory: Path, venv: Path, prefix: Path, arguments: Sequence[str]) -> None:
-        """Install local packages below `prefix` for the interpreter of `venv`. Raises `Problem`.
+    def sync_local(self, directory: Path, venv: Path, arguments: Sequence[str], *, complete: bool) -> None:
+        """Sync the local packages of the lock, and nothing else, into `venv`. Raises `Problem`.
 
-        Without installer metadata: it holds times, and uv_cache.json would change with each build.
+        `complete`: everything else is there already. Otherwise `--only-install-local`, the inverse of
+        `--no-install-local`, leaves it out. Without installer metadata: it holds times, and uv_cache.json would change
+        with each build.
         """
-        argv = ["pip", "install", "--no-deps", _NO_BYTECODE, "--no-require-hashes", "--prefix", str(prefix)]
-        argv += ["--python", str(venv / "bin/python")]
-        self._visible([*argv, *arguments], directory, {"UV_NO_INSTALLER_METADATA": "1", "VIRTUAL_ENV": str(venv)})
+        only = [] if complete else ["--only-install-local"]
+        argv = ["sync", "--frozen", "--inexact", "--no-default-groups", *only, _NO_BYTECODE]
+        environment = {"UV_PROJECT_ENVIRONMENT": str(venv), "VIRTUAL_ENV": str(venv), "UV_NO_INSTALLER_METADATA": "1"}
+        self._visible([*argv, *arguments], directory, environment)
+
+    def forget(self, names: Sequence[str], directory: Path) -> None:
+        """Remove what the cache has of packages: wheels that were built in another environment. Raises `Problem`."""
+        done = self._quiet(["cache", "clean", *names], directory, without=_INDEX_VARIABLES)
+        if done.returncode:
+            raise failure(done.stderr, "uv cache clean")
 
     def prune_to_built_wheels(self, directory: Path) -> None:
         """Drop from the cache what a download brings back, not wheels built from source. Raises `Problem`."""

@@ -68,7 +68,7 @@ def test_inputs_are_all_names_and_the_contents_of_what_was_read(tmp_path: Path) 
     plant(tmp_path, {"settings.py": "A = 1\n", "views.py": "B = 1\n", "node_modules/x.js": ""})
     reads = ["settings.py", ".env"]
     first = inputs(tmp_path, names(tmp_path), reads)
-    assert names(tmp_path) == ["settings.py", "views.py"]
+    assert names(tmp_path) == ["node_modules/x.js", "settings.py", "views.py"]
     plant(tmp_path, {"views.py": "B = 2\n"})
     assert inputs(tmp_path, names(tmp_path), reads) == first
     plant(tmp_path, {"settings.py": "A = 2\n"})

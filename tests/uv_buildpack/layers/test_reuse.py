@@ -136,7 +136,10 @@ def test_variables_for_build_backends_count_where_something_is_built(
 def test_settings_for_build_backends_count_where_something_is_built(tmp_path: Path) -> None:
     context = following(context_for(tmp_path, needing("source")))
     plant(context.app_dir, {"uv.toml": "no-build-isolation = true\n"})
-    assert reasons(context)["venv"] == ("build backends: no-build-isolation is set now",)
+    assert reasons(context)["venv"] == (
+        "build backends: no-build-isolation is set now",
+        "source 3.0 → 3.0 (built with other packages)",
+    )
 
 
 @pytest.mark.parametrize(

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import asdict, fields, replace
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from structlog.testing import capture_logs
-from tests.uv_buildpack.fake_uv import FakeUv, fake_uv
 from tests.uv_buildpack.trees import plant
 
 from uv_buildpack.errors import LocalPackageMissing, PathDependencyOutside
-from uv_buildpack.layers import venv_project
 from uv_buildpack.layers.reuse import differences
-from uv_buildpack.layers.venv_project import LocalKey, packages_text
-from uv_buildpack.project.files import read_project, read_pyproject
+from uv_buildpack.layers.venv_project import LocalKey
+from uv_buildpack.project import local_sources
+from uv_buildpack.project.files import read_pyproject
 from uv_buildpack.project.local_packages import LocalPackage, check_paths, local_packages
 from uv_buildpack.project.lockfile import read_lock
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 STATIC = """
 [project]
@@ -44,10 +44,7 @@ COPY = replace(EDITABLE, editable=False)
 
 
 def source(root: Path, package: LocalPackage = EDITABLE) -> str:
-    pyprojects = {"shop": read_pyproject(root, root / "pyproject.toml")}
-    digest = json.loads(packages_text([package], root, pyprojects, root))["shop"]["source"]
-    assert isinstance(digest, str)
-    return digest
+    return local_sources.digest(package, root / package.path, read_pyproject(root, root / "pyproject.toml"), root)
 
 
 def changes(root: Path, files: dict[str, str], package: LocalPackage = EDITABLE) -> bool:
@@ -116,13 +113,17 @@ def test_any_edit_changes_a_copy(tmp_path: Path, files: dict[str, str]) -> None:
 def test_a_copy_changes_with_what_its_build_reads_beside_it(tmp_path: Path) -> None:
     plant(tmp_path, {"libs/shop/pyproject.toml": STATIC, "shared/code.py": "x = 1\n"})
     package = replace(COPY, path="libs/shop")
-    before = packages_text([package], tmp_path, {}, tmp_path)
+
+    def digest() -> str:
+        return local_sources.digest(package, tmp_path / package.path, None, tmp_path)
+
+    before = digest()
     plant(tmp_path, {"shared/code.py": "x = 2\n"})
-    assert packages_text([package], tmp_path, {}, tmp_path) == before
+    assert digest() == before
     (tmp_path / "libs/shop/code.py").symlink_to("../../shared/code.py")
-    linked = packages_text([package], tmp_path, {}, tmp_path)
+    linked = digest()
     plant(tmp_path, {"shared/code.py": "x = 3\n"})
-    assert packages_text([package], tmp_path, {}, tmp_path) != linked
+    assert digest() != linked
 
 
 def test_licence_files_that_only_some_backends_find_count(tmp_path: Path) -> None:
@@ -216,17 +217,17 @@ def test_the_index_of_git_changes_nothing(tmp_path: Path) -> None:
 def test_a_package_without_a_project_file_changes_with_its_tree(tmp_path: Path) -> None:
     plant(tmp_path, {"setup.py": "1"})
     package = LocalPackage(name="old", path=".", editable=True)
-    before = packages_text([package], tmp_path, {}, tmp_path)
+    before = local_sources.digest(package, tmp_path / package.path, None, tmp_path)
     plant(tmp_path, {"setup.py": "2"})
-    assert packages_text([package], tmp_path, {}, tmp_path) != before
+    assert local_sources.digest(package, tmp_path / package.path, None, tmp_path) != before
 
 
 def test_a_local_wheel_changes_with_its_content(tmp_path: Path) -> None:
     package = LocalPackage(name="lib", path="lib.whl", editable=False)
     plant(tmp_path, {"lib.whl": "1"})
-    before = packages_text([package], tmp_path, {}, tmp_path)
+    before = local_sources.digest(package, tmp_path / package.path, None, tmp_path)
     plant(tmp_path, {"lib.whl": "2"})
-    assert packages_text([package], tmp_path, {}, tmp_path) != before
+    assert local_sources.digest(package, tmp_path / package.path, None, tmp_path) != before
 
 
 KEY = LocalKey(
@@ -300,83 +301,3 @@ def test_each_local_package_has_to_be_in_the_app(tmp_path: Path) -> None:
     assert outside.what == "The dependency empty is at ../empty, outside the app directory."
     assert isinstance(missing, LocalPackageMissing)
     assert missing.what == "The local package lib should be in libs/lib #1, but there is nothing."
-
-
-def install(root: Path, files: dict[str, str], packages: list[LocalPackage], answer: str) -> FakeUv:
-    """Contribute the layer with a uv that runs `answer`."""
-    app_dir = plant(root / "app", {**files, "uv.lock": LOCK})
-    (root / "layer").mkdir()
-    (root / "scratch").mkdir()
-    (root / "venv" / "lib" / "python3.13" / "site-packages").mkdir(parents=True)
-    fake = fake_uv(root, {"pip*": answer})
-    project = read_project(app_dir, ".")
-    with capture_logs():
-        venv_project.install(
-            root / "layer",
-            uv=fake.uv,
-            python=Path(sys.executable),
-            venv_layer=root / "venv",
-            project=project,
-            scratch=root / "scratch",
-            packages=packages,
-            pyprojects={"shop": project.pyproject},
-        )
-    return fake
-
-
-def contents(directory: Path) -> dict[str, str]:
-    return {path.relative_to(directory).as_posix(): path.read_text() for path in directory.rglob("*") if path.is_file()}
-
-
-def test_a_static_package_is_installed_in_place(tmp_path: Path) -> None:
-    (call,) = install(tmp_path, FILES, [EDITABLE], "exit 0").calls()
-    assert call.arguments[-2:] == ["-e", "./."]
-    assert call.directory == str(tmp_path / "app")
-    assert list((tmp_path / "scratch").iterdir()) == []
-
-
-def test_a_copy_is_built_from_a_copy_of_the_app(tmp_path: Path) -> None:
-    (call,) = install(tmp_path, FILES, [COPY], "echo litter > litter").calls()
-    assert call.arguments[-1] == "./."
-    assert call.directory == str(tmp_path / "scratch" / "app")
-    assert contents(tmp_path / "app") == {**FILES, "uv.lock": LOCK}
-
-
-DYNAMIC = {**FILES, "pyproject.toml": NOT_STATIC["setuptools"]}
-
-
-def test_what_setuptools_leaves_in_the_tree_is_removed(tmp_path: Path) -> None:
-    answer = "mkdir -p src/shop.egg-info build/lib; echo x > src/shop.egg-info/PKG-INFO; echo x > build/lib/y.py"
-    calls = install(tmp_path, DYNAMIC, [EDITABLE], answer).calls()
-    assert len(calls) == 1
-    assert contents(tmp_path / "app") == {**DYNAMIC, "uv.lock": LOCK}
-    assert not (tmp_path / "app" / "build").exists()
-
-
-def test_a_package_that_writes_into_its_tree_becomes_a_copy(tmp_path: Path) -> None:
-    calls = install(tmp_path, DYNAMIC, [EDITABLE], "echo 'v = 1' > src/shop/_version.py").calls()
-    assert [call.directory for call in calls] == [str(tmp_path / "app"), str(tmp_path / "scratch" / "app")]
-    assert calls[1].arguments[-1] == "./."
-    assert contents(tmp_path / "app") == {**DYNAMIC, "uv.lock": LOCK}
-
-
-@pytest.mark.parametrize(("backend", "calls"), [("mesonpy", 2), ("setuptools.build_meta", 1)])
-def test_a_directory_build_is_litter_of_setuptools_only(tmp_path: Path, backend: str, calls: int) -> None:
-    files = {**DYNAMIC, "pyproject.toml": STATIC.replace(BACKEND, f'build-backend = "{backend}"')}
-    answer = "mkdir -p build/cp313 && echo x > build/cp313/made.so"
-    assert len(install(tmp_path, files, [EDITABLE], answer).calls()) == calls
-    assert not (tmp_path / "app" / "build").exists()
-
-
-def test_a_file_that_a_backend_changes_is_restored(tmp_path: Path) -> None:
-    calls = install(tmp_path, DYNAMIC, [EDITABLE], "echo changed > README.md").calls()
-    assert len(calls) == 2
-    assert contents(tmp_path / "app") == {**DYNAMIC, "uv.lock": LOCK}
-
-
-def test_what_was_installed_is_compiled(tmp_path: Path) -> None:
-    site_packages = tmp_path / "layer" / "lib" / "python3.13" / "site-packages"
-    answer = f"mkdir -p '{site_packages}'; echo x=1 > '{site_packages}/shop.py'; touch '{tmp_path}/layer/.lock'"
-    install(tmp_path, FILES, [EDITABLE], answer)
-    assert [path.suffix for path in (site_packages / "__pycache__").iterdir()] == [".pyc"]
-    assert not (tmp_path / "layer" / ".lock").exists()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.uv_buildpack.trees import PROJECT, PYPROJECT, plant
 
-from uv_buildpack.project.build_settings import of_project, source_only
+from uv_buildpack.project.build_settings import of_project, rules
 from uv_buildpack.project.files import Project, read_project
 
 if TYPE_CHECKING:
@@ -48,5 +48,41 @@ def test_a_broken_uv_toml_is_left_to_uv(tmp_path: Path) -> None:
 def test_packages_are_built_though_they_have_wheels_where_that_is_set(
     tmp_path: Path, environment: dict[str, str], settings: str, built: list[str]
 ) -> None:
-    chosen = source_only(environment, project(tmp_path, settings))
-    assert [name for name in ("numpy", "six") if chosen(name)] == built
+    chosen = rules(environment, project(tmp_path, settings))
+    assert [name for name in ("numpy", "six") if chosen.source_only(name)] == built
+
+
+@pytest.mark.parametrize(
+    ("environment", "settings", "seeing"),
+    [
+        ({}, "", []),
+        ({"UV_NO_BUILD_ISOLATION": "1"}, "", ["numpy", "six"]),
+        ({}, "no-build-isolation = true", ["numpy", "six"]),
+        ({}, 'no-build-isolation-package = ["NumPy"]', ["numpy"]),
+    ],
+)
+def test_packages_are_built_without_isolation_where_that_is_set(
+    tmp_path: Path, environment: dict[str, str], settings: str, seeing: list[str]
+) -> None:
+    chosen = rules(environment, project(tmp_path, settings))
+    assert [name for name in ("numpy", "six") if chosen.unisolated(name)] == seeing
+
+
+def test_what_a_build_takes_from_the_environment_is_what_says_match_runtime(tmp_path: Path) -> None:
+    settings = """
+        [tool.uv.extra-build-dependencies]
+        Flash_Attn = [{ requirement = "Torch>=2", match-runtime = true }, { requirement = "ninja" }, "wheel"]
+        plain = ["setuptools"]
+    """
+    assert rules({}, project(tmp_path, settings)).against == {"flash-attn": ("torch",)}
+
+
+def test_lists_and_tables_of_both_files_count(tmp_path: Path) -> None:
+    own = project(tmp_path, 'no-binary-package = ["a"]\nno-binary = false\n[tool.uv.config-settings]\none = "1"')
+    users = tmp_path / "users.toml"
+    users.write_text('no-binary-package = ["b"]\nno-binary = true\n[config-settings]\none = "2"\ntwo = "2"\n')
+    assert of_project(own, users) == {
+        "no-binary-package": ["a", "b"],
+        "no-binary": False,
+        "config-settings": {"one": "1", "two": "2"},
+    }

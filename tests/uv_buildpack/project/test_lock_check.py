@@ -17,6 +17,7 @@ from uv_buildpack.project.lock_check import (
     declared_differences,
     member_differences,
     own_interpreter_fits,
+    place_to_check,
 )
 from uv_buildpack.project.lockfile import Lock, read_lock
 
@@ -210,7 +211,23 @@ def test_the_buildpacks_interpreter_checks_the_lock_where_it_fits(
 ) -> None:
     line = f'requires-python = "{required}"\n' if required else ""
     project = read_project(plant(tmp_path, {**PROJECT, "pyproject.toml": HEAD + line}), ".")
-    assert own_interpreter_fits(project) is fits
+    assert own_interpreter_fits(project, "") is fits
+    assert own_interpreter_fits(project, "<3.11") is False
+
+
+def test_a_lock_that_uv_writes_again_as_it_is_fits(tmp_path: Path) -> None:
+    with capture_logs() as events:
+        check(tmp_path, {"lock*--check": OUTDATED, "lock": "exit 0"})
+    assert events[-1]["event"] == "uv.lock fits pyproject.toml: uv writes the same one again"
+
+
+def test_the_lock_is_checked_in_a_copy_where_a_backend_may_write(tmp_path: Path) -> None:
+    project = read_project(plant(tmp_path / "app", PROJECT), ".")
+    (tmp_path / "scratch").mkdir()
+    assert place_to_check(project, tmp_path / "scratch", dynamic=False) == tmp_path / "app"
+    copy = place_to_check(project, tmp_path / "scratch", dynamic=True)
+    assert copy.is_relative_to(tmp_path / "scratch")
+    assert (copy / "uv.lock").read_text() == LOCK
 
 
 FITS = {"lock*--check": "exit 0"}
@@ -251,7 +268,7 @@ def test_a_lock_that_fits_but_for_the_projects_version_is_a_warning(tmp_path: Pa
         fake = check(tmp_path, answers)
     assert events[-1]["kind"] == "warning"
     assert events[-1]["advice"] == ["Update shop v0.1.0 -> v0.2.0", "Run `uv lock` and commit uv.lock."]
-    assert fake.calls()[-1].directory == str(tmp_path / "scratch" / "gate")
+    assert fake.calls()[-1].directory == str(tmp_path / "scratch" / "lock-check")
 
 
 def test_a_lock_with_other_versions_is_an_error_that_names_them(tmp_path: Path) -> None:
@@ -274,7 +291,7 @@ def test_the_apps_own_lock_is_never_written(tmp_path: Path) -> None:
     with capture_logs():
         check(tmp_path, answers)
     assert (tmp_path / "app" / "uv.lock").read_text() == LOCK
-    assert (tmp_path / "scratch" / "gate" / "uv.lock").read_text() != LOCK
+    assert (tmp_path / "scratch" / "lock-check" / "uv.lock").read_text() != LOCK
 
 
 def test_a_check_that_fails_for_another_reason_is_that_reason(tmp_path: Path) -> None:

@@ -13,9 +13,10 @@ from uv_buildpack.project.tree import (
     changed_since,
     copy,
     digest,
+    directories,
     file_digest,
     listing,
-    remove_empty_directories,
+    remove_new_directories,
     vcs_state,
 )
 
@@ -57,8 +58,7 @@ def link(root: Path) -> None:
         touch,
         widen,
         add("src/shop/__pycache__/shop.pyc"),
-        add(".venv/bin/python"),
-        add("web/node_modules/x.js"),
+        add(".venv/pyvenv.cfg"),
         add(".git/index", "times"),
     ],
 )
@@ -78,6 +78,8 @@ def test_the_digest_does_not_change_by_what_is_no_source(tmp_path: Path, change:
         add("src/shop/__init__.py", "x = 2\n"),
         add("src/shop/new.py"),
         add("src/shop/data.txt"),
+        add("src/shop/static/node_modules/x.js"),
+        add(".venv/template.html"),
         add(".git/HEAD", "ref: refs/heads/other\n"),
         add(".git/refs/tags/v2", "0123\n"),
         add(".git/packed-refs", "0123 refs/tags/v3\n"),
@@ -116,16 +118,16 @@ def test_files_that_are_new_or_changed_are_listed(tmp_path: Path) -> None:
     assert changed_since(tmp_path, before) == [tmp_path / "changed", tmp_path / "new" / "file"]
 
 
-def test_directories_are_removed_as_far_as_they_are_empty(tmp_path: Path) -> None:
-    (tmp_path / "a" / "b" / "c").mkdir(parents=True)
-    (tmp_path / "a" / "keep").write_text("")
-    remove_empty_directories(tmp_path, [tmp_path / "a" / "b" / "c", tmp_path / "gone"])
-    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["keep"]
-
-
-def test_the_top_directory_is_never_removed(tmp_path: Path) -> None:
-    remove_empty_directories(tmp_path, [tmp_path])
-    assert tmp_path.is_dir()
+def test_directories_that_are_new_are_removed_as_far_as_they_are_empty(tmp_path: Path) -> None:
+    plant(tmp_path, {"a/keep": "", "old/x": ""})
+    (tmp_path / "empty").mkdir()
+    before = directories(tmp_path)
+    plant(tmp_path, {"target/used/x": ""})
+    for name in ("target/release/deps", "target/debug", "a/b"):
+        (tmp_path / name).mkdir(parents=True)
+    remove_new_directories(tmp_path, before)
+    assert directories(tmp_path) - before == {tmp_path / "target", tmp_path / "target" / "used"}
+    assert before <= directories(tmp_path)
 
 
 def test_a_pipe_is_not_read(tmp_path: Path) -> None:
@@ -137,7 +139,11 @@ def test_a_pipe_is_not_read(tmp_path: Path) -> None:
 
 
 def test_a_copy_has_all_that_is_source(tmp_path: Path) -> None:
-    plant(tmp_path / "app", {**FILES, ".git/HEAD": "", ".venv/pyvenv.cfg": "", "web/node_modules/x.js": ""})
+    plant(
+        tmp_path / "app",
+        {**FILES, ".git/HEAD": "", ".venv/pyvenv.cfg": "", "web/node_modules/x.js": "", "a/__pycache__/a": ""},
+    )
+    (tmp_path / "app" / "src").chmod(0o555)
     (tmp_path / "app" / "current").symlink_to("gone")
     copied = copy(tmp_path / "app", tmp_path / "copy")
     assert sorted(path.relative_to(copied).as_posix() for path in copied.rglob("*") if not path.is_dir()) == [
@@ -146,7 +152,10 @@ def test_a_copy_has_all_that_is_source(tmp_path: Path) -> None:
         "pyproject.toml",
         "run.sh",
         "src/shop/__init__.py",
+        "web/node_modules/x.js",
     ]
+    # Backends write into their tree.
+    assert (copied / "src").stat().st_mode & 0o700 == 0o700
 
 
 def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:

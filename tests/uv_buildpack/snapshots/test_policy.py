@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,10 @@ DECISIONS = Decisions(
     sdists=("docopt",),
     local=(),
     files=(),
+    sees={},
+    places=(),
+    dynamic=(),
+    locked_python="",
 )
 KEY = {"python": "3.13.4", "target": "linux", "build_environment": ""}
 
@@ -123,3 +128,22 @@ def test_what_the_build_writes_itself_stays(tmp_path: Path) -> None:
         store.refuse_changes()
     assert events == []
     assert file_format.find(context.layers_dir / "snapshots", "venv") is not None
+
+
+def test_a_wheel_that_was_built_in_another_environment_is_dropped(tmp_path: Path) -> None:
+    fake = fake_uv(tmp_path, {"cache*": "exit 0"})
+    (tmp_path / "snapshots").mkdir()
+
+    def build(cache: str, identity: str) -> None:
+        store = Store(directory=tmp_path / "snapshots", policy="auto", before=Memory(keys={}, wanted={}))
+        decided = replace(DECISIONS, packages={"docopt": identity}, sees={"docopt": ("*",)})
+        with store.built_wheels(fake.uv, decided, KEY, tmp_path / cache):
+            (tmp_path / cache).mkdir(exist_ok=True)
+            (tmp_path / cache / "docopt.whl").touch()
+
+    with capture_logs():
+        build("first", "0.6.2 registry=x 01 aa")
+        build("second", "0.6.2 registry=x 01 aa")
+        build("third", "0.6.2 registry=x 01 bb")
+    cleaned = [call.arguments for call in fake.calls() if call.arguments[:2] == ["cache", "clean"]]
+    assert cleaned == [["cache", "clean", "docopt"]]

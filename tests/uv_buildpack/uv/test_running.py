@@ -213,16 +213,18 @@ def test_a_sync_is_frozen_and_takes_no_default_groups_and_nothing_local(tmp_path
     assert call.environment["UV_PROJECT_ENVIRONMENT"] == call.environment["VIRTUAL_ENV"] == "/layers/venv"
 
 
-def test_local_packages_are_installed_without_dependencies_and_without_times(tmp_path: Path) -> None:
-    fake = fake_uv(tmp_path, {"pip*": "exit 0"})
+def test_local_packages_are_synced_alone_and_without_what_differs_with_each_build(tmp_path: Path) -> None:
+    fake = fake_uv(tmp_path, {"sync*": "exit 0"}, INDEXES)
     with capture_logs():
-        fake.uv.install_local(tmp_path, Path("/layers/venv"), Path("/layers/venv-project"), ["-e", "./api"])
-    (call,) = fake.calls()
+        fake.uv.sync_local(tmp_path, Path("/layers/venv"), ["--no-editable"], complete=False)
+        fake.uv.sync_local(tmp_path, Path("/layers/venv"), ["--no-editable"], complete=True)
+    call, complete = fake.calls()
+    assert [word for word in call.arguments if word not in complete.arguments] == ["--only-install-local"]
     assert call.arguments == [
-        *("pip", "install", "--no-deps", "--no-compile-bytecode", "--no-require-hashes"),
-        *("--prefix", "/layers/venv-project"),
-        *("--python", "/layers/venv/bin/python", "-e", "./api"),
+        *("sync", "--frozen", "--inexact", "--no-default-groups", "--only-install-local", "--no-compile-bytecode"),
+        "--no-editable",
     ]
+    assert call.environment["UV_PROJECT_ENVIRONMENT"] == call.environment["VIRTUAL_ENV"] == "/layers/venv"
     assert call.environment["UV_NO_INSTALLER_METADATA"] == "1"
 
 

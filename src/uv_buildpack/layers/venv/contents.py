@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import re
 from pathlib import Path
@@ -54,11 +55,26 @@ def verify_interpreter(venv: Path, python: Path) -> None:
 
 
 def normalise(venv: Path) -> None:
-    """Take out what differs between equal builds: uv's version and its lock file."""
+    """Take out what differs between equal builds: uv's version and its lock file, and when files were written."""
     path = venv / "pyvenv.cfg"
     lines = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("uv = ")]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     (venv / ".lock").unlink(missing_ok=True)
+    for path in venv.glob("lib/python*/site-packages/*.dist-info/uv_cache.json"):
+        if json.loads(path.read_bytes()).get("timestamp") is not None:
+            _forget_times(path)
+
+
+def _forget_times(path: Path) -> None:
+    """Remove a file that says when an archive was written, as uv has it for those of an index in the app directory.
+
+    uv compares it for direct references only; what comes from an index it knows by the version.
+    """
+    record, row = path.with_name("RECORD"), f"{path.parent.name}/{path.name},".encode()
+    content = b"".join(line for line in record.read_bytes().splitlines(keepends=True) if not line.startswith(row))
+    for each in (path, record):
+        each.unlink()  # RECORD may be a hard link into uv's cache
+    record.write_bytes(content)
 
 
 def site_packages_of(venv: Path) -> Path:

@@ -5,17 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from cnb.documents import json_table
 from cnb.layer import Layer, LayerTypes, ReusedLayer, Scope, Variable
 from cnb.result import empty_layer
 from uv_buildpack import decisions, log
 from uv_buildpack.errors import WorkFailed
 from uv_buildpack.installed import heavy
 from uv_buildpack.layers import making, packages, reuse, venv_project
+from uv_buildpack.layers.venv import links
 from uv_buildpack.layers.venv.key import NAME, SCHEME, VenvKey, compatible, for_wheels, packages_text
 from uv_buildpack.layers.work import made, reused
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from cnb.context import BuildContext
@@ -24,8 +26,11 @@ if TYPE_CHECKING:
     from uv_buildpack.layers.python import PythonKey
     from uv_buildpack.layers.reuse import Wanted
     from uv_buildpack.layers.venv.cold import Recipe
+    from uv_buildpack.layers.venv_project import LocalKey
     from uv_buildpack.layers.work import Work
     from uv_buildpack.uv.running import Uv
+
+    Remade = Callable[[tuple[str, ...]], list[Layer | ReusedLayer]]
 
 _GROUPS = "groups"
 """The field of the layer's metadata that holds its heavy groups."""
@@ -49,6 +54,51 @@ def wanted(context: BuildContext, analysis: Analysis, python: PythonKey) -> Want
     """Return the environment as this build wants it."""
     layer = reuse.wanted(context, NAME, key(context, analysis, python), on_disk=analysis.asked.venv)
     return replace(layer, reasons=layer.reasons or _lost_packages(context, analysis, layer.key))
+
+
+def with_local(
+    layer: Wanted[VenvKey], context: BuildContext, analysis: Analysis, local: Wanted[LocalKey] | None
+) -> Wanted[VenvKey]:
+    """Add the reasons that local packages are: they are built in the environment, or it has other links to them."""
+    if layer.reasons:
+        return layer
+    if local is not None and local.reasons:
+        # Which files they will have is not known before they are installed.
+        names = analysis.decisions.in_environment
+        return replace(layer, reasons=tuple(f"the build of {name} sees it" for name in names))
+    restored = {name: context.restored[name].metadata for name in (NAME, venv_project.NAME) if name in context.restored}
+    wanted_links = links.read(restored.get(venv_project.NAME, {})) if local is not None else links.NONE
+    if wanted_links is None:
+        return replace(layer, reasons=("it is not known which files of local packages are linked",))
+    return replace(layer, reasons=links.differences(links.read(restored[NAME]), wanted_links.files))
+
+
+def remade(
+    work: Work, layer: Wanted[VenvKey], uv: Uv, python: Path, reasons: tuple[str, ...]
+) -> list[Layer | ReusedLayer]:
+    """Make an environment that would be reused, for other reasons. Raises `Problem`, `OSError`."""
+    return contribute(work, replace(layer, reasons=reasons), uv, python)
+
+
+def link(
+    work: Work, layers: list[Layer | ReusedLayer], local: Layer | ReusedLayer, remade: Remade
+) -> list[Layer | ReusedLayer]:
+    """Give the environment, the first of `layers`, its links to local packages.
+
+    `remade` makes the environment for the reasons it is given, where it is reused and has other links. Raises
+    `Problem`, `OSError`.
+    """
+    wanted_links = links.read(local.metadata) or links.NONE
+    if isinstance(layers[0], ReusedLayer):
+        reasons = links.differences(links.read(layers[0].metadata), wanted_links.files)
+        if not reasons:
+            return layers
+        layers = remade(reasons)
+    made_links = links.put(work.directory(NAME), work.directory(venv_project.NAME), wanted_links.files)
+    first = layers[0]
+    if made_links.files:
+        first = replace(first, metadata={**first.metadata, links.FIELD: made_links.text()})
+    return [first, *layers[1:]]
 
 
 def types(*, build: bool) -> LayerTypes:
@@ -124,7 +174,7 @@ def _lost_packages(context: BuildContext, analysis: Analysis, key: VenvKey) -> t
 def _make(work: Work, key: VenvKey, uv: Uv, python: Path) -> tuple[Group, ...]:
     """Make the environment from its snapshot, if there is one that fits, else from nothing; return its heavy groups."""
     snapshot = work.snapshots.find(NAME)
-    if snapshot is not None and compatible(snapshot.key, key):
+    if snapshot is not None and compatible(snapshot.key, key) and not _built_in_it(work, snapshot.key):
         _empty_environment(work)
         try:
             groups = making.warm.make(_recipe(work, key, uv, python, snapshot.key), snapshot)
@@ -136,6 +186,19 @@ def _make(work: Work, key: VenvKey, uv: Uv, python: Path) -> tuple[Group, ...]:
         log.step("making the environment from nothing")
     _empty_environment(work)
     return making.cold.make(_recipe(work, key, uv, python, {}))
+
+
+def _built_in_it(work: Work, snapshot: Mapping[str, str]) -> bool:
+    """Tell whether a package has to be built without isolation: it would see what is left of another environment."""
+    known, decided = json_table(snapshot["packages"], "packages"), work.analysis.decisions
+    names = [
+        name
+        for name in decided.sdists
+        if decided.sees.get(name) == decisions.EVERYTHING and known.values.get(name) != decided.packages[name]
+    ]
+    if names:
+        log.step(f"{', '.join(names)}: built without isolation, so the whole environment is made from nothing")
+    return bool(names)
 
 
 def _recipe(work: Work, key: VenvKey, uv: Uv, python: Path, snapshot: Mapping[str, str]) -> Recipe:
@@ -155,7 +218,10 @@ def _recipe(work: Work, key: VenvKey, uv: Uv, python: Path, snapshot: Mapping[st
         built=analysis.decisions.sdists,
         heavy=analysis.configuration.heavy_packages,
         snapshots=work.snapshots,
-        reusable=frozenset(bundle.name for bundle in bundles if not bundle.reasons),
+        # What is built in the environment needs all of it on the disk.
+        reusable=frozenset(
+            bundle.name for bundle in bundles if not bundle.reasons and not analysis.decisions.in_environment
+        ),
     )
 
 

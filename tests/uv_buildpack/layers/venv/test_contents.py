@@ -43,6 +43,23 @@ def test_what_differs_between_equal_builds_is_taken_out(tmp_path: Path) -> None:
     assert not (tmp_path / ".lock").exists()
 
 
+def test_times_of_archives_are_taken_out_of_metadata(tmp_path: Path) -> None:
+    place = tmp_path / "lib" / "python3.13" / "site-packages"
+    record = "ext.py,sha256=aa,1\n{0}/uv_cache.json,sha256=bb,2\n{0}/RECORD,,\n"
+    files = {
+        "ext-1.0.dist-info/uv_cache.json": '{"timestamp":{"secs_since_epoch":1795918834},"commit":null}',
+        "ext-1.0.dist-info/RECORD": record.format("ext-1.0.dist-info"),
+        "git-1.0.dist-info/uv_cache.json": '{"timestamp":null,"commit":"0123"}',
+        "git-1.0.dist-info/RECORD": record.format("git-1.0.dist-info"),
+    }
+    plant(place, files)
+    plant(tmp_path, {"pyvenv.cfg": ""})
+    normalise(tmp_path)
+    assert (place / "ext-1.0.dist-info/RECORD").read_text() == "ext.py,sha256=aa,1\next-1.0.dist-info/RECORD,,\n"
+    assert not (place / "ext-1.0.dist-info/uv_cache.json").exists()
+    assert (place / "git-1.0.dist-info/RECORD").read_text() == files["git-1.0.dist-info/RECORD"]
+
+
 def test_site_packages_are_found_for_each_kind_of_interpreter(tmp_path: Path) -> None:
     (tmp_path / "venv" / "lib" / "python3.14t" / "site-packages").mkdir(parents=True)
     assert site_packages_of(tmp_path / "venv") == tmp_path / "venv" / "lib" / "python3.14t" / "site-packages"
