@@ -54,11 +54,11 @@ def make(recipe: Recipe, snapshot: Snapshot) -> tuple[Group, ...] | None:
     move_out(recipe.site_packages, [group for group in groups if group not in kept], recipe.context.layers_dir)
     away = frozenset(group.layer for group in kept if not (recipe.context.layers_dir / group.layer).is_dir())
     present = {group.layer for group in groups} - away
-    damages = damages(recipe.site_packages, present, away)
-    damages += [f"{group.layer} groups differently" for group in kept if group not in groups]
-    for line in damages:
+    lines = damages(recipe.site_packages, present, away)
+    lines += [f"{group.layer} groups differently" for group in kept if group not in groups]
+    for line in lines:
         log.warning(f"The environment from the snapshot cannot be used: {line}.")
-    return None if damages else groups
+    return None if lines else groups
 
 
 def _change(
