@@ -120,6 +120,27 @@ def test_keys_of_the_table_that_examples_use_exist(page: Path) -> None:
         assert toml.loads(code).get("tool", {}).get("uv-buildpack", {}).keys() <= known
 
 
+def log_shapes(log: str) -> list[str]:
+    """The lines of a log without what differs between projects: numbers, names, and the start commands."""
+    without_commands = re.sub(r"(?<=^Processes\n).*?\n(?=\n|\Z)", "", log, flags=re.MULTILINE | re.DOTALL)
+    lines = re.sub(r"\d+(\.\d+)*", "N", without_commands).splitlines()
+    names = [
+        (r"for \w+:", "for NAME:"),
+        (r"\+ \S+==N", "+ NAME==N"),
+        (r"^  \S+ +(launch|cache|build) +", r"  NAME \1 "),
+    ]
+    for pattern, name in names:
+        lines = [re.sub(pattern, name, line) for line in lines]
+    return [" ".join(line.split()) for line in lines]
+
+
+@pytest.mark.parametrize(("number", "golden"), [(0, "first.txt"), (1, "second.txt")])
+def test_the_readme_shows_logs_as_builds_write_them(number: int, golden: str) -> None:
+    real = log_shapes((ROOT / "tests/uv_buildpack/golden" / golden).read_text(encoding="utf-8"))
+    shown = log_shapes(blocks(ROOT / "README.md", "text")[number])
+    assert [line for line in shown if line not in real and line != "..."] == []
+
+
 def test_the_readme_lists_every_layer() -> None:
     section = prose(ROOT / "README.md").partition("## What is in the image")[2].partition("\n## ")[0]
     modules = (processes, python, uv, venv_key, venv_project, file_format)
