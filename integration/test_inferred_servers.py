@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from integration.starters.cases import Case, all_cases
 from uv import find_uv_bin
 
 from trial.pins import PINS
 from uv_buildpack.processes import start_command
-from uv_buildpack.processes.inference import AppFacts, infer
+from uv_buildpack.processes.inference import AppFacts, InferredProcess, infer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -44,7 +45,29 @@ SERVERS = [
     (FASTAPI, "fastapi", ("gunicorn", "uvicorn-worker")),
     *((FLASK, "flask", server) for server in (("gunicorn",), ("waitress",), ("hypercorn",), ("granian",), ())),
 ]
-DISTRIBUTIONS = ["fastapi", "flask", "granian", "gunicorn", "hypercorn", "uvicorn", "uvicorn-worker", "waitress"]
+# Of scripts/starters, which runs every framework, the ones that need little.
+OTHERS = {
+    "aiohttp--root",
+    "bottle--root",
+    "django-gunicorn-root",
+    "django-gunicorn-src",
+    "django-uvicorn-root",
+    "tornado--subdirectory",
+}
+DISTRIBUTIONS = [
+    "aiohttp",
+    "bottle",
+    "django",
+    "tornado",
+    "fastapi",
+    "flask",
+    "granian",
+    "gunicorn",
+    "hypercorn",
+    "uvicorn",
+    "uvicorn-worker",
+    "waitress",
+]
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +82,7 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return environment / "bin"
 
 
-def command_for(project: Path, distributions: Sequence[str]) -> tuple[str, ...]:
+def process_of(project: Path, distributions: Sequence[str]) -> InferredProcess:
     facts = AppFacts(
         project_dir=project,
         direct_dependencies=frozenset(distributions),
@@ -68,7 +91,11 @@ def command_for(project: Path, distributions: Sequence[str]) -> tuple[str, ...]:
         pyproject={},
     )
     (process,) = infer(facts).processes
-    return start_command.from_line(process.command).argv
+    return process
+
+
+def command_for(project: Path, distributions: Sequence[str]) -> tuple[str, ...]:
+    return start_command.from_line(process_of(project, distributions).command).argv
 
 
 def free_port() -> int:
@@ -115,3 +142,15 @@ def test_the_inferred_command_serves(
         # The program has the process id that the platform knows, so a signal ends it.
         process.terminate()
         process.wait(timeout=30)
+
+
+@pytest.mark.parametrize("case", [one for one in all_cases() if one.name in OTHERS], ids=lambda case: case.name)
+def test_other_frameworks_are_started(tmp_path: Path, programs: Path, case: Case) -> None:
+    for name, text in case.files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    process = process_of(tmp_path, case.dependencies)
+    argv = start_command.from_line(process.command).argv
+    port = free_port()
+    with running(argv, tmp_path / process.directory, programs, port) as started:
+        assert case.answer in answer(started, port)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from uv_buildpack.processes.inference.django import find_projects
 from uv_buildpack.processes.inference.facts import AppFacts, Inference, InferredProcess
+from uv_buildpack.processes.inference.hints import start_hints
 from uv_buildpack.processes.inference.programs import calls_of, script_calls
 from uv_buildpack.processes.inference.scripts import (
     NO_GUARD,
@@ -45,10 +46,11 @@ def infer(app: AppFacts) -> Inference:
         found = [main] if main else []
         known = {line.partition(":")[0] for line in considered}
         considered += [line for line in why if not line.endswith(NO_GUARD) or line.partition(":")[0] not in known]
+    hints = start_hints(app.project_dir) if undecided or not (found or scripts) else ()
     default = None if undecided and not (web.certain or "web" in taken) else _default(app, found, scripts)
     return Inference(
         processes=(*found, *scripts),
-        considered=tuple(dict.fromkeys([*_shown(web), *considered])),
+        considered=tuple(dict.fromkeys([*_shown(web), *considered, *hints])),
         suggestion=_suggestion(web),
         default=default,
         undecided=undecided and "web" not in taken,
