@@ -45,7 +45,7 @@ from uv_buildpack.project.files import (
     workspace_members,
 )
 from uv_buildpack.project.lockfile import read_lock
-from uv_buildpack.uv import bindings
+from uv_buildpack.uv import bindings, find_links
 from uv_buildpack.uv import version as uv_version
 from uv_buildpack.uv.bindings import config_file
 
@@ -91,6 +91,8 @@ class Analysis:
     """What wheels and interpreters depend on, as keys have it."""
     build_environment: str
     """Variables and settings that reach builds, as keys have them."""
+    find_links: tuple[Path, ...]
+    """Directories with files of packages, of CPython and of uv."""
 
     def sync_arguments(self) -> list[str]:
         """Give the choice as arguments of `uv sync`; without `--package` uv installs the project, or all members."""
@@ -131,6 +133,9 @@ def analyse(context: BuildContext) -> Analysis:
     collector.problems.extend(wrong)
     with collector.collecting():
         _check_link(context, configuration)
+    places: tuple[Path, ...] = ()
+    with collector.collecting():
+        places = find_links.directories(configuration.find_links, context.app_dir, context.bindings)
     if project is None:
         raise Problems(collector.problems)
     with collector.collecting():
@@ -153,6 +158,7 @@ def analyse(context: BuildContext) -> Analysis:
         pyprojects=pyprojects,
         target=surroundings.target_text(context.target),
         build_environment=surroundings.build_environment(context.environment, project, config_file(context.bindings)),
+        find_links=places,
     )
 
 

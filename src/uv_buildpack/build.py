@@ -6,6 +6,7 @@ only if all of it worked.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -16,9 +17,10 @@ from uv_buildpack import configuration as settings
 from uv_buildpack import credentials, decisions, ignored_variables, log
 from uv_buildpack.analysis import Analysis, analyse
 from uv_buildpack.django import static_files
+from uv_buildpack.errors import LockedFilesMissing
 from uv_buildpack.interpreter import end_of_life, runtime_file
 from uv_buildpack.interpreter.catalogue import program
-from uv_buildpack.layers import app_compiler, app_links, app_modules, venv_project
+from uv_buildpack.layers import app_compiler, app_links, app_modules, making, venv_project
 from uv_buildpack.layers import processes as processes_layer
 from uv_buildpack.layers import python as python_layer
 from uv_buildpack.layers import uv as uv_layer
@@ -26,10 +28,11 @@ from uv_buildpack.layers.venv import layer as venv
 from uv_buildpack.layers.work import begun, give_back
 from uv_buildpack.processes import plan
 from uv_buildpack.project import lock_check, tree, vcs_version
+from uv_buildpack.project.lockfile import read_lock
 from uv_buildpack.uv.running import require_git, with_python
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from concurrent.futures import Future
     from pathlib import Path
 
@@ -57,9 +60,10 @@ def build(context: BuildContext) -> BuildResult:
     # That these very files passed the check of the previous build counts.
     checks = not analysis.recalled
     checks_early = checks and lock_check.own_interpreter_fits(analysis.project, analysis.decisions.locked_python)
-    with begun(context, analysis) as work:
-        static = static_files.wanted(work, environment, local)
+    with begun(context, analysis) as started:
+        static = static_files.wanted(started, environment, local)
         installs = bool(environment.reasons or (local and local.reasons) or static_files.collects(static))
+        work = _supplied(started) if installs else started
         with log.timed("uv"):
             uv, uv_made = uv_layer.contribute(work, runs=installs or checks)
             layers: list[Layer | ReusedLayer] = [uv_made]
@@ -125,6 +129,24 @@ def _announce(context: BuildContext, analysis: Analysis) -> None:
         )
     for line in vcs_version.unknown_versions(analysis.pyprojects, context.app_dir, context.environment):
         log.warning(line)
+
+
+def files_at_hand(analysis: Analysis) -> Mapping[str, Path]:
+    """Return the files of `BP_UV_FIND_LINKS` that the lock names. Raises `LockedFilesMissing`, `Problem`."""
+    offline, places = analysis.configuration.offline, analysis.find_links
+    if not offline and not places:
+        return {}
+    with log.timed("Files at hand"):
+        project = analysis.project
+        lock = read_lock(project.lock_path, project.shown(project.lock_path))
+        found = making.supply.survey(lock, analysis.decisions, analysis.pyprojects, places)
+        shown = [project.shown(place) for place in places]
+        if offline and (found.missing or found.wrong):
+            raise LockedFilesMissing(found.missing, found.wrong, shown)
+        for line in found.wrong:
+            log.warning(f"{line}. It is not used.")
+        log.step(f"{len(found.files)} files that uv.lock names are in {', '.join(shown) or 'no directory'}")
+        return found.files
 
 
 def _check_lock(work: Work, checking: Future[str | None] | None, uv: Uv) -> None:

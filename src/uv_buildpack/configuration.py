@@ -194,6 +194,10 @@ def _names(value: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name if name == "*" else canonicalize_name(name) for name in names))
 
 
+def _paths(value: object) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(entry.strip() for entry in _text(value).split(",") if entry.strip()))
+
+
 def _mirror(value: object) -> str:
     text = _text(value)
     if not addresses.is_allowed(text):
@@ -259,6 +263,8 @@ class Configuration:
         _HEAVY, ["BP_UV_HEAVY_PACKAGES"], "heavy-packages", parse_setting, decides=True
     )
     uv_version: str | None = _setting(None, ["BP_UV_VERSION"], None, _text, decides=True)
+    offline: bool = _setting(_NO, ["BP_UV_OFFLINE"], None, _boolean, decides=False)
+    find_links: tuple[str, ...] = _setting((), ["BP_UV_FIND_LINKS"], None, _paths, decides=False)
     python_version: str | None = _setting(None, ["BP_PYTHON_VERSION"], None, _text, decides=True)
     python_mirror: str | None = _setting(
         None, ["BP_PYTHON_MIRROR", "UV_PYTHON_INSTALL_MIRROR"], None, _mirror, decides=True

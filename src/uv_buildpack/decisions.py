@@ -143,6 +143,11 @@ def _files(packages: Iterable[LockedPackage], platform: selection.Platform) -> t
     return tuple(sorted(file.path for file in files if file.path is not None))
 
 
+def walk(lock: Lock, decisions: Decisions) -> tuple[selection.Platform, tuple[LockedPackage, ...]]:
+    """Return the platform, and what a lock has for it with these decisions."""
+    return _walk(lock, decisions.choice, decisions.python)
+
+
 def installed(lock: Lock, decisions: Decisions) -> dict[str, str]:
     """Give name → version and source of what a lock installs with these decisions; local packages by source alone."""
     return {

@@ -671,6 +671,40 @@ class WrongInterpreter(Problem):
         )
 
 
+# Files at hand instead of a network
+
+
+class FindLinksMissing(Problem):
+    """`BP_UV_FIND_LINKS` names what is no directory."""
+
+    def __init__(self, name: str, bindings: Sequence[str]) -> None:
+        """`bindings` are the names of all that there are."""
+        super().__init__(
+            what=f"BP_UV_FIND_LINKS: {name} is neither a directory nor the name of a binding.",
+            facts=[f"Bindings: {', '.join(bindings)}."] if bindings else [],
+            advice=[
+                "Name directories with wheels, separated by commas: relative to the app directory, or absolute,",
+                "or bindings by their names.",
+            ],
+        )
+
+
+class LockedFilesMissing(Problem):
+    """A build without network lacks files."""
+
+    def __init__(self, missing: Sequence[str], wrong: Sequence[str], places: Sequence[str]) -> None:
+        """`missing` and `wrong` are lines, `places` the directories that were looked in."""
+        counts = [*([f"{len(missing)} missing"] if missing else []), *([f"{len(wrong)} wrong"] if wrong else [])]
+        super().__init__(
+            what=f"BP_UV_OFFLINE: files that the build needs are not at hand ({', '.join(counts)}).",
+            facts=[*missing, *wrong, f"Directories (BP_UV_FIND_LINKS): {', '.join(places) or 'none'}."],
+            advice=[
+                "Where there is a network, fill a directory with what uv.lock names (scripts/vendor of the buildpack),",
+                "and name it in BP_UV_FIND_LINKS; or build with a network, without BP_UV_OFFLINE.",
+            ],
+        )
+
+
 # uv itself
 
 

@@ -68,6 +68,7 @@ IGNORED = {
     "UV_OVERRIDE": _CHOSEN_BY_LOCK,
     "UV_BUILD_CONSTRAINT": "Use build-constraint-dependencies in [tool.uv].",
     "UV_GIT_LFS": "Use lfs = true in [tool.uv.sources].",
+    "UV_OFFLINE": "Use BP_UV_OFFLINE, with BP_UV_FIND_LINKS.",
     "UV_NO_CACHE": "The buildpack has its own cache, and keeps what is worth it (BP_UV_SNAPSHOTS).",
     "UV_NO_CONFIG": "The project's own configuration counts.",
     "UV_ENV_FILE": "Start commands do not run uv; set variables on the platform.",

@@ -27,6 +27,7 @@ from cnb.bindings import read_bindings
 from cnb.context import Target
 from uv_buildpack import disk, errors, log
 from uv_buildpack.analysis import analyse
+from uv_buildpack.build import files_at_hand
 from uv_buildpack.bytecode import compiling
 from uv_buildpack.django.outcome import Outcome, check
 from uv_buildpack.downloads import archive, certificates, download, pace
@@ -47,6 +48,13 @@ if TYPE_CHECKING:
 
 INDEXES = Indexes((Index("https://index.example/simple", "corp"),))
 PROXY = {"HTTPS_PROXY": "http://user:secret@proxy.example:3128"}
+PACKAGE = """[[package]]
+name = "six"
+version = "1.17.0"
+source = { registry = "https://index.example/simple" }
+wheels = [{ url = "https://index.example/six-1.17.0-py2.py3-none-any.whl", hash = "sha256:00" }]
+
+"""
 ARCHIVE = "https://mirror.example/cpython-3.13.9.tar.gz"
 OUTSIDE = '[[package]]\nname = "toolbox"\nversion = "1"\nsource = { editable = "../toolbox" }\n'
 MISSING = '[[package]]\nname = "toolbox"\nversion = "1"\nsource = { editable = "libs/toolbox" }\n'
@@ -193,6 +201,13 @@ def fetched(answer: Callable[[httpx.Request], httpx.Response], url: str = ARCHIV
     return produce
 
 
+def empty_vendor(root: Path) -> None:
+    lock = f'{LOCK.replace("[[package]]", PACKAGE + "[[package]]", 1)}dependencies = [{{ name = "six" }}]\n'
+    files = {**PROJECT, "uv.lock": lock, "vendor/README": ""}
+    environment = {"BP_UV_OFFLINE": "true", "BP_UV_FIND_LINKS": "vendor"}
+    files_at_hand(analyse(context_for(root, files, environment)))
+
+
 def missing_uv(root: Path) -> None:
     offers = 'case "$*" in *"uv<"*) echo " + uv==0.13.9" >&2;; *) exit 1;; esac'
     said = "error: No solution found when resolving dependencies\n  cause: Because there is no version of uv==9.1.0"
@@ -299,6 +314,8 @@ PRODUCERS: dict[type[errors.Problem], Producer] = {
     errors.TargetUnsupported: other_target,
     errors.WrongInterpreter: other_interpreter,
     errors.UvNotFound: lambda root: version.find_carried(root, {"PATH": "/usr/bin"}),
+    errors.FindLinksMissing: app(environment={"BP_UV_FIND_LINKS": "vendor"}),
+    errors.LockedFilesMissing: empty_vendor,
     errors.UvVersionContradictory: app(
         {"pyproject.toml": f'{PYPROJECT}\n[tool.uv]\nrequired-version = ">=0.13"\n'}, {"BP_UV_VERSION": "0.12.3"}
     ),

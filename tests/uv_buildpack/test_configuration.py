@@ -53,6 +53,8 @@ CASES: list[tuple[str, str | None, str, object, str | None, object, object]] = [
         HeavySetting(names=frozenset({"torch"})),
     ),
     ("uv_version", "BP_UV_VERSION", ">=0.12,<0.14", ">=0.12,<0.14", None, None, None),
+    ("offline", "BP_UV_OFFLINE", "true", True, None, None, None),
+    ("find_links", "BP_UV_FIND_LINKS", "vendor, /volume,,vendor", ("vendor", "/volume"), None, None, None),
     ("python_version", "BP_PYTHON_VERSION", "3.13", "3.13", None, None, None),
     ("python_mirror", "BP_PYTHON_MIRROR", "file:///mirror", "file:///mirror", None, None, None),
     ("python_catalogue", "BP_PYTHON_CATALOGUE", "builds.json", "builds.json", None, None, None),

@@ -13,6 +13,8 @@ from uv_buildpack.interpreter import relocation
 from uv_buildpack.interpreter.catalogue import program
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from uv_buildpack.downloads.network import Network
     from uv_buildpack.interpreter.catalogue import CPythonBuild
 
@@ -27,13 +29,16 @@ def address(build: CPythonBuild, mirror: str | None = None) -> str:
     return f"{(mirror or DEFAULT_MIRROR).rstrip('/')}/{build.path.replace('+', '%2B')}"
 
 
-def install(build: CPythonBuild, directory: Path, *, mirror: str | None, network: Network) -> None:
+def install(
+    build: CPythonBuild, directory: Path, *, mirror: str | None, network: Network, places: Sequence[Path] = ()
+) -> None:
     """Fill the empty layer: fetch the archive, unpack, prune, move, start the interpreter once.
 
+    An archive of that name in one of the directories `places` is taken instead of a download.
     Raises `Problem`, `OSError`.
     """
     with disk.full_is_said("making the layer python"):
-        _unpack(build, directory, mirror, network)
+        _unpack(build, directory, _place(build, mirror, places), network)
         python = program(directory, build)
         if not python.is_file():
             raise PythonUnusable(build.version, f"There is no bin/{python.name} in the archive.")
@@ -49,14 +54,22 @@ def compile_stdlib(build: CPythonBuild, directory: Path) -> None:
             log.debug(f"not compiled: {failure}")
 
 
-def _unpack(build: CPythonBuild, directory: Path, mirror: str | None, network: Network) -> None:
+def _place(build: CPythonBuild, mirror: str | None, places: Sequence[Path]) -> str:
+    """Return the address that the archive comes from."""
+    paths = (place / build.path.rsplit("/", 1)[-1] for place in places)
+    at_hand = next((path for path in paths if path.is_file()), None)
+    if at_hand is not None:
+        log.detail(f"CPython comes from {at_hand}")
+        return at_hand.as_uri()
     if mirror is not None:
         log.detail(f"CPython comes from the mirror {mirror}")
+    return address(build, mirror)
+
+
+def _unpack(build: CPythonBuild, directory: Path, url: str, network: Network) -> None:
     fetched = directory.with_name(f".{directory.name}.archive")
     try:
-        download.fetch(
-            address(build, mirror), fetched, sha256=build.sha256, max_bytes=_LARGEST_ARCHIVE, network=network
-        )
+        download.fetch(url, fetched, sha256=build.sha256, max_bytes=_LARGEST_ARCHIVE, network=network)
         log.step(f"unpacking CPython {build.version} ({build.date})")
         shown = build.path.rpartition("/")[2]
         archive.extract(fetched, directory, shown=shown, strip_components=1, wanted=relocation.is_wanted)

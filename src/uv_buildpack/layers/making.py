@@ -6,7 +6,7 @@ A hot build compares keys and makes nothing; it does not pay for these.
 from uv_buildpack import sbom
 from uv_buildpack.installed import conflicts, system_libraries
 from uv_buildpack.interpreter import installation
-from uv_buildpack.layers import local_install
+from uv_buildpack.layers import local_install, supply
 from uv_buildpack.layers.venv import cold, contents, warm
 from uv_buildpack.uv import releases
 
@@ -18,6 +18,7 @@ __all__ = [
     "local_install",
     "releases",
     "sbom",
+    "supply",
     "system_libraries",
     "warm",
 ]

@@ -12,6 +12,7 @@ from uv_buildpack.interpreter.catalogue import program
 from uv_buildpack.layers import making, reuse
 from uv_buildpack.layers.reuse import part
 from uv_buildpack.layers.work import made, reused
+from uv_buildpack.uv import bindings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -126,5 +127,8 @@ def _put(work: Work, layer: Wanted[PythonKey]) -> bool:
     if work.snapshots.take(NAME, directory, layer.metadata):
         return True
     mirror = work.analysis.configuration.python_mirror
-    making.installation.install(work.analysis.decisions.python, directory, mirror=mirror, network=work.analysis.network)
+    places = (*work.analysis.find_links, *bindings.directories(work.context.bindings))
+    making.installation.install(
+        work.analysis.decisions.python, directory, mirror=mirror, network=work.analysis.network, places=places
+    )
     return False

@@ -51,7 +51,7 @@ def contribute(work: Work, *, runs: bool) -> tuple[Uv, Layer]:
     bound = bindings.read(context.bindings, work.analysis.network, work.scratch)
     carried = Uv(
         binary=find_carried(context.buildpack.directory, context.environment),
-        environment=environment_for(context.environment, bound=bound, cache_dir=work.uv_cache),
+        environment=environment_for(context.environment, bound=bound, cache_dir=work.uv_cache) | _without_network(work),
         indexes=Indexes(
             of_project(work.analysis.network.variables, work.analysis.project, bound.config_file),
             registries(work.analysis.decisions.packages),
@@ -119,6 +119,14 @@ def asked_indexes(uv: Uv, variables: Mapping[str, str], settings: Mapping[str, A
     default = default_of(variables, settings)
     others = [index for index in uv.indexes.known if index.url not in explicit and index != default]
     return [*(log.masked(index.shown) for index in others), log.masked(default.shown) if default else "PyPI"]
+
+
+def _without_network(work: Work) -> dict[str, str]:
+    """Return the variables that let uv find files at hand, also for builds, and keep it off the network."""
+    places = work.analysis.find_links
+    variables = {"UV_FIND_LINKS": ",".join(map(str, places))} if places else {}
+    # UV_NO_INDEX: with the network off alone, uv would complain of each index instead of what is missing.
+    return variables | ({"UV_OFFLINE": "1", "UV_NO_INDEX": "1"} if work.analysis.configuration.offline else {})
 
 
 def _layer() -> Layer:

@@ -56,6 +56,8 @@ class Work:
     """An existing directory on the layers' file system, which goes at the end."""
     snapshots: Store
     background: Background
+    files: Mapping[str, Path] = field(default_factory=dict)
+    """Files of packages that are at hand, by their names in the lock (`BP_UV_FIND_LINKS`)."""
 
     @property
     def uv_cache(self) -> Path:

@@ -46,6 +46,12 @@ def entries(bindings: Iterable[Binding]) -> dict[str, Path]:
     return found
 
 
+def directories(bindings: Iterable[Binding]) -> tuple[Path, ...]:
+    """Return the directories of bindings of type `uv`, which may hold an archive of CPython."""
+    bound = (binding for binding in bindings if binding.type == TYPE)
+    return tuple(dict.fromkeys(path.parent for binding in bound for path in binding.entries.values()))
+
+
 def network(environment: Mapping[str, str], bindings: Iterable[Binding]) -> Network:
     """Return how servers are reached; the user's variables beat those of bindings.
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from uv_buildpack import command, log
 from uv_buildpack.downloads import certificates, proxies
-from uv_buildpack.errors import GitMissing
+from uv_buildpack.errors import GitMissing, LockfileOutdated
 from uv_buildpack.uv.failures import failure
 from uv_buildpack.uv.indexes import Indexes
 
@@ -74,6 +74,9 @@ class Uv:
     def relock(self, directory: Path) -> str:
         """Lock a copy of a project anew and give uv's lines (`Updated six v1.16.0 -> v1.17.0`). Raises `Problem`."""
         done = self._quiet(["lock"], directory, without=_INDEX_VARIABLES)
+        if done.returncode and "UV_OFFLINE" in self.environment:
+            line = "What differs cannot be told without a network (BP_UV_OFFLINE); uv said:"
+            raise LockfileOutdated([line, *log.masked(done.stderr).strip().splitlines()])
         if done.returncode:
             raise self._failure(done, "uv lock")
         return done.stderr

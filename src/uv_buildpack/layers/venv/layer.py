@@ -211,7 +211,7 @@ def _recipe(work: Work, key: VenvKey, uv: Uv, python: Path, snapshot: Mapping[st
         uv=uv,
         python=python,
         layer=work.directory(NAME),
-        project_dir=analysis.project.directory,
+        project_dir=_project_dir(work),
         project_layer=work.directory(venv_project.NAME),
         arguments=analysis.sync_arguments(),
         packages=identities,
@@ -223,6 +223,17 @@ def _recipe(work: Work, key: VenvKey, uv: Uv, python: Path, snapshot: Mapping[st
             bundle.name for bundle in bundles if not bundle.reasons and not analysis.decisions.in_environment
         ),
     )
+
+
+def _project_dir(work: Work) -> Path:
+    """Return where uv syncs: the project, or a copy whose lock leads to files at hand."""
+    project = work.analysis.project
+    target = work.scratch / "supplied"
+    if not work.files:
+        return project.directory
+    if target.is_dir():
+        return target / project.directory.relative_to(project.app_dir)
+    return making.supply.overlay(project, work.files, target)
 
 
 def _empty_environment(work: Work) -> None:

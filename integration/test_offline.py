@@ -1,0 +1,121 @@
+"""Builds that get the packages of the lock from directories, and nothing from a network."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+from integration.application import App, project
+from integration.conftest import REPOSITORY
+from integration.package_index import PackageIndex, sdist, wheel
+from integration.website import Website, serving
+from integration.workbench import BASE, Workbench, diff_ids, errors, layer_states
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+VERSION = ("python", "-c", "import alpha; print(alpha.version)")
+OFFLINE = {"BP_UV_OFFLINE": "true", "BP_UV_FIND_LINKS": "vendor"}
+
+
+@pytest.fixture
+def gone() -> Iterator[PackageIndex]:
+    """An index that notes what it is asked for: a build without a network asks nothing."""
+    with serving(Website()) as site:
+        index = PackageIndex(site)
+        for version in ("1.0", "1.1"):
+            index.add_wheel("alpha", version)
+        index.add_wheel("beta", "1.0")
+        index.add("gamma-1.0.tar.gz", sdist("gamma", "1.0"))
+        yield index
+
+
+@pytest.fixture
+def vendored(app: App, gone: PackageIndex) -> App:
+    """An app that has all that its lock names in a directory, which scripts/vendor has filled."""
+    app.write({"pyproject.toml": project("vendored", ("alpha==1.0", "beta"), index=gone.address), "main.py": ""})
+    app.lock()
+    fill(app)
+    return app
+
+
+def fill(app: App, *options: str) -> str:
+    command = [str(REPOSITORY / "scripts/vendor"), str(app.directory), *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ})
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.in_containers
+def test_without_a_network_the_lock_is_installed_cold_hot_and_changed(
+    bench: Workbench, vendored: App, image: str, gone: PackageIndex
+) -> None:
+    online = bench.build(vendored, f"{image}-online", previous=BASE)
+    gone.site.requests.clear()
+    cold = bench.build(vendored, image, previous=BASE, env=OFFLINE)
+    assert bench.run(image, *VERSION) == "1.0\n"
+    assert diff_ids(cold)["uv-buildpack/python:venv"] == diff_ids(online)["uv-buildpack/python:venv"]
+    hot = bench.build(vendored, image, env=OFFLINE)
+    assert layer_states(hot)["venv"] == "reused"
+    assert gone.site.requests == []
+    vendored.edit("pyproject.toml", "alpha==1.0", "alpha==1.1")
+    vendored.lock()
+    fill(vendored)
+    gone.site.requests.clear()
+    bench.build(vendored, image, env=OFFLINE)
+    assert bench.run(image, *VERSION) == "1.1\n"
+    assert gone.site.requests == []
+
+
+def test_everything_that_is_missing_or_wrong_is_named_at_once(
+    bench: Workbench, app: App, gone: PackageIndex, image: str
+) -> None:
+    lines = project("lacking", ("alpha==1.0", "beta", "gamma", "delta"), index=gone.address)
+    broken = sdist("delta", "1.0").replace(b"requires = []", b"requires = []")
+    gone.add("delta-1.0.tar.gz", broken)
+    app.write({"pyproject.toml": lines, "main.py": ""})
+    app.lock()
+    fill(app)
+    vendor = app.directory / "vendor"
+    (vendor / "alpha-1.0-py3-none-any.whl").write_bytes(wheel("alpha", "1.0", {"alpha/__init__.py": "evil"}))
+    (vendor / "beta-1.0-py3-none-any.whl").unlink()
+    gone.site.requests.clear()
+    log = bench.failing(app, image, previous=BASE, env=OFFLINE)
+    assert errors(log) == ["BP_UV_OFFLINE: files that the build needs are not at hand (1 missing, 1 wrong)."]
+    assert "beta 1.0: beta-1.0-py3-none-any.whl is missing" in log
+    assert "alpha 1.0" in log
+    assert gone.site.requests == []
+
+
+def test_a_source_is_built_with_what_is_at_hand(bench: Workbench, app: App, gone: PackageIndex, image: str) -> None:
+    app.write({"pyproject.toml": project("built", ("gamma",), index=gone.address), "main.py": ""})
+    app.lock()
+    fill(app)
+    gone.site.requests.clear()
+    bench.build(app, image, previous=BASE, env=OFFLINE)
+    assert bench.run(image, "python", "-c", "import gamma; print(gamma.version)") == "1.0\n"
+    assert gone.site.requests == []
+
+
+def test_a_directory_alone_changes_nothing_and_files_at_hand_are_used_where_it_is_named(
+    bench: Workbench, vendored: App, image: str, gone: PackageIndex
+) -> None:
+    (vendored.directory / "vendor" / "beta-1.0-py3-none-any.whl").unlink()
+    gone.site.requests.clear()
+    bench.build(vendored, image, previous=BASE)
+    assert sorted(gone.downloads) == ["alpha-1.0-py3-none-any.whl", "beta-1.0-py3-none-any.whl"]
+    gone.site.requests.clear()
+    bench.build(vendored, f"{image}-named", previous=BASE, env={"BP_UV_FIND_LINKS": "vendor"})
+    assert gone.downloads == ["beta-1.0-py3-none-any.whl"]
+
+
+def test_files_may_be_in_a_binding(bench: Workbench, vendored: App, image: str, tmp_path: Path) -> None:
+    binding = tmp_path / "wheels"
+    (vendored.directory / "vendor").rename(binding)
+    (binding / "type").write_text("wheels")
+    env = {**OFFLINE, "BP_UV_FIND_LINKS": "wheels"}
+    bench.build(vendored, image, previous=BASE, env=env, bindings=[binding])
+    assert bench.run(image, *VERSION) == "1.0\n"

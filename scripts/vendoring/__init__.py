@@ -1,0 +1,1 @@
+"""Filling a directory with the files that a build without a network needs."""

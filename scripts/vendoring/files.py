@@ -1,0 +1,88 @@
+"""Which files a build needs of a lock, and where they are."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
+
+from cnb import toml
+from uv_buildpack.project import selection
+from uv_buildpack.project.lockfile import read_lock
+from uv_buildpack.uv.indexes import Indexes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from uv_buildpack.analysis import Analysis
+    from uv_buildpack.project.lockfile import Artifact, LockedPackage
+    from uv_buildpack.uv.indexes import Index
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A file that the lock names: its name, hash and address, and the address of the index that it belongs to."""
+
+    name: str
+    hash: str
+    url: str
+    registry: str
+    is_source: bool
+
+    def is_right(self, path: Path) -> bool:
+        """Return whether a file is there and is this one."""
+        if not path.is_file():
+            return False
+        with path.open("rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest() == self.hash.removeprefix("sha256:")
+
+
+def wanted_files(analysis: Analysis, libc: str) -> list[Wanted]:
+    """Return the files of the packages that a build selects: every wheel that fits, since images differ, or the source.
+
+    Files of git repositories and of the app directory are not among them. Raises `Problem`.
+    """
+    project, decided = analysis.project, analysis.decisions
+    lock = read_lock(project.lock_path, project.shown(project.lock_path))
+    python = decided.python
+    platform = selection.Platform(
+        python=python.version, machine=python.arch, libc=libc, freethreaded=python.freethreaded
+    )
+    addresses = _addresses(project.lock_path)
+    found = []
+    for package in selection.select(lock, decided.choice, platform):
+        for file in [] if package.local else _files(package, platform, decided.sdists):
+            if url := addresses.get((package.name, file.filename)):
+                source = package.sdist is not None and file.filename == package.sdist.filename
+                found.append(Wanted(file.filename, file.hash, url, package.source, is_source=source))
+    return found
+
+
+def with_login(file: Wanted, known: Sequence[Index], variables: Mapping[str, str]) -> str:
+    """Return the address of a file with the credentials of its index, if it is on the same host."""
+    index = Indexes(known, (("file", file.registry),)).of_package("file")
+    user, password = (variables.get(f"{index.prefix}_{part}", "") if index else "" for part in ("USERNAME", "PASSWORD"))
+    parts = urlsplit(file.url)
+    if not (user or password) or index is None or urlsplit(index.url).hostname != parts.hostname:
+        return file.url
+    place = f"{quote(user, safe='')}:{quote(password, safe='')}@{parts.netloc.rpartition('@')[2]}"
+    return urlunsplit(parts._replace(netloc=place))
+
+
+def _files(package: LockedPackage, platform: selection.Platform, sdists: Sequence[str]) -> Sequence[Artifact]:
+    if package.name in sdists and package.sdist is not None:
+        return (package.sdist,)
+    return selection.candidates(package, platform)
+
+
+def _addresses(lock: Path) -> dict[tuple[str, str], str]:
+    """Return the address of each file in a lock, by package and name; those of this machine have none."""
+    found = {}
+    for package in toml.load(lock).get("package", ()):
+        for entry in [*package.get("wheels", ()), *([package["sdist"]] if "sdist" in package else [])]:
+            url = entry.get("url") or package["source"].get("url", "")
+            if url:
+                found[package["name"], unquote(urlsplit(url).path).rsplit("/", 1)[-1]] = url
+    return found

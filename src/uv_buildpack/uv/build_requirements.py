@@ -1,0 +1,162 @@
+"""What building from source needs besides the source: requirements of build backends, in directories of files.
+
+uv resolves them itself, from `UV_FIND_LINKS`; it stops at the first one that is missing. Here all are found at once.
+"""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import zipfile
+from dataclasses import dataclass
+from email.parser import HeaderParser
+from typing import TYPE_CHECKING
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import (
+    InvalidSdistFilename,
+    InvalidWheelFilename,
+    canonicalize_name,
+    parse_sdist_filename,
+    parse_wheel_filename,
+)
+
+from cnb import toml
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from packaging.version import Version
+
+    from uv_buildpack.project.files import Pyproject
+
+_WITHOUT_TABLE = ("setuptools>=40.8.0",)
+"""PEP 518: what a source without `[build-system]` needs."""
+_CARRIED = frozenset({"uv-build"})
+"""Backends that are a part of uv."""
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    version: Version
+    path: Path
+
+    @property
+    def is_wheel(self) -> bool:
+        return self.path.suffix == ".whl"
+
+
+def lacking(sources: Mapping[str, Path], local: Iterable[Pyproject], places: Sequence[Path]) -> list[str]:
+    """Return a line for each requirement that no file in `places` meets, with what needs it.
+
+    `sources` are source distributions by what they are called in a message; `local` are packages in the app directory.
+    Raises `OSError`.
+    """
+    offered = _offered(places)
+    needed = {(label, text) for label, path in sources.items() for text in _of_source(path)}
+    needed |= {(file.shown, text) for file in local for text in _of_table(file.document)}
+    lines: list[str] = []
+    seen: set[str] = set()
+    queue = sorted(needed)
+    while queue:
+        label, text = queue.pop(0)
+        requirement = _read(text)
+        if requirement is None or text in seen or canonicalize_name(requirement.name) in _CARRIED:
+            continue
+        seen.add(text)
+        found = _best(offered.get(canonicalize_name(requirement.name), ()), requirement)
+        if found is None:
+            lines.append(f"{label} is built with {requirement}, which is missing")
+        else:
+            more = _of_wheel(found.path, requirement.extras) if found.is_wheel else _of_source(found.path)
+            queue += [(f"{label} (by {requirement.name})", each) for each in more]
+    return lines
+
+
+def of_sources(paths: Iterable[Path]) -> list[str]:
+    """Return what building these source distributions requires. Raises `OSError`."""
+    return [text for path in paths for text in _of_source(path)]
+
+
+def of_tables(documents: Iterable[Mapping[str, object]]) -> list[str]:
+    """Return what building packages with these `pyproject.toml` requires, apart from what uv carries."""
+    texts = [text for document in documents for text in _of_table(document)]
+    read = ((text, _read(text)) for text in texts)
+    return [text for text, requirement in read if requirement and canonicalize_name(requirement.name) not in _CARRIED]
+
+
+def _offered(places: Sequence[Path]) -> dict[str, list[_File]]:
+    found: dict[str, list[_File]] = {}
+    for place in places:
+        for path in sorted(place.iterdir()):
+            try:
+                name, version = parse_wheel_filename(path.name)[:2] if path.suffix == ".whl" else _sdist(path.name)
+            except (InvalidWheelFilename, InvalidSdistFilename):
+                continue
+            found.setdefault(name, []).append(_File(version, path))
+    return found
+
+
+def _sdist(name: str) -> tuple[str, Version]:
+    return parse_sdist_filename(name)
+
+
+def _best(files: Iterable[_File], requirement: Requirement) -> _File | None:
+    """Return what uv would take: the newest version, a wheel before a source."""
+    fitting = [file for file in files if requirement.specifier.contains(file.version, prereleases=True)]
+    return max(fitting, key=lambda file: (file.version, file.is_wheel), default=None)
+
+
+def _read(text: str) -> Requirement | None:
+    """Read a requirement that holds here; one that cannot be read is uv's to complain of."""
+    try:
+        requirement = Requirement(text)
+    except InvalidRequirement:
+        return None
+    holds = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+    return requirement if holds and not requirement.url else None
+
+
+def _of_table(document: Mapping[str, object]) -> list[str]:
+    table = document.get("build-system")
+    requires = table.get("requires") if isinstance(table, dict) else None
+    return [text for text in requires if isinstance(text, str)] if isinstance(requires, list) else [*_WITHOUT_TABLE]
+
+
+def _of_source(path: Path) -> list[str]:
+    try:
+        return _of_table(toml.loads(_pyproject(path).decode("utf-8")))
+    except (UnicodeDecodeError, toml.TOMLError, tarfile.TarError, zipfile.BadZipFile, EOFError):
+        return []  # uv says what is wrong with it, in its own words
+
+
+def _pyproject(path: Path) -> bytes:
+    """Return `pyproject.toml` of a source distribution: in its one directory. Empty if it has none."""
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path) as archive:
+            names = [name for name in archive.namelist() if _is_pyproject(name)]
+            return archive.read(names[0]) if names else b""
+    with tarfile.open(path) as tar:
+        for member in tar:
+            content = tar.extractfile(member) if _is_pyproject(member.name) else None
+            if content is not None:
+                return content.read()
+    return b""
+
+
+def _is_pyproject(name: str) -> bool:
+    return name.removeprefix("./").count("/") == 1 and name.endswith("/pyproject.toml")
+
+
+def _of_wheel(path: Path, extras: Iterable[str]) -> Iterator[str]:
+    """Return what a wheel requires, as its metadata have it, for these extras."""
+    with zipfile.ZipFile(path) as archive:
+        names = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+        text = archive.read(names[0]).decode("utf-8", errors="replace") if names else ""
+    for entry in HeaderParser().parse(io.StringIO(text)).get_all("Requires-Dist", []):
+        requirement = Requirement(entry)
+        chosen = [extra for extra in extras if requirement.marker and requirement.marker.evaluate({"extra": extra})]
+        if chosen:
+            requirement.marker = None
+        yield str(requirement)

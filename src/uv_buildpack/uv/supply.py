@@ -1,0 +1,140 @@
+"""Files of packages from directories of the user's (`BP_UV_FIND_LINKS`) instead of an index, by name and hash.
+
+`uv sync --frozen` takes packages from the addresses in the lock and from nowhere else: it reads no `UV_FIND_LINKS` for
+them (uv 0.13). So it gets a copy of the project's directory in which all but the lock are links, and in whose lock the
+addresses of files that are at hand lead to them. uv checks their hashes as it does for downloads.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from cnb import toml
+from uv_buildpack import decisions as decided
+from uv_buildpack.project import selection
+from uv_buildpack.uv import build_requirements
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from uv_buildpack.decisions import Decisions
+    from uv_buildpack.project.files import Project, Pyproject
+    from uv_buildpack.project.lockfile import Artifact, Lock, LockedPackage
+
+_SHOWN = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Supply:
+    """What the directories have of a lock."""
+
+    files: Mapping[str, Path]
+    """Name of a file in the lock → the file, whose hash is right."""
+    missing: tuple[str, ...] = ()
+    """One line for each package of which no file is at hand, and for each build requirement."""
+    wrong: tuple[str, ...] = ()
+    """One line for each file that has another hash than in the lock."""
+
+
+def survey(lock: Lock, chosen: Decisions, pyprojects: Mapping[str, Pyproject], places: Sequence[Path]) -> Supply:
+    """Look for a file of each package that is installed, and for what building needs. Raises `OSError`."""
+    platform, selected = decided.walk(lock, chosen)
+    files: dict[str, Path] = {}
+    missing: list[str] = []
+    wrong: list[str] = []
+    sources: dict[str, Path] = {}
+    for package in selected:
+        if package.local:
+            continue
+        wanted = _wanted(package, platform, chosen.sdists)
+        good, bad = _sorted(wanted, places)
+        files |= good
+        wrong += [f"{package.name} {package.version}: {path} is not the file in uv.lock" for path in bad]
+        if not (good or bad or any(file.path for file in wanted)):
+            missing.append(_lacking(package, wanted))
+        if package.name in chosen.sdists:
+            sources |= {f"{package.name} {package.version}": path for path in good.values()}
+    local = [pyprojects[package.name] for package in chosen.local if package.name in pyprojects]
+    missing += build_requirements.lacking(sources, local, places)
+    return Supply(files=files, missing=tuple(missing), wrong=tuple(wrong))
+
+
+def overlay(project: Project, files: Mapping[str, Path], target: Path) -> Path:
+    """Make a directory that looks as the app's, with a lock that leads to `files`; return that of the project in it.
+
+    Raises `OSError`.
+    """
+    root, app_dir = project.root.directory, project.app_dir
+    # Real directories on the way: uv looks for the workspace's root above the project, and a link would lead it out.
+    real = {place for way in (root, project.directory) for place in (way, *way.parents)}
+    _link_all(app_dir, target, real)
+    copied = target / root.relative_to(app_dir)
+    document = toml.load(project.lock_path)
+    for package in document.get("package", ()):
+        _lead(package, files)
+    (copied / "uv.lock").unlink()
+    toml.dump(copied / "uv.lock", document)
+    return target / project.directory.relative_to(app_dir)
+
+
+def _link_all(directory: Path, target: Path, real: Collection[Path]) -> None:
+    target.mkdir()
+    for path in directory.iterdir():
+        if path in real and not path.is_symlink():
+            _link_all(path, target / path.name, real)
+        else:
+            (target / path.name).symlink_to(path)
+
+
+def _lead(package: dict[str, Any], files: Mapping[str, Path]) -> None:
+    """Let the files of a package in the lock's document be those at hand; others stay as they are."""
+    entries = [*package.get("wheels", ()), *([package["sdist"]] if "sdist" in package else [])]
+    for entry in entries:
+        name = unquote(urlsplit(entry.get("url", "")).path).rsplit("/", 1)[-1]
+        if name in files:
+            entry["url"] = files[name].as_uri()
+    at_hand = [wheel for wheel in package.get("wheels", ()) if wheel.get("url", "").startswith("file:")]
+    if at_hand:
+        # uv would prefer another wheel, which is not there.
+        package["wheels"] = at_hand
+
+
+def _wanted(package: LockedPackage, platform: selection.Platform, sdists: Collection[str]) -> tuple[Artifact, ...]:
+    if package.name in sdists and package.sdist is not None:
+        return (package.sdist,)
+    return selection.candidates(package, platform)
+
+
+def _sorted(wanted: Iterable[Artifact], places: Sequence[Path]) -> tuple[dict[str, Path], list[Path]]:
+    """Sort what is at hand under the names of files: the right ones, and those that are others."""
+    good: dict[str, Path] = {}
+    bad: list[Path] = []
+    for file in wanted:
+        copies = [place / file.filename for place in places if (place / file.filename).is_file()]
+        right = next((path for path in copies if _is_right(file, path)), None)
+        if right is not None:
+            good[file.filename] = right
+        else:
+            bad += copies
+    return good, bad
+
+
+def _is_right(file: Artifact, path: Path) -> bool:
+    algorithm, _, expected = file.hash.partition(":")
+    if not expected:
+        return True
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, algorithm).hexdigest() == expected
+
+
+def _lacking(package: LockedPackage, wanted: Sequence[Artifact]) -> str:
+    name = f"{package.name} {package.version}"
+    if package.source_kind == "git":
+        return f"{name} comes from a git repository, which needs the network"
+    shown = " or ".join(file.filename for file in wanted[:_SHOWN])
+    more = f" (or {len(wanted) - _SHOWN} others)" if len(wanted) > _SHOWN else ""
+    return f"{name}: {shown}{more} is missing"

@@ -1,0 +1,131 @@
+"""Files at hand instead of an index: which are right, what is missing, and the lock that leads to them."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.uv_buildpack.contexts import context_for
+from tests.uv_buildpack.trees import PYPROJECT, plant
+
+from cnb import toml
+from cnb.bindings import read_bindings
+from uv_buildpack.analysis import analyse
+from uv_buildpack.errors import FindLinksMissing, Problems
+from uv_buildpack.project.lockfile import read_lock
+from uv_buildpack.uv.find_links import directories
+from uv_buildpack.uv.supply import overlay, survey
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from uv_buildpack.analysis import Analysis
+    from uv_buildpack.uv.supply import Supply
+
+WHEEL = "six-1.17.0-py2.py3-none-any.whl"
+OTHER = "six-1.17.0-py3-none-any.whl"
+LOCK = """
+version = 1
+revision = 3
+requires-python = ">=3.11"
+
+[[package]]
+name = "own"
+version = "1.0"
+source = {{ git = "https://git.example/own?rev=main#0123456" }}
+
+[[package]]
+name = "shop"
+version = "0.1.0"
+source = {{ virtual = "." }}
+dependencies = [{{ name = "six" }}{more}]
+
+[[package]]
+name = "six"
+version = "1.17.0"
+source = {{ registry = "https://index.example/simple" }}
+wheels = [
+    {{ url = "https://index.example/files/six-1.17.0-py2.py3-none-any.whl", hash = "sha256:{digest}" }},
+    {{ url = "https://index.example/files/six-1.17.0-py3-none-any.whl", hash = "sha256:11" }},
+]
+"""
+CONTENT = "a wheel"
+
+
+def analysis(root: Path, files: dict[str, str], more: str = "") -> Analysis:
+    digest = hashlib.sha256(CONTENT.encode()).hexdigest()
+    lock = LOCK.format(digest=digest, more=more)
+    return analyse(context_for(root, {"pyproject.toml": PYPROJECT, "uv.lock": lock, **files}))
+
+
+def surveyed(made: Analysis, *places: str) -> Supply:
+    project = made.project
+    lock = read_lock(project.lock_path, "uv.lock")
+    return survey(lock, made.decisions, made.pyprojects, [project.app_dir / place for place in places])
+
+
+def test_a_file_with_the_hash_of_the_lock_is_at_hand(tmp_path: Path) -> None:
+    made = analysis(tmp_path, {f"b/{WHEEL}": CONTENT, "a/README": "", f"b/{OTHER}.bak": ""})
+    found = surveyed(made, "a", "b")
+    assert found.files == {WHEEL: made.project.app_dir / "b" / WHEEL}
+    assert (found.missing, found.wrong) == ((), ())
+
+
+def test_the_right_one_of_several_copies_counts(tmp_path: Path) -> None:
+    made = analysis(tmp_path, {f"a/{WHEEL}": "another", f"b/{WHEEL}": CONTENT})
+    found = surveyed(made, "a", "b")
+    assert found.files == {WHEEL: made.project.app_dir / "b" / WHEEL}
+    assert found.wrong == ()
+
+
+def test_everything_missing_and_wrong_is_named_at_once(tmp_path: Path) -> None:
+    made = analysis(tmp_path, {f"vendor/{WHEEL}": "another"}, more=', { name = "own" }')
+    found = surveyed(made, "vendor")
+    assert found.files == {}
+    assert found.missing == ("own 1.0 comes from a git repository, which needs the network",)
+    assert found.wrong == (f"six 1.17.0: {made.project.app_dir}/vendor/{WHEEL} is not the file in uv.lock",)
+    (made.project.app_dir / "vendor" / WHEEL).unlink()
+    assert surveyed(made, "vendor").missing[1] == f"six 1.17.0: {WHEEL} or {OTHER} is missing"
+
+
+def test_uv_gets_a_lock_that_leads_to_the_files_and_the_app_keeps_its_own(tmp_path: Path) -> None:
+    files = {f"vendor/{WHEEL}": CONTENT, "packages/lib/pyproject.toml": "", "main.py": "x"}
+    made = analysis(tmp_path, files)
+    app = made.project.app_dir
+    before = (app / "uv.lock").read_bytes()
+    target = overlay(made.project, surveyed(made, "vendor").files, tmp_path / "copy")
+    assert target == tmp_path / "copy"
+    assert (target / "main.py").readlink() == app / "main.py"
+    assert (target / "packages").readlink() == app / "packages"
+    document = toml.load(target / "uv.lock")
+    (six,) = (package for package in document["package"] if package["name"] == "six")
+    assert [wheel["url"] for wheel in six["wheels"]] == [(app / "vendor" / WHEEL).as_uri()]
+    assert (app / "uv.lock").read_bytes() == before
+
+
+def test_the_way_to_a_project_in_a_workspace_is_made_of_directories(tmp_path: Path) -> None:
+    member = {"services/api/pyproject.toml": PYPROJECT.replace("shop", "api"), "services/web/pyproject.toml": PYPROJECT}
+    root = '[tool.uv.workspace]\nmembers = ["services/*"]\n'
+    lock = 'version = 1\nrevision = 3\nrequires-python = ">=3.11"\n[manifest]\nmembers = ["api", "shop"]\n' + "".join(
+        f'[[package]]\nname = "{name}"\nversion = "0.1.0"\nsource = {{ virtual = "services/{place}" }}\n'
+        for name, place in (("api", "api"), ("shop", "web"))
+    )
+    files = {"pyproject.toml": root, "uv.lock": lock, **member, "services/api/main.py": ""}
+    made = analyse(context_for(tmp_path, files, {"BP_UV_PROJECT_DIR": "services/api"}))
+    target = overlay(made.project, {}, tmp_path / "copy")
+    assert target == tmp_path / "copy/services/api"
+    assert not any(path.is_symlink() for path in (target, target.parent))
+    assert (target / "main.py").is_symlink()
+    assert (tmp_path / "copy/services/web").is_symlink()
+    assert not (tmp_path / "copy/uv.lock").is_symlink()
+
+
+def test_directories_are_in_the_app_or_absolute_or_bindings(tmp_path: Path) -> None:
+    plant(tmp_path, {"app/vendor/x": "", "volume/x": "", "bindings/wheels/type": "any", "bindings/wheels/a.whl": ""})
+    bound = read_bindings(tmp_path / "bindings")
+    found = directories(["vendor", str(tmp_path / "volume"), "wheels"], tmp_path / "app", bound)
+    assert found == (tmp_path / "app/vendor", tmp_path / "volume", tmp_path / "bindings/wheels")
+    with pytest.raises(Problems) as raised:
+        directories(["none", "nothing"], tmp_path / "app", bound)
+    assert [type(problem) for problem in raised.value.problems] == [FindLinksMissing, FindLinksMissing]
