@@ -13,15 +13,15 @@ from cnb import toml
 from cnb.bindings import read_bindings
 from uv_buildpack.analysis import analyse
 from uv_buildpack.errors import FindLinksMissing, Problems
+from uv_buildpack.layers.supply import overlay, survey
 from uv_buildpack.project.lockfile import read_lock
 from uv_buildpack.uv.find_links import directories
-from uv_buildpack.uv.supply import overlay, survey
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from uv_buildpack.analysis import Analysis
-    from uv_buildpack.uv.supply import Supply
+    from uv_buildpack.layers.supply import Supply
 
 WHEEL = "six-1.17.0-py2.py3-none-any.whl"
 OTHER = "six-1.17.0-py3-none-any.whl"
