@@ -54,8 +54,7 @@ def build(context: BuildContext) -> BuildResult:
         python = python_layer.wanted(context, analysis)
         local = venv_project.wanted(context, analysis, python.key)
         environment = venv.with_local(venv.wanted(context, analysis, python.key), context, analysis, local)
-        if environment.reasons:
-            require_git(analysis.decisions.packages, context.environment)
+        _check_git(context, analysis, environment.reasons)
         _announce(context, analysis)
     # That these very files passed the check of the previous build counts.
     checks = not analysis.recalled
@@ -106,6 +105,12 @@ def _version(context: BuildContext) -> str:
     return f"uv buildpack {context.buildpack.version}{f' (data of {day})' if day else ''}"
 
 
+def _check_git(context: BuildContext, analysis: Analysis, reasons: Sequence[str]) -> None:
+    """Say that git is missing before anything is fetched. Raises `GitMissing`."""
+    if reasons:
+        require_git(analysis.decisions.packages, context.environment)
+
+
 def _announce(context: BuildContext, analysis: Analysis) -> None:
     settings.announce(analysis.configuration)
     decided, project = analysis.decisions, analysis.project
@@ -129,6 +134,10 @@ def _announce(context: BuildContext, analysis: Analysis) -> None:
         )
     for line in vcs_version.unknown_versions(analysis.pyprojects, context.app_dir, context.environment):
         log.warning(line)
+
+
+def _supplied(work: Work) -> Work:
+    return replace(work, files=files_at_hand(work.analysis))
 
 
 def files_at_hand(analysis: Analysis) -> Mapping[str, Path]:
