@@ -76,7 +76,7 @@ def contribute(work: Work, *, runs: bool) -> tuple[Uv, Layer]:
     settings = index_settings(root.uv_settings())
     places = asked_indexes(uv, work.analysis.network.variables, settings)
     log.step(f"uv {asked}, from {', '.join(places)}")
-    return install(directory, uv, request, settings, places), _layer()
+    return install(directory, _without_files_of_the_app(uv, work), request, settings, places), _layer()
 
 
 def link(directory: Path, uv: Uv) -> Uv:
@@ -127,6 +127,14 @@ def _without_network(work: Work) -> dict[str, str]:
     variables = {"UV_FIND_LINKS": ",".join(map(str, places))} if places else {}
     # UV_NO_INDEX: with the network off alone, uv would complain of each index instead of what is missing.
     return variables | ({"UV_OFFLINE": "1", "UV_NO_INDEX": "1"} if work.analysis.configuration.offline else {})
+
+
+def _without_files_of_the_app(uv: Uv, work: Work) -> Uv:
+    """Return uv without directories of the app among its `find-links`: for the reason, see `index_settings`."""
+    app_dir = work.context.app_dir
+    places = [str(place) for place in work.analysis.find_links if not place.resolve().is_relative_to(app_dir.resolve())]
+    kept = {name: value for name, value in uv.environment.items() if name != "UV_FIND_LINKS"}
+    return replace(uv, environment={**kept, **({"UV_FIND_LINKS": ",".join(places)} if places else {})})
 
 
 def _layer() -> Layer:
