@@ -28,9 +28,9 @@ _MINORS = range(20, 10, -1)
 
 # Run by an interpreter that was unpacked: prints what it has loaded then, libraries too.
 _NEEDED = """
-import base64, contextlib, ctypes, email.message, email.parser, email.policy, hashlib, importlib.metadata, importlib.util, json, \
-    logging, marshal, os, pathlib, platform, runpy, site, ssl, struct, subprocess, sys, sysconfig, tomllib, traceback, \
-    zipfile, zlib
+import base64, contextlib, ctypes, email.message, email.parser, email.policy, hashlib, importlib.metadata, \
+    importlib.util, json, logging, marshal, os, pathlib, platform, runpy, site, ssl, struct, subprocess, sys, \
+    sysconfig, tomllib, traceback, zipfile, zlib
 import encodings.cp437, encodings.idna, encodings.latin_1, encodings.ascii
 sysconfig.get_config_var("prefix")
 known = 0
