@@ -14,7 +14,7 @@ from cnb.result import empty_layer
 from uv_buildpack import log
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
 
     from cnb.context import BuildContext
 
@@ -23,19 +23,20 @@ TYPES = LayerTypes(launch=True)
 
 
 def contribute(
-    context: BuildContext, one_worker: Collection[str], variables: Mapping[str, str] | None = None
+    context: BuildContext, one_worker: Mapping[str, str], variables: Mapping[str, str] | None = None
 ) -> list[Layer]:
     """Make the layer, if anything is to be set.
 
-    The process types `one_worker` start one worker unless the user says otherwise; `variables` are defaults for all.
+    `one_worker` maps the process types that start one worker unless the user says otherwise to the reason; `variables`
+    are defaults for all.
     Raises `OSError`.
     """
     defaults = variables or {}
     if not one_worker and not defaults:
         return []
     empty_layer(context, NAME)
-    if one_worker:
-        log.step(f"one worker unless WEB_CONCURRENCY is set: {', '.join(one_worker)} (uvicorn.run() may refuse more)")
+    for process_type, reason in one_worker.items():
+        log.step(f"{process_type}: one worker unless WEB_CONCURRENCY is set ({reason})")
     if defaults:
         log.step(f"unless they are set: {', '.join(f'{name}={value}' for name, value in defaults.items())}")
     for_all = (

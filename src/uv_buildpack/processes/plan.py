@@ -17,7 +17,7 @@ from uv_buildpack.processes.inference import AppFacts, infer
 from uv_buildpack.processes.inference.starters import LAUNCH_DEFAULTS
 from uv_buildpack.processes.procfile import read_procfile
 from uv_buildpack.processes.start_command import StartCommand
-from uv_buildpack.processes.workers import starts_one_worker
+from uv_buildpack.processes.workers import why_one_worker
 from uv_buildpack.project import app_files, requirements
 
 if TYPE_CHECKING:
@@ -51,8 +51,8 @@ class ProcessPlan:
     """What the image has besides the project's own processes; nothing of it counts for the default."""
     variables: Mapping[str, str] = field(default_factory=dict)
     """Defaults for all process types: where frameworks listen that know neither `PORT` nor a flag."""
-    one_worker: tuple[str, ...] = ()
-    """The types that start one worker unless the user says otherwise."""
+    one_worker: Mapping[str, str] = field(default_factory=dict)
+    """The types that start one worker unless the user says otherwise, with the reason."""
 
     @property
     def all(self) -> tuple[Process, ...]:
@@ -118,15 +118,15 @@ def plan_processes(
     _check_default(default_process, types)
     directory = _start_directory(app.project_dir, app_dir)
     beside = processes_beside(types, directory, execution_environment, app.installed)
-    one_worker = [process.type for process in plan.processes if starts_one_worker(shown(process), app.installed)]
+    direct = app.direct_dependencies
+    reasons = {process.type: why_one_worker(shown(process), app.installed, direct) for process in plan.processes}
+    one_worker = {process_type: reason for process_type, reason in reasons.items() if reason}
     variables = {
         name: value
         for key in sorted(app.direct & LAUNCH_DEFAULTS.keys())
         for name, value in LAUNCH_DEFAULTS[key].items()
     }
-    return replace(
-        _with_default(plan, default_process), beside=beside, one_worker=tuple(one_worker), variables=variables
-    )
+    return replace(_with_default(plan, default_process), beside=beside, one_worker=one_worker, variables=variables)
 
 
 def _with_missing_programs(plan: ProcessPlan, app_dir: Path, app: AppFacts) -> ProcessPlan:

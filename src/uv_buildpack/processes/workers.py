@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 # Programs that take the number of their workers from WEB_CONCURRENCY and are given the name of an application.
 _SERVERS = re.compile(
@@ -14,9 +14,18 @@ _SERVERS = re.compile(
 )
 
 
-def starts_one_worker(command: str, installed: Mapping[str, str]) -> bool:
-    """Return whether a command line may hand an application object to uvicorn, which refuses more than one worker.
+# Each keeps sessions in the memory of one process, so that a second one would not know a visitor of the first.
+_STATEFUL = frozenset({"chainlit", "fastmcp", "flask-socketio", "gradio", "mcp", "nicegui", "python-socketio", "shiny"})
 
-    `installed` maps packages to their versions. See `layers/processes.py`.
+
+def why_one_worker(command: str, installed: Mapping[str, str], direct: Collection[str]) -> str:
+    """Return why a process starts one worker whatever the container's size; empty if it need not.
+
+    `installed` maps packages to their versions, `direct` are the project's own dependencies. See `layers/processes.py`.
     """
-    return "uvicorn" in installed and _SERVERS.search(command) is None
+    stateful = sorted(_STATEFUL.intersection(direct, installed))
+    if stateful:
+        return f"{stateful[0]} keeps sessions in memory"
+    if "uvicorn" in installed and _SERVERS.search(command) is None:
+        return "uvicorn.run() may refuse more"
+    return ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from uv_buildpack.processes.workers import starts_one_worker
+from uv_buildpack.processes.workers import why_one_worker
 
 UVICORN = {"uvicorn": "0.54.0"}
 
@@ -21,10 +21,18 @@ UVICORN = {"uvicorn": "0.54.0"}
     ],
 )
 def test_a_servers_own_command_starts_as_many_as_fit(command: str) -> None:
-    assert not starts_one_worker(command, UVICORN)
+    assert why_one_worker(command, UVICORN, {"fastapi"}) == ""
 
 
 @pytest.mark.parametrize("command", ["python main.py", "serve", "python -m shop.uvicorn", "my-gunicorn --port 1"])
 def test_a_program_that_may_call_uvicorn_starts_one(command: str) -> None:
-    assert starts_one_worker(command, UVICORN)
-    assert not starts_one_worker(command, {"flask": "3.1"})
+    assert why_one_worker(command, UVICORN, {"fastapi"}) == "uvicorn.run() may refuse more"
+    assert why_one_worker(command, {"flask": "3.1"}, {"flask"}) == ""
+
+
+def test_a_framework_with_sessions_in_memory_starts_one_with_any_server() -> None:
+    installed = {**UVICORN, "fastmcp": "3.0", "shiny": "1.5"}
+    assert why_one_worker("uvicorn server:app", installed, {"fastmcp"}) == "fastmcp keeps sessions in memory"
+    assert why_one_worker("uvicorn server:app", installed, {"fastapi"}) == ""
+    # A marker excludes it here.
+    assert why_one_worker("uvicorn server:app", UVICORN, {"gradio"}) == ""
