@@ -265,7 +265,7 @@ def member_directories(root: Pyproject) -> list[Path]:
     workspace = root.uv.get("workspace")
     if not isinstance(workspace, dict):
         return []
-    found = directories(root.directory, workspace.get("members", ()), workspace.get("exclude", ()))
+    found = directories(root.directory, workspace.get("members", ()), workspace.get("exclude", ()), root.app_dir)
     # One that leads out of the app names a place that only its author has; uv says so.
     return [path for path in found if path != root.directory and path.is_relative_to(root.app_dir)]
 

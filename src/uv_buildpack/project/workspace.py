@@ -13,15 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 _RECURSIVE = "**"
 _MAGIC = re.compile(r"[*?\[]")
 
 
-def directories(root: Path, patterns: object, excluded: object) -> list[Path]:
+def directories(root: Path, patterns: object, excluded: object, within: Path) -> list[Path]:
     """Return the directories that `members` and not `exclude` match, sorted; some may be no members.
 
+    The walk does not leave `within`, the app directory: a pattern such as `../../**` would walk the whole machine.
     What has the wrong type, or is no pattern, matches nothing: uv says what is wrong with it. Raises `OSError`.
     """
     exclusions = [_exclusion(root, pattern) for pattern in _texts(excluded)]
@@ -30,7 +31,7 @@ def directories(root: Path, patterns: object, excluded: object) -> list[Path]:
         clean = os.path.normpath(pattern)
         # An absolute one names a place that only its author has.
         if not clean.startswith("/") and pattern:
-            found.update(_walk(root, clean.split("/")))
+            found.update(_walk(root, clean.split("/"), within))
     # Exclusions are compared with paths as the walk found them: `/app/../lib` for `../lib`.
     kept = (path for path in found if not any(exclusion.fullmatch(str(path)) for exclusion in exclusions))
     return sorted({Path(os.path.normpath(path)) for path in kept})
@@ -45,23 +46,29 @@ def _exclusion(root: Path, pattern: str) -> re.Pattern[str]:
     return re.compile(f"{re.escape(str(root))}/{_expression(os.path.normpath(pattern), any_depth=True)}", re.DOTALL)
 
 
-def _walk(place: Path, components: Sequence[str]) -> Iterator[Path]:
-    """Return directories below `place` that match component by component."""
-    if not components:
-        yield place
-        return
-    first, *rest = components
-    if first == _RECURSIVE:
+def _walk(root: Path, components: Sequence[str], within: Path) -> Iterable[Path]:
+    """Return the directories below `root` that match component by component, each once, none outside of `within`."""
+    places = {root: None}
+    for number, component in enumerate(components, 1):
+        last = number == len(components)
+        found = (path for place in places for path in _step(place, component, within, last=last))
+        places = {path: None for path in found if _is_below(path, within) and path.is_dir()}
+    inside = os.path.realpath(within)
+    return [path for path in places if Path(os.path.realpath(path)).is_relative_to(inside)]
+
+
+def _is_below(path: Path, within: Path) -> bool:
+    return Path(os.path.normpath(path)).is_relative_to(within)
+
+
+def _step(place: Path, component: str, within: Path, *, last: bool) -> Iterable[Path]:
+    if component == _RECURSIVE:
         # Of `**` at the end the crate leaves out the directory that the walk starts in.
-        places = list(_below(place))[0 if rest else 1 :]
-    elif _MAGIC.search(first):
-        expression = re.compile(_expression(first, any_depth=False), re.DOTALL)
-        places = [path for path in _children(place) if expression.fullmatch(path.name)]
-    else:
-        places = [place / first]
-    for path in places:
-        if path.is_dir():
-            yield from _walk(path, rest)
+        return _below(place, within)[1 if last else 0 :]
+    if _MAGIC.search(component):
+        expression = re.compile(_expression(component, any_depth=False), re.DOTALL)
+        return [path for path in _children(place) if expression.fullmatch(path.name)]
+    return [place / component]
 
 
 def _children(place: Path) -> list[Path]:
@@ -71,13 +78,18 @@ def _children(place: Path) -> list[Path]:
         return []  # uv stops there with its own words
 
 
-def _below(place: Path, seen: frozenset[str] = frozenset()) -> Iterator[Path]:
-    """Return a directory and all below it; links are followed, but not in a circle."""
-    yield place
-    own = os.path.realpath(place)
-    if own not in seen:
-        for directory in _children(place):
-            yield from _below(directory, seen | {own})
+def _below(top: Path, within: Path) -> list[Path]:
+    """Return a directory and all below it; links are followed, but neither in a circle nor out of `within`."""
+    found: list[Path] = []
+    inside = os.path.realpath(within)
+    waiting: list[tuple[Path, frozenset[str]]] = [(top, frozenset())]
+    while waiting:
+        place, seen = waiting.pop()
+        found.append(place)
+        own = os.path.realpath(place)
+        if own not in seen and Path(own).is_relative_to(inside):
+            waiting.extend((child, seen | {own}) for child in _children(place))
+    return found
 
 
 def _expression(pattern: str, *, any_depth: bool) -> str:

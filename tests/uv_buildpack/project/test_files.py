@@ -288,3 +288,14 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileUnreadable) as raised:
         read_pyproject(tmp_path, tmp_path / "pyproject.toml")
     assert raised.value.facts == ("No such file or directory",)
+
+
+def test_the_walk_of_a_workspace_does_not_leave_the_app(tmp_path: Path) -> None:
+    text = '[tool.uv.workspace]\nmembers = ["../../../../../../../../**", "../**", "*/**/**/*", "out/**", "tool"]\n'
+    plant(tmp_path / "elsewhere", WORKSPACE)
+    app_dir = plant(tmp_path / "app", {**WORKSPACE, "pyproject.toml": text})
+    (app_dir / "out").symlink_to(tmp_path / "elsewhere")
+    (app_dir / "circle").symlink_to(".")
+    members = workspace_members(read_pyproject(app_dir, app_dir / "pyproject.toml"))
+    assert app_dir / "tool" in members
+    assert not [path for path in members if "elsewhere" in str(path.resolve())]
