@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
     _Node = tuple[LockedPackage, str | None]
 
+_LONGEST_SHOWN = 200
+
 # uv encodes what is declared as conflicting as markers on `extra`: "extra-<length>-<package>-<extra>", and the like
 # for groups and whole projects.
 _CONFLICT = re.compile(r"extra\s*(==|!=)\s*(['\"])((?:extra|group|project)-\d+-[^'\"]+)\2")
@@ -304,8 +306,14 @@ def _holds(marker: str, environment: dict[str, str], active: frozenset[str]) -> 
 
     try:
         return Marker(_CONFLICT.sub(decide, marker)).evaluate(environment)
-    except (ValueError, RecursionError) as error:  # a number of thousands of digits, thousands of brackets as well
-        raise LockfileInvalid("uv.lock", f"The marker {marker!r} cannot be read: {error}") from None
+    except (ValueError, KeyError, RecursionError) as error:
+        # No marker, an unknown name in one, a number of thousands of digits, thousands of brackets.
+        reason = next(iter(str(error).splitlines()), "")
+        raise LockfileInvalid("uv.lock", f"The marker {_short(marker)!r} cannot be read: {_short(reason)}") from None
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
 
 
 def _environment(platform: Platform) -> dict[str, str]:

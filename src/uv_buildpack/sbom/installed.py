@@ -180,4 +180,9 @@ def _applies(requirement: Requirement, extras: Collection[str], python: str) -> 
     if requirement.marker is None:
         return True
     versions = {"python_version": python, "python_full_version": f"{python}.0"}
-    return any(requirement.marker.evaluate({**versions, "extra": extra}) for extra in ("", *extras))
+    try:
+        return any(requirement.marker.evaluate({**versions, "extra": extra}) for extra in ("", *extras))
+    except (ValueError, KeyError):
+        return (
+            False  # an unknown name in it, or a number of thousands of digits: what is installed is listed all the same
+        )

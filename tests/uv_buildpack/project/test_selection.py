@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from textwrap import dedent
 from typing import TYPE_CHECKING
@@ -527,3 +528,14 @@ def test_an_identity_holds_no_credentials_and_does_not_change_with_them(tmp_path
     assert one == identified("https://deploy:another@files.example/x-1.tar.gz")
     assert one != identified("https://deploy:sw0rdfish@files.example/x-2.tar.gz")
     assert not {"deploy", "sw0rdfish", "files.example"} & set(one.replace("=", " ").split())
+
+
+@pytest.mark.parametrize("marker", ["'x' in extras", "nonsense", f"python_version < '{'9' * 5000}'", "(" * 5000])
+def test_a_marker_that_cannot_be_read_is_quoted_in_short(tmp_path: Path, marker: str) -> None:
+    edge = f'dependencies = [{{ name = "x", marker = {json.dumps(marker)} }}]'
+    app = f'[[package]]\nname = "app"\nversion = "1"\nsource = {{ virtual = "." }}\n{edge}\n'
+    lock = lock_of(tmp_path, app, package("x", "1"))
+    with pytest.raises(LockfileInvalid) as raised:
+        select(lock, choose(lock, "app", ALL), LINUX)
+    assert raised.value.facts[0].startswith("The marker")
+    assert len(raised.value.facts[0]) < 500
