@@ -67,7 +67,8 @@ def main() -> int:
 def _run(cases: list[Case], root: Path, *, containers: bool) -> Iterator[_Outcome]:
     interpreters = available_interpreters(os.environ, REPOSITORY / ".cache").copied_to(root / "interpreters")
     buildpack = package(interpreters, root / "dist")
-    shared = [interpreters.directory] if interpreters.directory else []
+    certificates = [Path(os.environ["SSL_CERT_FILE"])] if "SSL_CERT_FILE" in os.environ else []
+    shared = [*certificates, *([interpreters.directory] if interpreters.directory else [])]
     passed_on = {name: os.environ[name] for name in ("UV_DEFAULT_INDEX", "SSL_CERT_FILE") if name in os.environ}
     variables = {**interpreters.variables(str(interpreters.directory)), **passed_on}
     platform = make_platform(CONTAINERS if containers else EMBEDDED, root / "platform", shared, os.environ)

@@ -140,7 +140,8 @@ def _certain(
         for one in best
         if one.binding.condition is not None
     ]
-    return Found(tuple(best), tuple(considered), tuple(doubts))
+    told = {doubt.partition(", so that")[0] for doubt in doubts}
+    return Found(tuple(best), tuple(line for line in considered if line not in told), tuple(doubts))
 
 
 def _is_equal(sources: Sources, one: AppObject, first: AppObject) -> bool:
