@@ -34,6 +34,7 @@ from uv_buildpack.project import (
     dynamic_metadata,
     local_packages,
     lock_check,
+    metadata_files,
     python_bounds,
     selection,
 )
@@ -145,6 +146,8 @@ def analyse(context: BuildContext) -> Analysis:
     given = _Given(context=context, network=network, configuration=configuration, project=project, requests=requests)
     recalled = None if collector.problems else _recall(given)
     decided, pyprojects = recalled or _work_out(given, collector)
+    collector.problems.extend(metadata_files.problems(pyprojects.values()))
+    collector.raise_if_any()
     return Analysis(
         configuration=configuration,
         network=network,

@@ -232,6 +232,20 @@ class PathDependencyOutside(Problem):
         )
 
 
+class MetadataFileMissing(Problem):
+    """`[project]` names a file that is not there, without which the package cannot be built."""
+
+    def __init__(self, pyproject: str, key: str, file: str) -> None:
+        """`key` is that of `[project]`, `file` is relative to `pyproject`."""
+        super().__init__(
+            what=f"{pyproject} names {file} as its {key}, and there is no such file.",
+            advice=[
+                f"Check that {file} is not ignored (.dockerignore, project.toml).",
+                f"Or remove {key} from [project].",
+            ],
+        )
+
+
 class LocalPackageMissing(Problem):
     """The lock names a local package whose directory is not there."""
 

@@ -61,6 +61,7 @@ MISSING = '[[package]]\nname = "toolbox"\nversion = "1"\nsource = { editable = "
 DECLARED = 'dependencies = ["httpx>=0.28"]'
 CONFLICTING = '\nconflicts = [[{ package = "shop", group = "cpu" }, { package = "shop", group = "gpu" }]]\n'
 GROUPS = "[package.metadata.requires-dev]\ncpu = []\ngpu = []\n"
+HATCHLING = '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
 LOCKED = '\n[package.metadata]\nrequires-dist = [{ name = "httpx", specifier = ">=0.27" }]\n'
 
 
@@ -296,6 +297,12 @@ PRODUCERS: dict[type[errors.Problem], Producer] = {
     errors.ProjectDirectoryOutside: app(environment={"BP_UV_PROJECT_DIR": "../other"}),
     errors.PathDependencyOutside: app({"uv.lock": LOCK + OUTSIDE}),
     errors.LocalPackageMissing: app({"uv.lock": LOCK + MISSING}),
+    errors.MetadataFileMissing: app(
+        {
+            "pyproject.toml": PYPROJECT.replace("[project]", '[project]\nreadme = "README.md"') + HATCHLING,
+            "uv.lock": LOCK.replace("virtual", "editable"),
+        }
+    ),
     errors.FileUnreadable: unreadable_file,
     errors.FileOutside: link_out_of_the_app,
     errors.FileRefused: link_to_itself,
