@@ -114,7 +114,9 @@ def fronting(port: int, authority: Authority, requests: list[str]) -> Iterator[s
             for name, value in answer.getheaders():
                 if name.lower() not in {"connection", "transfer-encoding", "content-length", "date", "server"}:
                     self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
+            # The answer to HEAD has the length of what GET would give; uv asks for it to read parts of a wheel.
+            length = answer.getheader("Content-Length") if self.command == "HEAD" else None
+            self.send_header("Content-Length", length or str(len(body)))
             self.end_headers()
             self.wfile.write(body)
             connection.close()
