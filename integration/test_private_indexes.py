@@ -71,9 +71,9 @@ def discreet(app: App, private: PrivateIndex, authority: Authority) -> App:
 
 
 @pytest.fixture
-def company(authority: Authority, tmp_path: Path) -> Path:
-    """A binding with the certificate of the authority."""
-    return authority.binding(tmp_path / "bindings" / "company-ca")
+def company(authority: Authority, public: Path, image: str) -> Path:
+    """A binding with the certificate of the authority, where the container's user may read it."""
+    return authority.binding(public / "bindings" / image / "company-ca")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Given:
 
 
 @pytest.fixture(params=["variables", "binding", "netrc", "netrc in a binding"])
-def given(request: pytest.FixtureRequest, tmp_path: Path) -> Given:
+def given(request: pytest.FixtureRequest, public: Path, tmp_path: Path) -> Given:
     """Each way to give the credentials."""
     bound = tmp_path / "bindings" / "credentials"
     bound.mkdir(parents=True)
@@ -96,8 +96,10 @@ def given(request: pytest.FixtureRequest, tmp_path: Path) -> Given:
         for name, value in CREDENTIALS.items():
             (bound / name).write_text(value)
         return Given(bindings=(bound,))
-    (bound / "netrc").write_text(f"machine 127.0.0.1\nlogin {USER}\npassword {PASSWORD}\n")
-    return Given({"NETRC": str(bound / "netrc")}) if request.param == "netrc" else Given(bindings=(bound,))
+    # Where the build user may read it.
+    netrc = (public if request.param == "netrc" else bound) / "netrc"
+    netrc.write_text(f"machine 127.0.0.1\nlogin {USER}\npassword {PASSWORD}\n")
+    return Given({"NETRC": str(netrc)}) if request.param == "netrc" else Given(bindings=(bound,))
 
 
 def test_a_private_package_and_one_that_is_passed_through_are_installed(

@@ -195,10 +195,10 @@ def identity(package: LockedPackage, platform: Platform, digest_of: Callable[[st
     files = candidates(package, platform)
     hashes = [file.hash + (f" {digest_of(file.path)}" if file.path is not None else "") for file in files]
     digest = hashlib.sha256("\n".join(sorted(hashes)).encode()).hexdigest()
-    return f"{package.version or '-'} {package.source_kind}={_source_digest(package.source)} {digest[:16]}"
+    return f"{package.version or '-'} {package.source_kind}={source_digest(package.source)} {digest[:16]}"
 
 
-def _source_digest(source: str) -> str:
+def source_digest(source: str) -> str:
     """Return a digest of an address without its credentials: what has it is in labels that anybody can read."""
     return hashlib.sha256(masking.without_secrets(source, ()).encode()).hexdigest()[:16]
 

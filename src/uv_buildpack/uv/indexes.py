@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from cnb import toml
+from uv_buildpack.project import selection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -44,15 +45,15 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class Indexes:
-    """The indexes of a build, and where the lock has each package from (name → address of its index)."""
+    """The indexes of a build, and where the lock has each package from: name → address of its index, or its digest."""
 
     known: Sequence[Index] = ()
     registries: Sequence[tuple[str, str]] = ()
 
     def of_package(self, name: str) -> Index | None:
         """Return the index that the lock has a package from."""
-        url = dict(self.registries).get(name, "")
-        return next((index for index in self.known if _same(index.url, url)), Index(url) if url else None)
+        source = dict(self.registries).get(name, "")
+        return next((index for index in self.known if _is_source(index.url, source)), None)
 
     def of_address(self, url: str) -> Index | None:
         """Return the index that an address belongs to: the longest that it begins with, else one on the same host."""
@@ -80,9 +81,9 @@ def of_project(environment: Mapping[str, str], project: Project, user_file: Path
 
 
 def registries(packages: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """Return name → address of the index, of packages by their identity (`project.selection.identity`)."""
+    """Return name → digest of the index's address, of packages by their identity (`project.selection.identity`)."""
     sources = ((name, identity.split()[1].partition("=")) for name, identity in packages.items())
-    return tuple((name, url) for name, (kind, _, url) in sources if kind == "registry")
+    return tuple((name, digest) for name, (kind, _, digest) in sources if kind == "registry")
 
 
 def default_of(environment: Mapping[str, str], settings: Mapping[str, Any]) -> Index | None:
@@ -117,8 +118,11 @@ def _load(path: Path) -> Mapping[str, Any]:
         return {}  # uv says what is wrong with it, in its own words
 
 
-def _same(one: str, other: str) -> bool:
-    return _without_login(one).rstrip("/") == _without_login(other).rstrip("/")
+def _is_source(url: str, source: str) -> bool:
+    """Return whether a source is an index. uv writes addresses as they are set, with or without a slash at the end."""
+    plain = _without_login(url).rstrip("/")
+    digests = {selection.source_digest(f"{plain}{end}") for end in ("", "/")}
+    return bool(source) and (source in digests or _without_login(source).rstrip("/") == plain)
 
 
 def _without_login(url: str) -> str:

@@ -7,14 +7,24 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.uv_buildpack.trees import LOCK, PROJECT, PYPROJECT, plant
 
+from uv_buildpack.project import selection
 from uv_buildpack.project.files import read_project
-from uv_buildpack.uv.indexes import Index, default_of, of_project
+from uv_buildpack.project.lockfile import read_lock
+from uv_buildpack.uv.indexes import Index, Indexes, default_of, of_project, registries
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
 NAMED = '[[tool.uv.index]]\nname = "corp-main"\nurl = "https://index.example/simple"\n'
+LOCKED = """
+version = 1
+requires-python = ">=3.9"
+[[package]]
+name = "six"
+version = "1.17.0"
+source = {{ registry = "https://index.example/simple{end}" }}
+"""
 LEGACY = '[tool.uv]\nindex-url = "https://one.example/simple"\nextra-index-url = ["https://two.example/simple"]\n'
 
 
@@ -53,6 +63,17 @@ def test_they_come_from_the_users_own_file_and_from_variables(tmp_path: Path) ->
         "=https://b.example/simple",
         "=https://c.example",
     ]
+
+
+@pytest.mark.parametrize("end", ["", "/"])
+def test_the_index_of_a_package_is_known_by_the_digest_in_its_identity(tmp_path: Path, end: str) -> None:
+    path = plant(tmp_path, {"uv.lock": LOCKED.format(end=end)}) / "uv.lock"
+    (package,) = read_lock(path, "uv.lock").packages
+    identity = selection.identity(package, selection.Platform(python="3.13.4", machine="x86_64", libc="gnu"), str)
+    index = Index("https://user:pw@index.example/simple", "corp")
+    found = Indexes((Index("https://other.example", "other"), index), registries({"six": identity}))
+    assert found.of_package("six") == index
+    assert found.of_package("nothing") is None
 
 
 @pytest.mark.parametrize(("name", "prefix"), [("corp-main.2", "UV_INDEX_CORP_MAIN_2"), ("", "")])
