@@ -193,7 +193,7 @@ def test_data_files_and_scripts_are_found_below_the_prefix_and_an_edit_touches_n
 
 def test_settings_of_uv_pip_and_odd_paths_have_no_effect(bench: Workbench, app: App, image: str) -> None:
     odd = "libs/tools [v2] #1;@100%"
-    more = '[tool.uv]\nno-build = true\n[tool.uv.pip]\ntarget = "lib"\nonly-binary = [":all:"]\n'
+    more = '[tool.uv.pip]\ntarget = "lib"\nonly-binary = [":all:"]\n'
     more += f'[tool.uv.sources]\ncore = {{ path = "{odd}" }}\n'
     app.write(
         {
@@ -201,6 +201,19 @@ def test_settings_of_uv_pip_and_odd_paths_have_no_effect(bench: Workbench, app: 
             "src/shop/__init__.py": "import core\nx = core.x\n",
             f"{odd}/pyproject.toml": project("core", packaged=True),
             f"{odd}/src/core/__init__.py": "x = 'found'\n",
+        }
+    )
+    app.lock()
+    bench.build(app, image, previous=BASE, env={"BP_UV_NO_EDITABLE": "true"})
+    assert bench.run(image, "python", "-c", "import shop; print(shop.x)") == "found\n"
+
+
+def test_no_build_does_not_keep_the_project_itself_from_being_installed(bench: Workbench, app: App, image: str) -> None:
+    """As after `uv sync --no-editable`, which builds the project all the same (uv 0.13.9)."""
+    app.write(
+        {
+            "pyproject.toml": project("shop", packaged=True, more="[tool.uv]\nno-build = true\n"),
+            "src/shop/__init__.py": "x = 'found'\n",
         }
     )
     app.lock()
