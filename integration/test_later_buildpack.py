@@ -24,8 +24,10 @@ python -c 'import alpha; print("plain", alpha.version)'
 export UV_CACHE_DIR="$CNB_LAYERS_DIR/cache"
 uv run --no-sync --offline python -c 'import alpha, sys; print("run", alpha.version, sys.prefix)'
 echo "list: $(uv pip list --offline --quiet | tr -s ' ' ':' | tail -n +3 | tr '\\n' ',')"
-uv pip install --quiet --offline --no-index --find-links "$CNB_BUILDPACK_DIR" gamma
-python -c 'import gamma; print("pip", gamma.version)'
+if [ -n "${ADD_BY_PIP:-}" ]; then
+    uv pip install --quiet --offline --no-index --find-links "$CNB_BUILDPACK_DIR" gamma
+    python -c 'import gamma; print("pip", gamma.version)'
+fi
 if [ -n "${ADD_GROUP:-}" ]; then uv sync --quiet --frozen --no-default-groups --group "$ADD_GROUP"; fi
 """
 DETECT = """#!/bin/sh
@@ -64,7 +66,7 @@ def used(app: App, index: PackageIndex) -> App:
 
 @pytest.mark.in_containers
 def test_it_finds_the_environment_and_its_tools(bench: Workbench, used: App, image: str, later: Path) -> None:
-    result = bench.build(used, image, later=[later])
+    result = bench.build(used, image, later=[later], env={"ADD_BY_PIP": "yes"})
     said = dict(line.split("=", 1) for line in result.log.split() if "=" in line)
     assert said["python"].endswith("/venv/bin/python")
     assert said["uv"].endswith("/uv/bin/uv")
