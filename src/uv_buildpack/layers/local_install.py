@@ -136,11 +136,9 @@ def _move_out(venv: Path, before: tree.Listing, directory: Path) -> None:
 
 def _sync(installation: Installation, directory: Path, packages: Sequence[LocalPackage], *more: str) -> None:
     """Let uv install some of the packages from the app, or from its copy, at `directory`."""
-    names = {package.name for package in packages}
-    others = [package.name for package in installation.packages if package.name not in names]
-    arguments = [*installation.arguments, *more, *(word for name in others for word in ("--no-install-package", name))]
+    names = [package.name for package in packages]
     place = directory / installation.project.directory.relative_to(installation.project.app_dir)
-    installation.uv.sync_local(place, installation.venv, arguments, complete=installation.complete)
+    installation.uv.sync_local(place, installation.venv, names, [*installation.arguments, *more])
 
 
 def _install_in_place(installation: Installation, packages: Sequence[LocalPackage]) -> list[LocalPackage]:

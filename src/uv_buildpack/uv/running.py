@@ -94,14 +94,14 @@ class Uv:
         # VIRTUAL_ENV too: uv warns on each command where the two differ.
         self._visible(argv, directory, {"UV_PROJECT_ENVIRONMENT": str(venv), "VIRTUAL_ENV": str(venv)})
 
-    def sync_local(self, directory: Path, venv: Path, arguments: Sequence[str], *, complete: bool) -> None:
-        """Sync the local packages of the lock, and nothing else, into `venv`. Raises `Problem`.
+    def sync_local(self, directory: Path, venv: Path, names: Sequence[str], arguments: Sequence[str]) -> None:
+        """Sync the packages `names` of the lock, and nothing else, into `venv`. Raises `Problem`.
 
-        `complete`: everything else is there already. Otherwise `--only-install-local`, the inverse of
-        `--no-install-local`, leaves it out. Without installer metadata: it holds times, and uv_cache.json would change
-        with each build.
+        uv ignores `--no-install-package` beside the other `--only-install-…` options (`include_package` in uv 0.12.5,
+        https://github.com/astral-sh/uv/blob/0.12.5/crates/uv-configuration/src/install_options.rs), so each package is
+        named. Without installer metadata: it holds times, and uv_cache.json would change with each build.
         """
-        only = [] if complete else ["--only-install-local"]
+        only = [word for name in names for word in ("--only-install-package", name)]
         argv = ["sync", "--frozen", "--inexact", "--no-default-groups", *only, _NO_BYTECODE]
         environment = {"UV_PROJECT_ENVIRONMENT": str(venv), "VIRTUAL_ENV": str(venv), "UV_NO_INSTALLER_METADATA": "1"}
         self._visible([*argv, *arguments], directory, environment)
