@@ -128,7 +128,9 @@ def test_an_edit_of_what_the_package_is_called_by_makes_its_layer_anew(bench: Wo
     shop.write({"pyproject.toml": pyproject + "[project.scripts]\nshop-greet = 'shop:greet'\n"})
     shop.lock()
     result = bench.build(shop, image, previous=SHOP)
-    assert layer_states(result) == {"python": "reused", "venv": "reused", "venv-project": "added"}
+    # The environment gets a link to the new script: it is found beside `sys.executable` too.
+    assert layer_states(result) == {"python": "reused", "venv": "added", "venv-project": "added"}
+    assert "bin/shop-greet of a local package is new" in result.log
     assert "venv-project/bin/shop-greet" in bench.run(image, "sh", "-c", "command -v shop-greet")
 
 

@@ -160,6 +160,7 @@ def _keep(work: Work, static: StaticFiles, outcome: Outcome) -> None:
     if outcome.collected:
         shutil.copytree(work.context.app_dir / outcome.collected, kept / _FILES, symlinks=True)
     file_format.keep(directory, STATIC_FILES, kept, static.key)
+    work.snapshots.seal(STATIC_FILES)
 
 
 def _replace(root: Path, files: Path) -> None:

@@ -101,12 +101,14 @@ class Store:
         if known is not None and dict(known.key) == dict(key):
             return True
         kept = file_format.keep(self.directory, kind, tree, key, limit=None if wanted else file_format.ALWAYS_BELOW)
-        self.seal()
+        self.seal(kind)
         return kept
 
-    def seal(self) -> None:
-        """Note all files as they are. Raises `OSError`."""
-        self.sealed = _statuses(self.directory)
+    def seal(self, kind: str) -> None:
+        """Note the file of a kind as the build has just written or removed it, and no other. Raises `OSError`."""
+        others = {name: status for name, status in self.sealed.items() if name.partition(".")[0] != kind}
+        own = {name: status for name, status in _statuses(self.directory).items() if name.partition(".")[0] == kind}
+        self.sealed = {**others, **own}
 
     def refuse_changes(self) -> None:
         """Remove the files that somebody else wrote since they were noted. Raises `OSError`.
@@ -129,7 +131,7 @@ class Store:
         """Keep, of a tree that is too large, what is left without some of its files. Raises `OSError`."""
         if self.directory is not None:
             file_format.keep(self.directory, kind, tree, key, limit=file_format.ALWAYS_BELOW, without=without)
-            self.seal()
+            self.seal(kind)
 
     @contextmanager
     def built_wheels(self, uv: Uv, decisions: Decisions, key: Mapping[str, str], cache: Path) -> Iterator[None]:
@@ -189,9 +191,8 @@ def open_store(context: BuildContext, policy: str) -> Store:
             "Give the build's user the cache of the build, or clear it.",
         )
         return Store(directory=None, policy=policy, before=file_format.Memory(keys={}, wanted={}))
-    store = Store(directory=directory, policy=policy, before=file_format.recall(directory))
-    store.seal()
-    return store
+    before = file_format.recall(directory)
+    return Store(directory=directory, policy=policy, before=before, sealed=_statuses(directory))
 
 
 def _statuses(directory: Path | None) -> dict[str, _Status]:

@@ -130,6 +130,19 @@ def test_what_the_build_writes_itself_stays(tmp_path: Path) -> None:
     assert file_format.find(context.layers_dir / "snapshots", "venv") is not None
 
 
+def test_what_the_build_writes_does_not_cover_what_others_wrote_before(tmp_path: Path) -> None:
+    context = context_for(tmp_path, {})
+    directory = context.layers_dir / "snapshots"
+    plant(directory, {"wheels.snapshot": "own"})
+    store = open_store(context, "always")
+    (directory / "wheels.snapshot").write_text("another", encoding="utf-8")
+    store.keep("venv", plant(tmp_path / "tree", {"x": "y"}), {"key": "value"})
+    with capture_logs():
+        store.refuse_changes()
+    assert not (directory / "wheels.snapshot").exists()
+    assert file_format.find(directory, "venv") is not None
+
+
 def test_a_wheel_that_was_built_in_another_environment_is_dropped(tmp_path: Path) -> None:
     fake = fake_uv(tmp_path, {"cache*": "exit 0"})
     (tmp_path / "snapshots").mkdir()
