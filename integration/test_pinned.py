@@ -88,7 +88,8 @@ def wanted_by(text: str) -> dict[str, tuple[str, ...]]:
     ends = [*(match.start() for match in pinned[1:]), len(text)]
     for match, end in zip(pinned, ends, strict=True):
         for via in _VIA.finditer(text, match.end(), end):
-            wanted = f"{match['name']}[more]>={match['version']}"
+            # No lower bound: another list may pin an older release.
+            wanted = f"{match['name']}[more]>=0"
             children[via["parent"]] = (*children.get(via["parent"], ()), wanted)
     return children
 
