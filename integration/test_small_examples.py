@@ -44,7 +44,7 @@ class Example:
 EXAMPLES = [
     Example("celery", '"message":"Hello from orders"', ("worker",)),
     Example("django", "/static/catalogue/style.", ("worker",)),
-    Example("flask", "Hello from Flask, visit 1"),
+    Example("flask", "Hello from Flask, visit "),  # to see that it is up takes visits as well
     Example("mcp", "Hello from MCP"),
     Example("private-index", "Hello from a private index", variables=CREDENTIALS),
 ]
