@@ -124,7 +124,7 @@ def fronting(port: int, authority: Authority, requests: list[str]) -> Iterator[s
         do_HEAD = do_GET  # noqa: N815 (the standard library's name)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the standard library's name)
-            """Say nothing: `requests` tells."""
+            """Log nothing: `requests` holds them."""
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(authority.server)

@@ -127,7 +127,7 @@ def watched() -> Iterator[list[bytes]]:
 
 
 def unpacked(content: bytes) -> Iterator[bytes]:
-    """Give content, and all that is compressed in it, one in the other."""
+    """Return content, and all that is compressed in it, one in the other."""
     yield content
     if content.startswith(b"\x1f\x8b"):
         yield from unpacked(gzip.decompress(content))
@@ -144,7 +144,7 @@ def unpacked(content: bytes) -> Iterator[bytes]:
 
 
 def left_over(bench: Workbench, since: float) -> Iterator[tuple[str, bytes]]:
-    """Give the files that a platform has since then: images, caches, reports, whatever lies about."""
+    """Return the files that a platform has written since then: images, caches, reports, anything else."""
     root = bench.platform.root  # type: ignore[attr-defined]  # the embedded one has it
     for parent, _, names in os.walk(root):
         for name in names:

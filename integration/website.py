@@ -58,7 +58,7 @@ def serving(site: Website) -> Iterator[Website]:
                 self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the standard library's name)
-            """Say nothing: `requests` tells."""
+            """Log nothing: `requests` holds them."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         site.address = f"http://127.0.0.1:{server.server_port}"

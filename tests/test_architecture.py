@@ -214,7 +214,7 @@ def test_a_build_imports_asyncio_and_httpx_when_something_uses_them() -> None:
 
 
 def loaded_after(program: str) -> set[str]:
-    """Give the modules that a new interpreter has after a program."""
+    """Return the modules that a new interpreter has after a program."""
     program = f"import sys; sys.path.insert(0, {str(SOURCE)!r}); {program}; print(*sys.modules)"
     return set(
         subprocess.run([sys.executable, "-I", "-c", program], check=True, capture_output=True, text=True).stdout.split()

@@ -103,11 +103,11 @@ class Application:
         self.tools.run(self.directory, "lock", "--quiet", *arguments)
 
     def dependencies(self) -> list[str]:
-        """Give the names in `dependencies`."""
+        """Return the names in `dependencies`."""
         return [name.split("=")[0].split("[")[0] for name in self.document()["project"]["dependencies"]]
 
     def locked(self) -> dict[str, str]:
-        """Give name → version of what the lock has from the index."""
+        """Return name → version of what the lock has from the index."""
         document = tomllib.loads((self.directory / "uv.lock").read_text(encoding="utf-8"))
         return {package["name"]: package["version"] for package in document["package"] if "version" in package}
 
@@ -138,7 +138,7 @@ class Application:
             Path(name).write_bytes(content)
 
     def is_packaged(self) -> bool:
-        """Tell whether the root project is a package itself."""
+        """Return whether the root project is a package itself."""
         return bool(self.document()["tool"]["uv"].get("package", True))
 
 

@@ -14,12 +14,12 @@ _SHOWN = 20
 
 
 def content_digest(blob: Path) -> str:
-    """Give the digest of an archive without the owners of its entries."""
+    """Return the digest of an archive without the owners of its entries."""
     return hashlib.sha256("\n".join(f"{name} {facts}" for name, facts in _entries(blob)).encode()).hexdigest()
 
 
 def differences(one: Path, other: Path) -> list[str]:
-    """Give a line for each entry of two archives that differs."""
+    """Return a line for each entry of two archives that differs."""
     mine, theirs = dict(_entries(one)), dict(_entries(other))
     lines = []
     for name in sorted({*mine, *theirs}):

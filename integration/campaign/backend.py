@@ -42,7 +42,7 @@ def _base() -> str:
 
 
 def _sources() -> dict[str, bytes]:
-    """Give path → content of all below `src`, after writing the version where that is asked for."""
+    """Return path → content of all below `src`, after writing the version where that is asked for."""
     project = _project()
     if _document().get("tool", {}).get("tiny", {}).get("stamp"):
         module = Path("src", project["name"].replace("-", "_"))

@@ -221,7 +221,7 @@ def comment(world: World, random: Random) -> str:
 
 
 def touch(world: World, random: Random) -> str:
-    """Give files other times."""
+    """Change the times of files."""
     moment = random.randrange(1_000_000_000, 1_700_000_000)
     for path in world.application.directory.rglob("*"):
         os.utime(path, (moment, moment), follow_symlinks=False)

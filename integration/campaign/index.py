@@ -69,4 +69,4 @@ class _Handler(BaseHTTPRequestHandler):
     do_HEAD = do_GET  # noqa: N815 (the name is http.server's)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing: each build asks for each package."""
+        """Log nothing: each build asks for each package."""

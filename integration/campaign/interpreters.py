@@ -55,7 +55,7 @@ class Supply:
     minors: tuple[str, ...]
 
     def variables(self, *, patched: bool) -> dict[str, str]:
-        """Give the settings that make a build use it."""
+        """Return the settings that make a build use it."""
         catalogue = "patched.json" if patched else "catalogue.json"
         return {
             "BP_PYTHON_MIRROR": f"file://{self.directory}",
@@ -79,7 +79,7 @@ def supply(cache: Path) -> Supply:
 
 
 def _pythons() -> dict[str, Path]:
-    """Give this interpreter and the newest of another minor that is found: minor → path."""
+    """Return this interpreter and the newest of another minor that is found: minor → path."""
     own = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
     found = {_minor(own): own}
     for path in _candidates(own):

@@ -16,7 +16,7 @@ _WEIGHT = 200_000
 
 
 def everything(minors: Sequence[str]) -> tuple[Distribution, ...]:
-    """Give all distributions; `minors` are those of Python (`3.13`) for which there are wheels with tags."""
+    """Return all distributions; `minors` are those of Python (`3.13`) for which there are wheels with tags."""
     return (
         *_plain(), *_single(), *_namespaces(), *_programs(), *_sources(), *_chains(), *_tagged(minors), *_odd(),
         *_heavy(),

@@ -108,7 +108,7 @@ class Campaign:
         self.say(line)
 
     def summary(self) -> str:
-        """Say how much was done."""
+        """Return how much was done."""
         seconds = time.monotonic() - self.started
         kinds = ", ".join(f"{name} {count}" for name, count in sorted(self.taken.items()))
         return (

@@ -35,7 +35,7 @@ def main() -> None:
 
 
 def _faults(*, of_layers: bool) -> Iterator[tuple[str, str]]:
-    """Give modules, and what is wrong with their bytecode: of layers, or of the application's directory."""
+    """Return modules, and what is wrong with their bytecode: of layers, or of the application's directory."""
     for name, module in list(sys.modules.items()):
         spec = getattr(module, "__spec__", None)
         origin = Path(spec.origin) if spec and spec.origin else Path()
@@ -47,7 +47,7 @@ def _faults(*, of_layers: bool) -> Iterator[tuple[str, str]]:
 
 
 def _fault(cached: str | None, origin: Path, expected: int) -> str:
-    """Tell what is wrong with the bytecode of a module."""
+    """Return what is wrong with the bytecode of a module."""
     if cached is None or not Path(cached).exists():
         return "no bytecode"
     content = Path(cached).read_bytes()

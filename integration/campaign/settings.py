@@ -23,7 +23,7 @@ class Choices:
     """Which of the layers and application directories."""
 
     def variables(self) -> dict[str, str]:
-        """Give the settings that say so."""
+        """Return the settings that say so."""
         chosen = {
             "BP_PYTHON_VERSION": self.python,
             "BP_UV_GROUPS": ",".join(self.groups),
@@ -35,7 +35,7 @@ class Choices:
         return {name: value for name, value in chosen.items() if value}
 
     def sync_options(self) -> list[str]:
-        """Give the same choice as options of `uv sync` and `uv export`."""
+        """Return the same choice as options of `uv sync` and `uv export`."""
         words = [word for name in self.groups for word in ("--group", name)]
         words += ["--all-extras"] if "*" in self.extras else [w for name in self.extras for w in ("--extra", name)]
         return words + [word for name in self.packages for word in ("--package", name)]

@@ -195,7 +195,7 @@ CLAIMS: dict[Step, int] = {_nothing: 5, _source_edit: 4, edits.outdated_lock: 2,
 
 
 def draw(random: Random) -> tuple[Step, ...]:
-    """Give the steps to take before the next comparison: mostly one, at times several."""
+    """Return the steps to take before the next comparison: mostly one, at times several."""
     everything = EDITS | SURROUNDINGS | CLAIMS
     count = random.choice((1, 1, 1, 2, 3))
     return tuple(random.choices(list(everything), list(everything.values()), k=count))

@@ -52,7 +52,7 @@ class Outcome:
         return {row.name: row for row in self.result.layers} if self.result else {}
 
     def diff_ids(self) -> dict[str, str]:
-        """Give the layers' digests."""
+        """Return the layers' digests."""
         return {name: row.diff_id for name, row in self.layers.items()}
 
 
@@ -88,7 +88,7 @@ class World:
         return self.layers_dir().with_name("workspace")
 
     def request(self) -> Request:
-        """Give what the next build is asked for."""
+        """Return what the next build is asked for."""
         now = self.circumstances
         previous = self.image(now.previous) if now.previous else None
         return Request(
@@ -106,7 +106,7 @@ class World:
         )
 
     def variables(self, snapshots: str) -> dict[str, str]:
-        """Give the user's variables of a build."""
+        """Return the user's variables of a build."""
         chosen = self.choices.variables() | self.interpreters.variables(patched=self.choices.patched)
         return chosen | {"BP_UV_SNAPSHOTS": snapshots}
 
@@ -124,11 +124,11 @@ class World:
         self.circumstances = replace(self.circumstances, previous="")
 
     def fail(self, text: str) -> None:
-        """Say that a claim does not hold. Raises Broken."""
+        """Raise Broken: a claim does not hold."""
         raise Broken(text)
 
     def arguments(self) -> list[str]:
-        """Give the next build as arguments of the platform's command line."""
+        """Return the next build as arguments of the platform's command line."""
         request = self.request()
         pairs = [word for name, value in request.env.items() for word in ("--env", f"{name}={value}")]
         previous = ["--previous-image", str(request.previous_image)] if request.previous_image else []
@@ -162,7 +162,7 @@ class World:
         return self.clean[key]
 
     def inputs(self) -> str:
-        """Give the digest of all that decides an image."""
+        """Return the digest of all that decides an image."""
         total = hashlib.sha256(repr(self.choices).encode())
         for path in sorted(self.application.directory.rglob("*")):
             status = path.lstat()
@@ -201,7 +201,7 @@ class World:
                 self.contents[row.diff_id] = archives.content_digest(blob_path(self.image(image), row.digest))
 
     def _difference(self, built: Outcome, expected: Outcome) -> str:
-        """Say which layers differ, and in which files: for that the clean build is made again."""
+        """Return which layers differ, and in which files: to find out, repeat the clean build."""
         self.clean.pop(self.inputs(), None)
         again = self.clean_build()
         if again.diff_ids() != expected.diff_ids():

@@ -30,7 +30,7 @@ class Report:
     """Megabytes of a process that ran a batch of inputs."""
 
     def kinds(self) -> list[list[dict[str, Any]]]:
-        """Give the crashes by the last place of their tracebacks."""
+        """Return the crashes by the last place of their tracebacks."""
         found: dict[str, list[dict[str, Any]]] = {}
         for crash in self.crashes:
             places = [line for line in crash["said"].splitlines() if line.lstrip().startswith("File ")]
@@ -38,7 +38,7 @@ class Report:
         return list(found.values())
 
     def __str__(self) -> str:
-        """Give the figures in a line."""
+        """Return the figures in a line."""
         counts = ", ".join(f"{name}: {count}" for name, count in sorted(self.statuses.items()))
         return (
             f"seed {self.seed}, {self.inputs} inputs; exit statuses {counts}; {len(self.crashes)} crashes; "

@@ -40,7 +40,7 @@ SCALARS: tuple[object, ...] = (
 
 
 def value(random: Random, depth: int = 0) -> Any:  # noqa: ANN401 (any value at all)
-    """Give a value of any type."""
+    """Return a value of any type."""
     kind = random.random()
     if kind < 0.45:
         return random.choice(TEXTS)
@@ -56,7 +56,7 @@ def value(random: Random, depth: int = 0) -> Any:  # noqa: ANN401 (any value at 
 
 
 def key(random: Random) -> str:
-    """Give the name of a key: one that some document has, or any text."""
+    """Return the name of a key: one that some document has, or any text."""
     return random.choice(_KEYS) if random.random() < 0.8 else random.choice(TEXTS)
 
 
@@ -151,7 +151,7 @@ _KEYS = [
 
 
 def changed(document: Any, random: Random) -> Any:  # noqa: ANN401 (a document of any shape)
-    """Give a document with one change somewhere in it."""
+    """Return a document with one change somewhere in it."""
     document = copy.deepcopy(document)
     places = list(_places(document))
     holder, step = random.choice(places) if places else (document, None)
@@ -173,7 +173,7 @@ def changed(document: Any, random: Random) -> Any:  # noqa: ANN401 (a document o
 
 
 def _places(value: Any) -> Any:  # noqa: ANN401 (a document of any shape)
-    """Give each value in a document, as what holds it and where in there."""
+    """Return each value in a document, as what holds it and where in there."""
     steps = value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
     for step in steps:
         yield value, step
@@ -197,7 +197,7 @@ def _with_unwritable(text: str) -> str:
 
 
 def damaged(content: bytes, random: Random) -> bytes:
-    """Give bytes with one piece cut, repeated, or replaced by anything."""
+    """Return bytes with one piece cut, repeated, or replaced by anything."""
     begin = random.randrange(len(content) + 1)
     end = min(len(content), begin + random.choice((0, 1, 1, 4, 40, 400)))
     piece = content[begin:end]

@@ -70,7 +70,7 @@ def _stop(_: int, __: object) -> None:
 
 @contextlib.contextmanager
 def _valid_layers() -> Iterator[dict[str, dict[str, str]]]:
-    """Give the metadata that a build of the valid app leaves: with them the next one recalls what was decided."""
+    """Return the metadata that a build of the valid app leaves: with them the next one recalls what was decided."""
     with _placed(None) as (root, environment):
         context = build_context((), environment, root / "app")
         analysis = analyse(context)
@@ -173,7 +173,7 @@ def _phase(phase: str, environment: dict[str, str]) -> tuple[int, str]:
 
 
 def _cache(root: Path, environment: dict[str, str], random: Random) -> tuple[int, str]:
-    """Give the buildpack a cache that somebody else wrote, with right digests, and see that it keeps inside."""
+    """Run the buildpack on a cache that somebody else wrote, with right digests, and see that it stays inside."""
     shutil.rmtree(root / "layers")
     (root / "layers" / "snapshots").mkdir(parents=True)
     plan = root / "no-plan.toml"

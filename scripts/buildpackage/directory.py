@@ -54,7 +54,7 @@ def _copy(root: Path, names: Iterable[str], target: Path) -> None:
 
 
 def _name_the_data(repository: Path, description: Path) -> None:
-    """Say beside the version how old the data is: the day of the newest CPython build in the catalogue.
+    """Write beside the version how old the data is: the day of the newest CPython build in the catalogue.
 
     The version itself cannot say it: the buildpack specification wants three numbers and nothing after them.
     """

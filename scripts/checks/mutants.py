@@ -122,7 +122,7 @@ class _Change:
 
 
 def _places(tree: ast.Module) -> Iterator[tuple[ast.expr | ast.stmt, _Change]]:
-    """Give each node that can be changed, with what to do to it."""
+    """Return each node that can be changed, with what to do to it."""
     for node in ast.walk(tree):
         match node:
             case ast.Compare(ops=[op]):

@@ -30,7 +30,7 @@ class _Page(HTMLParser):
 
 
 def broken_links(site: Path) -> Iterator[str]:
-    """Give a line for each link within the site that leads nowhere. Raises OSError."""
+    """Return a line for each link within the site that leads nowhere. Raises OSError."""
     pages = {path: _Page(path.read_text(encoding="utf-8")) for path in sorted(site.rglob("*.html"))}
     for path, page in pages.items():
         if path.name == "404.html":  # its addresses start at the place that the site is published at

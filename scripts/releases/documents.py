@@ -21,7 +21,7 @@ _OLDEST = (3, 8)
 
 
 def uv_document(package: Document) -> Document:
-    """Give version and Linux wheels of uv, by file name alone: where they are is the index's matter."""
+    """Return version and Linux wheels of uv, by file name alone: where they are is the index's matter."""
     wheels = [wheel for entry in package["wheels"] for wheel in _wheels(entry)]
     return {
         "version": package["version"],
@@ -30,7 +30,7 @@ def uv_document(package: Document) -> Document:
 
 
 def _wheels(entry: Mapping[str, str]) -> Iterator[Document]:
-    """Give an entry for each architecture and C library that a wheel is for; some are for both libraries."""
+    """Return an entry for each architecture and C library that a wheel is for; some are for both libraries."""
     filename = entry["url"].rsplit("/", 1)[-1]
     found = _WHEEL.search(filename)
     tags = found["tags"] if found else ""
@@ -48,7 +48,7 @@ def variables_document(version: str, source: str) -> Document:
 
 
 def cpython_document(table: Document) -> Document:
-    """Give the newest build of each version, architecture, C library and variant.
+    """Return the newest build of each version, architecture, C library and variant.
 
     Microarchitecture levels (`x86_64_v3`) are left out: they need a newer processor than the platform may have.
     """
@@ -90,7 +90,7 @@ def _build(entry: Document) -> Document:
 
 
 def written(document: Document) -> str:
-    """Give a document as JSON, with a line for each entry of its lists."""
+    """Return a document as JSON, with a line for each entry of its lists."""
     return "{" + ",\n".join(f"{json.dumps(key)}: {_value(value)}" for key, value in document.items()) + "}\n"
 
 

@@ -148,7 +148,7 @@ def _change_heavy(bench: Bench, groups: tuple[heavy.Group, ...]) -> bool:
 
 
 def _to_compile(site_packages: Path, changed: heavy.Group) -> list[Path]:
-    """Give the modules of what changed, and those without bytecode; none behind a link."""
+    """Return the modules of what changed, and those without bytecode; none behind a link."""
     names = {package.name for package in changed.packages}
     recorded = (path for record in read_records(site_packages) if record.name in names for path in record.files)
     bare = (path for path in site_packages.rglob("*.py") if path.is_file() and not _is_compiled(path))
@@ -250,7 +250,7 @@ def _use(bench: Bench, when: str) -> dict[str, object]:
 
 
 def _container(bench: Bench) -> list[str]:
-    """Give the command that runs the environment's Python in a container: no network, and only /tmp is writable."""
+    """Return the command that runs the environment's Python in a container: no network, and only /tmp is writable."""
     return [
         *("docker", "run", "--rm", "--read-only", "--network", "none", "--user", str(_NOBODY), "--shm-size", "256m"),
         *("--tmpfs", "/tmp", "--env", "HOME=/tmp", "--volume", f"{bench.layers}:{bench.layers}:ro"),  # noqa: S108 (its own)
@@ -267,7 +267,7 @@ def _compare(when: str, before: dict[str, object], after: dict[str, object]) -> 
 
 
 def _digests(bench: Bench) -> dict[str, str]:
-    """Give everything in the layers but Python: mode and digest of files, where links lead."""
+    """Return everything in the layers but Python: mode and digest of files, where links lead."""
     found: dict[str, str] = {}
     for parent, directories, files in os.walk(bench.layers):
         if Path(parent) == bench.layers:

@@ -84,7 +84,7 @@ class Platform(Protocol):
 
 @contextmanager
 def choose_platform(job: Job) -> Iterator[Platform]:
-    """Give the best platform there is, and say why it is not a better one; remove what it left in Docker."""
+    """Return the best platform there is, and say why it is not a better one; remove what it left in Docker."""
     reasons = [f"pack: {pack_reason()}"] if pack_reason() else []
     left = DockerThings()
     try:

@@ -33,43 +33,43 @@ class Table:
     path: tuple[str | int, ...] = ()
 
     def __contains__(self, key: str) -> bool:
-        """Tell whether there is a value."""
+        """Return whether there is a value."""
         return key in self.values
 
     def text(self, key: str) -> str:
-        """Give a string that must be there."""
+        """Return a string that must be there."""
         value = self.values.get(key)
         if isinstance(value, str):
             return value
         raise self.wrong("a string", key)
 
     def optional_text(self, key: str) -> str | None:
-        """Give a string, `None` where there is none."""
+        """Return a string, `None` where there is none."""
         return self.text(key) if key in self.values else None
 
     def optional_integer(self, key: str) -> int | None:
-        """Give an integer, `None` where there is none."""
+        """Return an integer, `None` where there is none."""
         value = self.values.get(key)
         if key not in self.values or (isinstance(value, int) and not isinstance(value, bool)):
             return value  # type: ignore[return-value]  # an integer, or None
         raise self.wrong("an integer", key)
 
     def optional_boolean(self, key: str) -> bool | None:
-        """Give a boolean, `None` where there is none."""
+        """Return a boolean, `None` where there is none."""
         value = self.values.get(key)
         if key not in self.values or isinstance(value, bool):
             return value  # type: ignore[return-value]  # a boolean, or None
         raise self.wrong("true or false", key)
 
     def array(self, key: str) -> list[object]:
-        """Give an array, which is empty where there is none."""
+        """Return an array, which is empty where there is none."""
         value = self.values.get(key, [])
         if isinstance(value, list):
             return value
         raise self.wrong("an array", key)
 
     def texts(self, key: str) -> tuple[str, ...]:
-        """Give an array of strings, which is empty where there is none."""
+        """Return an array of strings, which is empty where there is none."""
         found = []
         for number, value in enumerate(self.array(key)):
             if not isinstance(value, str):
@@ -78,7 +78,7 @@ class Table:
         return tuple(found)
 
     def table(self, *keys: str) -> Table:
-        """Give the table at `keys`, which is empty where there is none."""
+        """Return the table at `keys`, which is empty where there is none."""
         found = self
         for key in keys:
             value = found.values.get(key, {})
@@ -88,7 +88,7 @@ class Table:
         return found
 
     def tables(self, key: str) -> list[Table]:
-        """Give an array of tables, which is empty where there is none."""
+        """Return an array of tables, which is empty where there is none."""
         found = []
         for number, value in enumerate(self.array(key)):
             if not isinstance(value, dict):
@@ -97,7 +97,7 @@ class Table:
         return found
 
     def named_tables(self) -> Iterator[tuple[str, Table]]:
-        """Give each value with its name, all of them tables."""
+        """Return each value with its name, all of them tables."""
         for key in self.values:
             yield key, self.table(key)
 
@@ -111,7 +111,7 @@ class Table:
         return DocumentError(f"{self.place(*place)}: expected {expected}, got {_shown(value)}")
 
     def place(self, *below: str | int) -> str:
-        """Give the place of a value in words: `uv.lock: package[4].wheels[0].hash`."""
+        """Return the place of a value in words: `uv.lock: package[4].wheels[0].hash`."""
         text = ""
         for step in (*self.path, *below):
             if isinstance(step, int):
@@ -143,7 +143,7 @@ def json_table(text: str | bytes, file: str) -> Table:
 
 
 def _shown(value: object) -> str:
-    """Give a value as the document has it, shortened; containers by their kind."""
+    """Return a value as the document has it, shortened; containers by their kind."""
     if isinstance(value, dict):
         return "a table"
     if isinstance(value, list):

@@ -33,7 +33,7 @@ class Builder:
 
 @contextlib.contextmanager
 def command(builder: Builder, name: str) -> Iterator[tuple[str, ...]]:
-    """Give the command line that creates the builder, whose configuration exists inside this context."""
+    """Return the command line that creates the builder, whose configuration exists inside this context."""
     with tempfile.TemporaryDirectory(prefix="pack-builder-") as directory:
         config = Path(directory, "builder.toml")
         config.write_text(toml.dumps(document(builder, Path(directory))), encoding="utf-8")

@@ -96,7 +96,7 @@ class Analysis:
     """Directories with files of packages, of CPython and of uv."""
 
     def sync_arguments(self) -> list[str]:
-        """Give the choice as arguments of `uv sync`; without `--package` uv installs the project, or all members."""
+        """Return the choice as arguments of `uv sync`; without `--package` uv installs the project, or all members."""
         configuration = self.configuration
         packages = [word for name in configuration.packages for word in ("--package", name)]
         extras = ["--all-extras"] if "*" in configuration.extras else []
@@ -183,7 +183,7 @@ def _check_link(context: BuildContext, configuration: Configuration) -> None:
 def _python_requests(
     context: BuildContext, configuration: Configuration, project: Project
 ) -> tuple[PythonRequest, ...]:
-    """Give all requests in order of preference; those of other buildpacks come before `requires-python`."""
+    """Return all requests in order of preference; those of other buildpacks come before `requires-python`."""
     collector = Collector()
     requests: list[PythonRequest] = []
     with collector.collecting():
@@ -204,7 +204,7 @@ def _python_requests(
 
 
 def _recall(given: _Given) -> tuple[Decisions, dict[str, Pyproject]] | None:
-    """Give the decisions of the previous build, if what they came from is equal byte for byte."""
+    """Return the decisions of the previous build, if what they came from is equal byte for byte."""
     restored = given.context.restored.get(decisions.LAYER)
     if restored is None:
         return None

@@ -106,7 +106,7 @@ def _version(context: BuildContext) -> str:
 
 
 def _check_git(context: BuildContext, analysis: Analysis, reasons: Sequence[str]) -> None:
-    """Say that git is missing before anything is fetched. Raises `GitMissing`."""
+    """Check for git before anything is fetched. Raises `GitMissing`."""
     if reasons:
         require_git(analysis.decisions.packages, context.environment)
 

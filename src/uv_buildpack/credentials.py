@@ -32,12 +32,12 @@ _USUAL_USERS = frozenset(
 
 
 def is_secret(name: str) -> bool:
-    """Tell whether the value of a variable is a secret, by the name of the variable."""
+    """Return whether the value of a variable is a secret, by the name of the variable."""
     return name not in _NO_SECRET and _SECRET_NAME.search(name.upper()) is not None
 
 
 def of_variables(variables: Mapping[str, str]) -> Iterator[str]:
-    """Give the values of secret variables, and the credentials in any other: in addresses, in headers for git."""
+    """Return the values of secret variables, and the credentials in any other: in addresses, in headers for git."""
     for name, value in variables.items():
         if is_secret(name):
             yield from _user(value) if name.upper().endswith("_USERNAME") else (value,)
@@ -48,7 +48,7 @@ def of_variables(variables: Mapping[str, str]) -> Iterator[str]:
 
 
 def of_bindings(bindings: Iterable[Binding]) -> Iterator[str]:
-    """Give the secrets in bindings: entries with the name of one, passwords in `netrc`, credentials in addresses."""
+    """Return the secrets in bindings: entries with the name of one, passwords in `netrc`, credentials in addresses."""
     for binding in bindings:
         for name, path in binding.entries.items():
             text = _text(path)

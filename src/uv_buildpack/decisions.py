@@ -149,7 +149,7 @@ def walk(lock: Lock, decisions: Decisions) -> tuple[selection.Platform, tuple[Lo
 
 
 def installed(lock: Lock, decisions: Decisions) -> dict[str, str]:
-    """Give name → version and source of what a lock installs with these decisions; local packages by source alone."""
+    """Return name → version and source of what a lock installs with these decisions; local packages by source alone."""
     return {
         package.name: package.source if package.local else f"{package.version} ({package.source})"
         for package in _walk(lock, decisions.choice, decisions.python)[1]

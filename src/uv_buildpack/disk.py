@@ -30,7 +30,7 @@ _ADVICE = {
 
 
 def is_full(error: OSError) -> bool:
-    """Tell whether an error is lack of space or quota."""
+    """Return whether an error is lack of space or quota."""
     return error.errno in {errno.ENOSPC, errno.EDQUOT}
 
 

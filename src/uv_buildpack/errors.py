@@ -28,7 +28,7 @@ class Problem(Exception):
     """Something the reader can mend. `facts` and `advice` are lines."""
 
     def __init__(self, *, what: str, facts: Sequence[str] = (), advice: Sequence[str] = ()) -> None:
-        """Say what happened, in one sentence."""
+        """`what` says what happened, in one sentence."""
         super().__init__(what)
         self.what = what
         self.facts = tuple(facts)

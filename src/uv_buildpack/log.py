@@ -65,7 +65,7 @@ def keep_secret(values: Iterable[str]) -> None:
 
 
 def masked(text: str) -> str:
-    """Give the text without credentials."""
+    """Return the text without credentials."""
     return masking.without_secrets(text, _secrets)
 
 

@@ -31,14 +31,14 @@ _CONTROLS = {
 
 
 def forms(secret: str) -> set[str]:
-    """Give the forms in which tools print a secret: as it is, by lines, percent-encoded, escaped, in base64."""
+    """Return the forms in which tools print a secret: as it is, by lines, percent-encoded, escaped, in base64."""
     lines = {line.strip() for line in (secret, *secret.splitlines())}
     usable = {line for line in lines if len(line) >= _SHORTEST_SECRET and line.lower() not in _NO_SECRETS}
     return {form for line in usable for form in _forms_of_line(line)}
 
 
 def without_secrets(text: str, secrets: Iterable[str]) -> str:
-    """Give the text without credentials in addresses and without `secrets`, which come the longest first."""
+    """Return the text without credentials in addresses and without `secrets`, sorted by length, longest first."""
     if "://" in text and "@" in text:
         first, *others = text.split("://")
         text = "://".join([first, *(_without_credentials(other) for other in others)])
@@ -53,7 +53,7 @@ def json_text(value: object) -> str:
 
 
 def without_controls(text: str) -> str:
-    """Give the text with control characters, and bytes that were no text, as escapes."""
+    """Return the text with control characters, and bytes that were no text, as escapes."""
     if text.isascii() and text.isprintable():
         return text
     return text.translate(_CONTROLS).encode("utf-8", "backslashreplace").decode("utf-8")
@@ -78,7 +78,7 @@ def _forms_of_line(line: str) -> Iterator[str]:
 
 
 def _base64_of(content: bytes) -> Iterator[str]:
-    """Give what base64 has of it, wherever in a longer text (`user:password`, a JSON document) it begins."""
+    """Return what base64 has of it, wherever in a longer text (`user:password`, a JSON document) it begins."""
     for before in range(3):
         text = base64.b64encode(b"\0" * before + content).decode("ascii")
         # Characters that hold bits of what comes before or after are not certain.

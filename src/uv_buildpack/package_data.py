@@ -6,7 +6,7 @@ import pkgutil
 
 
 def read(name: str) -> str:
-    """Give a file of the package's `data` directory. Raises `OSError`.
+    """Return a file of the package's `data` directory. Raises `OSError`.
 
     By the loader of this package, which knows the archive; `importlib.resources` reads its directory again, 8 ms.
     """

@@ -39,7 +39,7 @@ def target_text(target: Target) -> str:
 
 
 def libc() -> str:
-    """Tell the C library of the build image, which is that of the run image: `gnu` or `musl`."""
+    """Return the C library of the build image, which is that of the run image: `gnu` or `musl`."""
     return "musl" if any(Path("/lib").glob("ld-musl-*")) else "gnu"
 
 

@@ -46,5 +46,5 @@ def variables(root: Path, plan: str = "") -> dict[str, str]:
 
 
 def context_in(root: Path, plan: str = "", more: Mapping[str, str] | None = None) -> BuildContext:
-    """Give the input of a build below `root`, with what is in its layers directory."""
+    """Return the input of a build below `root`, with what is in its layers directory."""
     return build_context((), {**variables(root, plan), **(more or {})}, root / "app")

@@ -22,7 +22,7 @@ LAUNCH = LayerTypes(launch=True)
 
 
 def written(directory: Path) -> dict[str, bytes]:
-    """Give path → content of all files."""
+    """Return path → content of all files."""
     return {
         path.relative_to(directory).as_posix(): path.read_bytes()
         for path in sorted(directory.rglob("*"))

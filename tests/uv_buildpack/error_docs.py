@@ -29,7 +29,7 @@ _EXAMPLE = re.compile(r"(?<=^```text\n).*?(?=^```$)", re.MULTILINE | re.DOTALL)
 
 
 def classes(base: type[Problem] = Problem) -> Iterator[type[Problem]]:
-    """Give all classes of problems that are raised."""
+    """Return all classes of problems that are raised."""
     for kind in base.__subclasses__():
         if kind is not WorkFailed:
             yield kind
@@ -37,12 +37,12 @@ def classes(base: type[Problem] = Problem) -> Iterator[type[Problem]]:
 
 
 def anchor(kind: type[Problem]) -> str:
-    """Give the heading of a class's entry."""
+    """Return the heading of a class's entry."""
     return kind.__new__(kind).anchor
 
 
 def produced(kind: type[Problem]) -> str:
-    """Give the bad input of a class to the buildpack, and what it prints. Raises `AssertionError`: something else."""
+    """Return the bad input of a class to the buildpack, and what it prints. Raises `AssertionError`: something else."""
     with tempfile.TemporaryDirectory() as directory:
         problems = _problems(kind, Path(directory))
         assert [type(problem) for problem in problems] == [kind], [problem.what for problem in problems]
@@ -55,12 +55,12 @@ def produced(kind: type[Problem]) -> str:
 
 
 def entries(text: str) -> dict[str, str]:
-    """Give heading → body of the entries of the document."""
+    """Return heading → body of the entries of the document."""
     return {match["anchor"]: match["body"] for match in _ENTRY.finditer(text)}
 
 
 def refreshed(text: str) -> str:
-    """Give the document with the texts that the buildpack prints now."""
+    """Return the document with the texts that the buildpack prints now."""
     printed = {anchor(kind): produced(kind) for kind in classes()}
 
     def entry(match: re.Match[str]) -> str:

@@ -37,7 +37,7 @@ class FakeUv:
     record: Path
 
     def calls(self) -> list[Call]:
-        """Give all calls, oldest first."""
+        """Return all calls, oldest first."""
         if not self.record.exists():
             return []
         return [_call(text) for text in self.record.read_text().split("\1") if text.strip()]
@@ -53,12 +53,12 @@ def fake_uv(directory: Path, answers: Mapping[str, str], environment: Mapping[st
 
 
 def says(text: str, status: int) -> str:
-    """Give shell commands that print `text` to standard error and exit."""
+    """Return shell commands that print `text` to standard error and exit."""
     return f"cat >&2 <<'END'\n{text}\nEND\nexit {status}\n"
 
 
 def writes(path: str, content: str) -> str:
-    """Give shell commands that write a file."""
+    """Return shell commands that write a file."""
     return f"cat > {path} <<'END'\n{content}\nEND\n"
 
 

@@ -56,7 +56,7 @@ sdist = {{ url = "https://files.example/source-3.0.tar.gz", hash = "sha256:ee" }
 
 
 def needing(*names: str) -> dict[str, str]:
-    """Give a project that depends on these packages, with its lock."""
+    """Return a project that depends on these packages, with its lock."""
     declared = ", ".join(f'"{name}"' for name in names)
     edges = ", ".join(f'{{ name = "{name}" }}' for name in names)
     entries = {"pure": PURE, "compiled": UP_TO_312, "source": SOURCE}
@@ -272,7 +272,7 @@ def test_a_problem_writes_nothing(tmp_path: Path) -> None:
 
 
 def remembered(context: BuildContext, analysis: Analysis, **changed: str) -> BuildContext:
-    """Give the next build's input: the environment's metadata as the lifecycle restores it."""
+    """Return the next build's input: the environment's metadata as the lifecycle restores it."""
     metadata: dict[str, Any] = {
         "packages": packages_text(analysis.decisions.packages),
         "inputs": analysis.inputs,

@@ -17,14 +17,14 @@ TEXT = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text(encod
 
 
 def section(title: str) -> str:
-    """Give the text below a heading, up to the next one of the same or a higher level."""
+    """Return the text below a heading, up to the next one of the same or a higher level."""
     match = re.search(rf"^(#+) {re.escape(title)}\n(.*?)(?=^#{{1,3}} |\Z)", TEXT, re.MULTILINE | re.DOTALL)
     assert match is not None, title
     return match[2]
 
 
 def names(text: str) -> set[str]:
-    """Give the names of variables in a text, with a sample for what a pattern leaves open."""
+    """Return the names of variables in a text, with a sample for what a pattern leaves open."""
     found = re.findall(r"`([A-Z_*<>]+)`", text)
     return {name.replace("<NAME>", "OWN").replace("*", "X") for name in found}
 

@@ -42,7 +42,7 @@ class NotCompiled:
     reason: str
 
     def __str__(self) -> str:
-        """Give both in one line."""
+        """Return both in one line."""
         return f"{self.path}: {self.reason}"
 
 
@@ -104,6 +104,6 @@ def _balanced(files: Iterable[Path], jobs: int) -> list[list[str]]:
 
 
 def place_of(python: Path, source: Path) -> Path:
-    """Give the file where `python` looks for the bytecode of `source`."""
+    """Return the file where `python` looks for the bytecode of `source`."""
     tag = python.name.removeprefix("python").replace(".", "")
     return source.parent / "__pycache__" / f"{source.stem}.cpython-{tag}.pyc"

@@ -26,7 +26,7 @@ _NAME = re.compile(rb"[\w.]+")
 
 
 def modules(site_packages: Path) -> set[Path]:
-    """Give the sources below `site_packages` to compile; links are not followed. Raises `OSError`."""
+    """Return the sources below `site_packages` to compile; links are not followed. Raises `OSError`."""
     sources = set(_sources(site_packages))
     tests = {path for path in sources if TESTS in path.relative_to(site_packages).parts[:-1]}
     wanted = sources - tests
@@ -48,7 +48,7 @@ def _sources(site_packages: Path) -> Iterator[Path]:
 
 
 def _regular_package(site_packages: Path, path: Path) -> Path:
-    """Give the highest directory that holds `path` and is a package; a namespace's children are packages apart."""
+    """Return the highest directory that holds `path` and is a package; a namespace's children are packages apart."""
     below = path.relative_to(site_packages).parts[:-1]
     for depth in range(1, len(below) + 1):
         place = site_packages.joinpath(*below[:depth])
@@ -58,7 +58,7 @@ def _regular_package(site_packages: Path, path: Path) -> Path:
 
 
 def _imported_tests(site_packages: Path, sources: Iterable[Path], tests: Collection[Path]) -> set[Path]:
-    """Give the test modules that the sources import, and those that these import in turn."""
+    """Return the test modules that the sources import, and those that these import in turn."""
     found: set[Path] = set()
     queue = [path for source in sources for path in _imports(site_packages, source) if path in tests]
     while queue:
@@ -70,7 +70,7 @@ def _imported_tests(site_packages: Path, sources: Iterable[Path], tests: Collect
 
 
 def _imports(site_packages: Path, source: Path) -> Iterator[Path]:
-    """Give the files that the import statements of a source may mean, and the packages on the way to them."""
+    """Return the files that the import statements of a source may mean, and the packages on the way to them."""
     content = source.read_bytes()
     # Test modules import their neighbours without the word.
     if TESTS.encode() not in content and TESTS not in source.parts:
@@ -82,7 +82,7 @@ def _imports(site_packages: Path, source: Path) -> Iterator[Path]:
 
 
 def _statements(content: bytes) -> Iterator[tuple[bytes, list[bytes]]]:
-    """Give the module that each import statement is from (nothing for `import x`), and the names."""
+    """Return the module that each import statement is from (nothing for `import x`), and the names."""
     position, last_bracket = 0, content.rfind(b")")
     while match := _IMPORT.search(content, position):
         position = match.end()

@@ -60,7 +60,7 @@ def check_memory(size: int) -> None:
 
 
 def compiled(source: bytes, path: str) -> bytes:
-    """Give the code of a module, the same whatever this process compiled before.
+    """Return the code of a module, the same whatever this process compiled before.
 
     Whether two equal constant sets of a module are one object, and so how `marshal` writes them, depends on whether
     their strings were interned before (`intern_constants` in
@@ -73,7 +73,7 @@ def compiled(source: bytes, path: str) -> bytes:
 
 
 def holds_set(constants: "tuple[object, ...]") -> bool:
-    """Tell whether there is a set among the constants of a code object, or of the code inside it."""
+    """Return whether there is a set among the constants of a code object, or of the code inside it."""
     for constant in constants:
         if isinstance(constant, frozenset):
             return True

@@ -154,7 +154,7 @@ def _directories(app_dir: Path) -> set[Path]:
 
 
 def _normalise(root: Path) -> None:
-    """Give files and directories the same modes whatever the umask. Raises `OSError`."""
+    """Set the same modes on files and directories whatever the umask. Raises `OSError`."""
     root.chmod(0o755)
     for path in root.rglob("*"):
         if not path.is_symlink():

@@ -61,7 +61,7 @@ def inputs(app_dir: Path, present: Sequence[str], reads: Sequence[str]) -> str:
 
 
 def check(outcome: Outcome, *, required: bool) -> None:
-    """Say what came of it. Raises `Problem` where files could not be collected that are wanted for certain."""
+    """Log the outcome. Raises `Problem` where files could not be collected that are wanted for certain."""
     if outcome.outcome == "failed":
         raise CollectstaticFailed(outcome.place, outcome.error, outcome.traceback)
     if outcome.outcome == "elsewhere":

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 
 def is_allowed(url: str, *, encrypted_before: bool = False) -> bool:
-    """Tell whether nobody can exchange what comes from an address on its way: a digest does not cover a catalogue.
+    """Return whether nobody can replace what comes from an address in transit: no digest covers a catalogue.
 
     `https`, `file` on this machine, and `http` to loopback, unless an encrypted address led there.
     """

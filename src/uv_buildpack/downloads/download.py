@@ -198,7 +198,7 @@ def _check(url: str, origin: str = "") -> None:
 
 @contextmanager
 def _answer(client: httpx.Client, url: str, pace: Pace) -> Iterator[httpx.Response]:
-    """Give a successful answer whose body is still to be read; what goes wrong, then or now, is named."""
+    """Return a successful answer whose body is still to be read; what goes wrong, then or now, is named."""
     shown = log.masked(url)
     try:
         with ExitStack() as stack:

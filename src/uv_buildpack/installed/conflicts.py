@@ -36,7 +36,7 @@ class Disputed:
 
 
 def find(site_packages: Path, also: Collection[str] = ()) -> list[Disputed]:
-    """Give the files with several contents, and those of `also` that belong to something. Raises `OSError`.
+    """Return the files with several contents, and those of `also` that belong to something. Raises `OSError`.
 
     Not those behind links: what shares a directory with a heavy package lies in its layer.
     """
@@ -52,7 +52,7 @@ def find(site_packages: Path, also: Collection[str] = ()) -> list[Disputed]:
 
 
 def unsettled(site_packages: Path, disputed: Iterable[Disputed]) -> list[str]:
-    """Give the distributions to install again, in this order: their files are not there, or another's are."""
+    """Return the distributions to reinstall, in this order: their files are missing, or overwritten by another's."""
     return sorted({each.owner for each in disputed if each.hash and _hash(site_packages / each.path) != each.hash})
 
 

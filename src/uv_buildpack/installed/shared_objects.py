@@ -61,7 +61,7 @@ def _texts(image: mmap.mmap, tags: Collection[int]) -> Iterator[str]:
 
 
 def _segments(image: mmap.mmap) -> Iterator[tuple[int, int, int, int]]:
-    """Give type, file offset, address and size in the file of each segment."""
+    """Return type, file offset, address and size in the file of each segment."""
     (table,) = struct.unpack_from("<Q", image, 32)
     size, count = struct.unpack_from("<HH", image, 54)
     for number in range(count):

@@ -125,7 +125,7 @@ def _entries(directory: Path) -> Sequence[str]:
 
 
 def _counts(path: Path, name: str) -> bool:
-    """Tell whether a library that an object needs has to come from the system's directories."""
+    """Return whether a library that an object needs has to come from the system's directories."""
     outside = (entry for entry in run_paths(path) if entry.startswith("/"))
     return not (_LOADER.match(name) or _DRIVER.fullmatch(name) or any(Path(entry, name).exists() for entry in outside))
 

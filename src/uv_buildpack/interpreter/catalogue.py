@@ -48,7 +48,7 @@ class CPythonBuild:
 
     @property
     def freethreaded(self) -> bool:
-        """Tell whether it has no global interpreter lock: extension modules need wheels of their own."""
+        """Return whether it has no global interpreter lock: extension modules need wheels of their own."""
         return self.variant == "freethreaded"
 
 
@@ -75,14 +75,14 @@ def load(place: str | None, network: Network) -> tuple[CPythonBuild, ...]:
 
 
 def digest(place: str | None, network: Network) -> str:
-    """Give the digest of a catalogue's content. Raises `CatalogueInvalid`, `Problem`."""
+    """Return the digest of a catalogue's content. Raises `CatalogueInvalid`, `Problem`."""
     return hashlib.sha256(_content(place, network)).hexdigest()
 
 
 def candidates(
     catalogue: Sequence[CPythonBuild], request: PythonRequest, arch: str, libc: str
 ) -> tuple[CPythonBuild, ...]:
-    """Give the newest build of each minor that meets the request, newest first. Raises `PythonNotAvailable`.
+    """Return the newest build of each minor that meets the request, newest first. Raises `PythonNotAvailable`.
 
     Prereleases only count when the request names one and no stable version meets it: `>=3.14.0rc1` is how libraries
     write that they have been tried, not a wish for the next alpha.
@@ -131,7 +131,7 @@ def _names_one(request: PythonRequest) -> bool:
 
 
 def _nearest(versions: Sequence[Version], request: PythonRequest) -> list[str]:
-    """Give the newest of each minor; of the minors that the request names, the three newest."""
+    """Return the newest of each minor; of the minors that the request names, the three newest."""
     named = {Version(part.version.removesuffix(".*")).release[:2] for part in request.specifier}
     shown: dict[tuple[int, ...], list[str]] = {}
     for version in versions:

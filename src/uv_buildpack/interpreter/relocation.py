@@ -27,7 +27,7 @@ _DROPPED_PACKAGES: Final = re.compile(
 
 
 def is_dropped(relative: PurePosixPath) -> bool:
-    """Tell whether a file or directory, given relative to the prefix, has no place in an application's image.
+    """Return whether a file or directory, given relative to the prefix, has no place in an application's image.
 
     Left out are pip (uv is the installer), its bundled copy, IDLE, Tk, the test suites, static libraries and what
     links them, manual pages, terminal descriptions and foreign bytecode. Headers and `libpython` stay: packages
@@ -169,5 +169,5 @@ def move(directory: Path) -> None:
 
 
 def is_wanted(path: PurePosixPath) -> bool:
-    """Tell whether a layer needs a file or directory of an archive."""
+    """Return whether a layer needs a file or directory of an archive."""
     return not any(is_dropped(part) for part in (path, *path.parents) if part.parts)

@@ -90,7 +90,7 @@ def read_file(path: Path, shown: str) -> PythonRequest:
 
 
 def combine(requests: Sequence[PythonRequest], required: Sequence[tuple[str, str]]) -> PythonRequest:
-    """Give the request that decides, narrowed by every `requires-python` (text, file) that narrows those before it.
+    """Return the request that decides, narrowed by every `requires-python` (text, file) that narrows those before it.
 
     `requests` come in order of preference. Raises `PythonRequestContradictory` where two of them cannot both hold.
     """
@@ -204,5 +204,5 @@ def _compatible(first: SpecifierSet, second: SpecifierSet) -> bool:
 
 @cache
 def _grid() -> tuple[Version, ...]:
-    """Give versions that stand for all there can be; specifiers tell them apart by minor and patch only."""
+    """Return versions that stand for all there can be; specifiers tell them apart by minor and patch only."""
     return tuple(Version(f"3.{minor}.{patch}") for minor in range(30) for patch in range(30))

@@ -27,7 +27,7 @@ FIELD = "links"
 
 
 def find(layer: Path, site_packages: Path, sources: Mapping[str, Path], app_dir: Path) -> dict[str, str]:
-    """Give the links that copied packages (`sources`: name → directory of the source) need. Raises `OSError`."""
+    """Return the links that copied packages (`sources`: name → directory of the source) need. Raises `OSError`."""
     found: dict[str, str] = {}
     for name, source in sources.items():
         for recorded in _recorded(site_packages, name):
@@ -73,7 +73,7 @@ def put(links: Mapping[str, str], app_dir: Path, layer: Path) -> None:
 
 
 def _hidden(recorded: PurePosixPath, source: Path) -> PurePosixPath | None:
-    """Give the file, or the uppermost directory above it, that a package of the source tree lacks."""
+    """Return the file, or the uppermost directory above it, that a package of the source tree lacks."""
     parts = recorded.parts
     if len(parts) == 1 or not (source / parts[0]).is_dir():
         return None

@@ -93,7 +93,7 @@ def contribute(app_dir: Path, compiler: Compiler, store: Store, scratch: Path) -
 
 
 def _sources(app_dir: Path) -> Iterator[_Source]:
-    """Give the modules that an application may import; neither links nor virtual environments are followed."""
+    """Return the modules that an application may import; neither links nor virtual environments are followed."""
     for parent, directories, names in os.walk(app_dir):
         if "pyvenv.cfg" in names:
             directories.clear()

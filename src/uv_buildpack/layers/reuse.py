@@ -82,7 +82,7 @@ def _reasons(context: BuildContext, name: str, key: Key, *, on_disk: bool, more:
 
 
 def differences(old: Mapping[str, object], new: Key) -> list[str]:
-    """Say what differs between stored metadata and a key, in words that a person can act on."""
+    """Return what differs between stored metadata and a key, in words that a person can act on."""
     lines: list[str] = []
     for each in fields(new):
         before, now = old.get(each.name), getattr(new, each.name)

@@ -76,7 +76,7 @@ class Work:
 
 @contextmanager
 def begun(context: BuildContext, analysis: Analysis) -> Iterator[Work]:
-    """Give what layers are made with. At the end nothing is left beside the layers, and nothing runs any more."""
+    """Return what layers are made with. At the end nothing is left beside the layers, and nothing is still running."""
     scratch = context.layers_dir / _SCRATCH
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(mode=0o700)

@@ -159,7 +159,7 @@ def announce(plan: ProcessPlan) -> None:
 
 
 def shown(process: Process) -> str:
-    """Give the command as a reader would write it."""
+    """Return the command as a reader would write it."""
     if process.command[:2] == ("/bin/sh", "-c"):
         return process.command[2]
     return shlex.join((*process.command, *process.args))

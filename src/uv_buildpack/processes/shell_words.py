@@ -32,7 +32,7 @@ class Word:
 
     @property
     def assignment(self) -> bool:
-        """Tell whether it would set a variable in front of a command."""
+        """Return whether it would set a variable in front of a command."""
         return bool(_ASSIGNMENT.match(self.text))
 
 

@@ -42,7 +42,7 @@ class StartCommand:
 
     @property
     def shell(self) -> bool:
-        """Tell whether a shell runs it."""
+        """Return whether a shell runs it."""
         return self.argv[:2] == ("/bin/sh", "-c")
 
 
@@ -99,7 +99,7 @@ def _with_exec(line: str, found: Sequence[Command]) -> str:
 
 
 def _check_quotes(line: str) -> None:
-    """Tell an unfinished quotation from syntax that is merely not understood here."""
+    """Distinguish an unfinished quotation from syntax that is merely not understood here."""
     try:
         shlex.split(_COMMENT.sub("", line))
     except ValueError as error:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def shown(app_dir: Path, path: Path) -> str:
-    """Give a path as users know it: relative to the app directory."""
+    """Return a path as users know it: relative to the app directory."""
     return path.relative_to(app_dir).as_posix() if path.is_relative_to(app_dir) else str(path)
 
 

@@ -39,7 +39,7 @@ _UPWARDS = re.compile(r"(?<!\.)\.\.(?:[/\"'\s]|$)|\bparents\b|\.parent\.parent\b
 
 
 def leads_out(place: Path, pyproject: Pyproject | None) -> bool:
-    """Tell whether a build may read files outside of the package's directory `place`. Raises `OSError`.
+    """Return whether a build may read files outside of the package's directory `place`. Raises `OSError`.
 
     cargo looks for its workspace above by itself.
     """
@@ -62,7 +62,7 @@ def _climbs(text: str) -> bool:
 
 
 def build_settings(pyproject: Pyproject) -> list[object]:
-    """Give what of a `pyproject.toml` may reach the build of its package: no comment, no group, no linter's table."""
+    """Return the part of a `pyproject.toml` that may reach its build: no comment, no group, no linter's table."""
     tools = {name: table for name, table in pyproject.table("tool").items() if name not in _BUILD_NOTHING}
     return [pyproject.project, pyproject.table("build-system"), tools, pyproject.uv.get("build-backend")]
 

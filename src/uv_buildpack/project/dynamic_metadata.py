@@ -24,7 +24,7 @@ _SETUPTOOLS = frozenset({"setuptools.build_meta", "setuptools.build_meta:__legac
 
 
 def is_dynamic(pyproject: Pyproject | None) -> bool:
-    """Tell whether a build backend declares what a package depends on; `None` is a package of `setup.py` alone."""
+    """Return whether a build backend declares what a package depends on; `None` is a package of `setup.py` alone."""
     if pyproject is None or not pyproject.project:
         return True
     dynamic = pyproject.project.get("dynamic", ())
@@ -40,7 +40,7 @@ def digest(place: Path, pyproject: Pyproject | None) -> str:
 
 
 def _reads_named_files(place: Path, pyproject: Pyproject) -> bool:
-    """Tell whether only the files named in `[tool.setuptools.dynamic]` count: plain setuptools, without code."""
+    """Return whether only the files named in `[tool.setuptools.dynamic]` count: plain setuptools, without code."""
     system = pyproject.table("build-system")
     if system.get("build-backend", "setuptools.build_meta") not in _SETUPTOOLS or "backend-path" in system:
         return False

@@ -23,7 +23,7 @@ _EXTENSIONS = re.compile(
 
 
 def compiles(place: Path, pyproject: Pyproject | None) -> bool:
-    """Tell whether the package in the directory `place` has extension modules beside its sources. Raises `OSError`."""
+    """Return whether the package in `place` has extension modules beside its sources. Raises `OSError`."""
     system = pyproject.table("build-system") if pyproject else {}
     backend = str(system.get("build-backend", _SETUPTOOLS)).partition(".")[0]
     if backend != _SETUPTOOLS or "backend-path" in system:

@@ -71,7 +71,7 @@ class Pyproject:
         return self.table("tool", "uv")
 
     def uv_settings(self) -> Mapping[str, Any]:
-        """Give uv's settings as uv takes them: a `uv.toml` beside the file, where there is one, hides `[tool.uv]`.
+        """Return uv's settings as uv takes them: a `uv.toml` beside the file, where there is one, hides `[tool.uv]`.
 
         Raises `UvSettingsInvalid`.
         """
@@ -98,7 +98,7 @@ class Pyproject:
         return found
 
     def table(self, *keys: str) -> Mapping[str, Any]:
-        """Give the table at `keys`, empty if absent. Raises `PyprojectInvalid` if it is no table."""
+        """Return the table at `keys`, empty if absent. Raises `PyprojectInvalid` if it is no table."""
         try:
             return dict(Table(self.document, self.shown).table(*keys).values)
         except DocumentError as error:
@@ -112,7 +112,7 @@ class Pyproject:
         return tuple(group for group in value if isinstance(group, str)) if isinstance(value, list) else ()
 
     def is_package(self) -> bool:
-        """Tell whether uv installs the project itself: a build system, unless `tool.uv.package` says otherwise."""
+        """Return whether uv installs the project itself: a build system, unless `tool.uv.package` says otherwise."""
         package = self.uv.get("package")
         return package if isinstance(package, bool) else "build-system" in self.document
 
@@ -136,7 +136,7 @@ class Project:
         return self.root.directory / "uv.lock"
 
     def shown(self, path: Path) -> str:
-        """Give a path as users know it: relative to the app directory."""
+        """Return a path as users know it: relative to the app directory."""
         return app_files.shown(self.app_dir, path)
 
 
@@ -158,7 +158,7 @@ def _with_included(group: str, declared: Mapping[str, Any]) -> set[str]:
 
 
 def locate(app_dir: Path, project_dir: str) -> tuple[Path, Path | None]:
-    """Give the project's directory and the directory whose `uv.lock` belongs to it, if any, without parsing.
+    """Return the project's directory and the directory whose `uv.lock` belongs to it, if any, without parsing.
 
     Raises `ProjectDirectoryOutside` if `project_dir` (relative to `app_dir`) leads out of the app, by a link as well.
     """

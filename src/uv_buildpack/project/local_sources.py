@@ -30,7 +30,7 @@ _COPIES = frozenset({"force-include", "shared-data", "shared-scripts", "extra-me
 
 
 def is_static(pyproject: Pyproject | None) -> bool:
-    """Tell whether an editable installation depends on nothing but the files that the metadata names."""
+    """Return whether an editable installation depends on nothing but the files that the metadata names."""
     if pyproject is None:
         return False
     system = pyproject.table("build-system")
@@ -49,7 +49,7 @@ def is_static(pyproject: Pyproject | None) -> bool:
 
 
 def _copies_files(pyproject: Pyproject) -> bool:
-    """Tell whether a backend other than hatchling and pdm (see `_COPIES`) copies files beside the package."""
+    """Return whether a backend other than hatchling and pdm (see `_COPIES`) copies files beside the package."""
     scripts = pyproject.table("tool", "poetry", "scripts").values()
     return bool(
         pyproject.table("tool", "flit").get("external-data")
@@ -59,7 +59,7 @@ def _copies_files(pyproject: Pyproject) -> bool:
 
 
 def _runs_code(settings: object) -> bool:
-    """Tell whether settings name code to run, files to copy, or an installation file by file; `hooks` may be nested."""
+    """Return whether settings name code to run, files to copy, or single files to install; `hooks` may be nested."""
     if not isinstance(settings, dict):
         return True
     return bool((_CODE | _COPIES) & set(settings)) or any(
@@ -78,7 +78,7 @@ def digest(package: LocalPackage, place: Path, pyproject: Pyproject | None, app_
 
 
 def _metadata_files(place: Path, pyproject: Pyproject) -> list[Path]:
-    """Give the files whose contents go into the metadata of a static package, besides `pyproject.toml`."""
+    """Return the files whose contents go into the metadata of a static package, besides `pyproject.toml`."""
     project = pyproject.project
     readme = project.get("readme")
     named = readme.get("file") if isinstance(readme, dict) else readme
@@ -90,7 +90,7 @@ def _metadata_files(place: Path, pyproject: Pyproject) -> list[Path]:
 
 
 def _globbed(place: Path, patterns: object) -> Iterator[Path]:
-    """Give what patterns match; hatchling's older form is a table of `paths` and `globs`."""
+    """Return what patterns match; hatchling's older form is a table of `paths` and `globs`."""
     for value in patterns.values() if isinstance(patterns, dict) else (patterns,):
         for pattern in value if isinstance(value, (list, tuple)) else ():
             # Backends refuse absolute and empty patterns in their own words.
@@ -99,7 +99,7 @@ def _globbed(place: Path, patterns: object) -> Iterator[Path]:
 
 
 def _layout(place: Path) -> list[str]:
-    """Give the names that decide what an editable installation points to: the top level, and that of `src`."""
+    """Return the names that decide what an editable installation points to: the top level, and that of `src`."""
     return sorted(
         path.relative_to(place).as_posix()
         for parent in (place, place / "src")

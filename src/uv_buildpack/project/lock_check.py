@@ -134,7 +134,7 @@ def _copied(project: Project, scratch: Path) -> Path:
 
 
 def own_interpreter_fits(project: Project, locked_python: str) -> bool:
-    """Tell whether uv may check the lock with the buildpack's own interpreter, when no other is on the disk.
+    """Return whether uv may check the lock with the buildpack's own interpreter, when no other is on the disk.
 
     `locked_python` is the `requires-python` of the lock.
     """

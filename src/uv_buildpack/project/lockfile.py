@@ -93,12 +93,12 @@ class LockedPackage:
 
     @property
     def local(self) -> bool:
-        """Tell whether its files are in the app directory."""
+        """Return whether its files are in the app directory."""
         return self.source_kind in LOCAL_SOURCES
 
     @property
     def installed(self) -> bool:
-        """Tell whether uv installs it: a virtual project only brings dependencies."""
+        """Return whether uv installs it: a virtual project only brings dependencies."""
         return self.source_kind != "virtual"
 
 
@@ -122,7 +122,7 @@ class Lock:
     """Markers of the environments that it was made for (`tool.uv.environments`); none is all."""
 
     def named(self, name: str) -> tuple[LockedPackage, ...]:
-        """Give the packages of a name: several where the lock has forks."""
+        """Return the packages of a name: several where the lock has forks."""
         return tuple(package for package in self.packages if package.name == name)
 
 

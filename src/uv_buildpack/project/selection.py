@@ -141,7 +141,7 @@ def group_pythons(lock: Lock, choice: Choice) -> dict[str, str]:
 
 
 def select(lock: Lock, choice: Choice, platform: Platform) -> tuple[LockedPackage, ...]:
-    """Give the selected packages, sorted by name, local and virtual ones included."""
+    """Return the selected packages, sorted by name, local and virtual ones included."""
     by_name: dict[str, list[LockedPackage]] = {}
     for package in lock.packages:
         by_name.setdefault(package.name, []).append(package)
@@ -157,12 +157,12 @@ def select(lock: Lock, choice: Choice, platform: Platform) -> tuple[LockedPackag
 
 
 def compatible_wheels(package: LockedPackage, platform: Platform) -> tuple[Artifact, ...]:
-    """Give the wheels of a package that run on the platform, whatever the version of its C library."""
+    """Return the wheels of a package that run on the platform, whatever the version of its C library."""
     return tuple(wheel for wheel in package.wheels if _compatible(wheel.filename, platform))
 
 
 def uninstallable(lock: Lock, packages: Iterable[LockedPackage], platform: Platform) -> list[str]:
-    """Say what of a lock cannot be installed on the platform, whoever tries: one line for each package."""
+    """Return what in a lock cannot be installed on the platform: one line for each package."""
     environment = _environment(platform)
     if lock.supported and not any(_holds(marker, environment, frozenset()) for marker in lock.supported):
         return [f"uv.lock is only for {' or '.join(lock.supported)} (environments in [tool.uv])"]
@@ -210,7 +210,7 @@ def _walk(
     environment: dict[str, str],
     active: frozenset[str],
 ) -> list[_Node]:
-    """Give each package that is reached, once for itself and once for each extra."""
+    """Return each package that is reached, once for itself and once for each extra."""
 
     def follow(edges: Iterable[Dependency]) -> Iterator[_Node]:
         for edge in edges:
@@ -236,7 +236,7 @@ def _roots(choice: Choice, by_name: Mapping[str, Sequence[LockedPackage]]) -> It
 
 
 def _group_edges(lock: Lock, choice: Choice, by_name: Mapping[str, Sequence[LockedPackage]]) -> Iterator[Dependency]:
-    """Give the dependencies of the groups; one that no chosen package has is looked for in the workspace root."""
+    """Return the dependencies of the groups; one that no chosen package has is looked for in the workspace root."""
     chosen = [package for name in choice.packages for package in by_name.get(name, ())]
     for group in choice.groups:
         owners = [package for package in chosen if group in _known_groups(package)]

@@ -20,7 +20,7 @@ Listing = dict[Path, tuple[int, int]]
 
 
 def file_digest(path: Path) -> str:
-    """Give the SHA-256 of a file. Raises `FileUnreadable`, `OSError`."""
+    """Return the SHA-256 of a file. Raises `FileUnreadable`, `OSError`."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -29,12 +29,12 @@ def file_digest(path: Path) -> str:
 
 
 def digest(directory: Path) -> str:
-    """Give the digest of a tree: names, contents, executable bits, link targets, state of git. Raises `OSError`."""
+    """Return the digest of a tree: names, contents, executable bits, link targets, state of git. Raises `OSError`."""
     return digest_of(directory, source_files(directory), vcs_state(directory))
 
 
 def digest_of(directory: Path, files: Iterable[Path], names: Iterable[str]) -> str:
-    """Give the digest of some files below a directory and of some names. Raises `OSError`."""
+    """Return the digest of some files below a directory and of some names. Raises `OSError`."""
     total = hashlib.sha256()
     for path in files:
         kind, content = _described(path)
@@ -78,7 +78,7 @@ def copy(directory: Path, target: Path) -> Path:
 
 
 def _is_source(parent: str, name: str) -> bool:
-    """Tell whether something may be the source of a package: not bytecode, and no virtual environment.
+    """Return whether something may be the source of a package: not bytecode, and no virtual environment.
 
     All else counts, whatever its name: a wheel may have `node_modules` in it, or a directory `.venv` of templates.
     """
@@ -91,12 +91,12 @@ def _is_special(path: Path) -> bool:
 
 
 def sizes(directory: Path) -> list[int]:
-    """Give the bytes of each file below a directory, links as themselves. Raises `OSError`."""
+    """Return the bytes of each file below a directory, links as themselves. Raises `OSError`."""
     return [(Path(parent) / name).lstat().st_size for parent, _, names in os.walk(directory) for name in names]
 
 
 def vcs_state(directory: Path) -> list[str]:
-    """Give what a version taken from git depends on beside the tree: the commit, branches and tags.
+    """Return what a version taken from git depends on beside the tree: the commit, branches and tags.
 
     Not the whole `.git`: its index holds inode numbers and times, which every checkout changes.
     """
@@ -109,12 +109,12 @@ def vcs_state(directory: Path) -> list[str]:
 
 
 def listing(directory: Path) -> Listing:
-    """Give each file below a directory with its size and time of modification in nanoseconds."""
+    """Return each file below a directory with its size and time of modification in nanoseconds."""
     return {path: (status.st_size, status.st_mtime_ns) for path, status in _statuses(directory)}
 
 
 def changed_since(directory: Path, before: Listing) -> list[Path]:
-    """Give the files that are new or changed since `before` was listed, sorted."""
+    """Return the files that are new or changed since `before` was listed, sorted."""
     return sorted(path for path, seen in listing(directory).items() if before.get(path) != seen)
 
 
@@ -136,7 +136,7 @@ def _refuse(error: OSError) -> NoReturn:
 
 
 def source_files(directory: Path) -> list[Path]:
-    """Give the files of a source tree, sorted, links to directories included. Raises `FileUnreadable`, `OSError`."""
+    """Return the files of a source tree, sorted, links to directories included. Raises `FileUnreadable`, `OSError`."""
     return sorted(path for path, _ in _statuses(directory))
 
 

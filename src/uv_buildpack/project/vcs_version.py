@@ -30,7 +30,7 @@ _EVIDENCE = (".git", ".git_archival.txt", ".hg", "PKG-INFO")
 
 
 def unknown_versions(pyprojects: Mapping[str, Pyproject], app_dir: Path, environment: Mapping[str, str]) -> list[str]:
-    """Say of which packages (name → file) the version cannot be found out, and which variable gives it: lines."""
+    """Return lines: the packages (name → file) whose version cannot be determined, and the variable that sets it."""
     return [line for name, pyproject in pyprojects.items() for line in _lines(name, pyproject, app_dir, environment)]
 
 

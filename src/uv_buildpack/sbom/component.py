@@ -52,21 +52,21 @@ class Contents:
 
 
 def package_url(kind: str, name: str, version: str, qualifiers: Mapping[str, str] | None = None) -> str:
-    """Give the canonical package URL (purl specification, "How to build purl string"), without empty qualifiers."""
+    """Return the canonical package URL (purl specification, "How to build purl string"), without empty qualifiers."""
     pairs = sorted((key, value) for key, value in (qualifiers or {}).items() if value)
     query = "&".join(f"{key}={quote(value, safe='/:')}" for key, value in pairs)
     return f"pkg:{kind}/{quote(name)}@{quote(version, safe=':')}" + (f"?{query}" if query else "")
 
 
 def without_credentials(address: str) -> str:
-    """Give the address without user, password, query and fragment: any of them may be, or hold, a secret."""
+    """Return the address without user, password, query and fragment: any of them may be, or hold, a secret."""
     parts = urlsplit(address)
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit((parts.scheme, host, parts.path, "", ""))
 
 
 def identifier(component: Component) -> str:
-    """Give an identifier of letters, digits, `.` and `-` for the component: SPDX allows no others."""
+    """Return an identifier of letters, digits, `.` and `-` for the component: SPDX allows no others."""
     return re.sub(r"[^A-Za-z0-9.]+", "-", component.purl.partition("?")[0])
 
 

@@ -41,7 +41,7 @@ class _Described:
 
 
 def components(site_packages: Path, lock: Lock | None, other_indexes: Collection[str]) -> tuple[Component, ...]:
-    """Give exactly what is installed, sorted by package URL.
+    """Return exactly what is installed, sorted by package URL.
 
     `other_indexes` are addresses of indexes that stand beside the default one: names are only unique within an index,
     so a package of theirs is qualified with it. Raises `OSError`.

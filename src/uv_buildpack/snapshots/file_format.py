@@ -57,7 +57,7 @@ class Snapshot:
 
 
 def find(directory: Path, kind: str) -> Snapshot | None:
-    """Give the snapshot of a kind (`venv`, `python`, …) if it is whole; one that is not is named and removed."""
+    """Return the snapshot of a kind (`venv`, `python`, …) if it is whole; report and remove a damaged one."""
     path = _path(directory, kind)
     if not path.is_file():
         return None
@@ -206,7 +206,7 @@ class Memory:
 
 
 def patience(before: Memory, kind: str, digest: str, *, hot: bool) -> int:
-    """Give for how many hot builds more a snapshot of a kind is kept, whose layer has this key now; 0 is not at all."""
+    """Return for how many more hot builds to keep the snapshot of a layer that has this key now; 0 is none."""
     if hot:
         return before.wanted.get(kind, 0) - 1
     if before.keys.get(kind) == digest:
@@ -272,7 +272,7 @@ def _checked_header(file: IO[bytes]) -> Table:
 
 
 def _digest(file: IO[bytes]) -> str:
-    """Give the SHA-256 of what is left to read."""
+    """Return the SHA-256 of what is left to read."""
     total = hashlib.sha256()
     while block := file.read(_BLOCK):
         total.update(block)
@@ -305,7 +305,7 @@ def _pack(tree: Path, entries: Sequence[_Entry], payload: Path) -> None:
 
 
 def _entries(directory: Path, prefix: str, without: Collection[Path]) -> Iterator[_Entry]:
-    """Give path, mode, and size or target of everything below a directory, which comes before what is in it."""
+    """Return path, mode, and size or target of everything below a directory, which comes before what is in it."""
     with os.scandir(directory) as found:
         for entry in sorted(found, key=lambda entry: entry.name):
             if directory / entry.name in without:

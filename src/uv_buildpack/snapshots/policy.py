@@ -59,7 +59,7 @@ class Store:
     """Files as this build found or wrote them, by name."""
 
     def find(self, kind: str) -> Snapshot | None:
-        """Give the snapshot of a kind, if there is one that is whole."""
+        """Return the snapshot of a kind, if there is one that is whole."""
         if self.directory is not None and kind not in self.found:
             self.found[kind] = file_format.find(self.directory, kind)
         return self.found.get(kind)
@@ -202,7 +202,7 @@ def _statuses(directory: Path | None) -> dict[str, _Status]:
 
 
 def _is_usable(directory: Path) -> bool:
-    """Tell whether the layer can be read and written, after what its owner may change was changed.
+    """Return whether the layer can be read and written, after what its owner may change was changed.
 
     A file in it that cannot be read is one that is damaged: it is made anew.
     """

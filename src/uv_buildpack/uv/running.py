@@ -60,7 +60,7 @@ class Uv:
     """For the messages of failures."""
 
     def check_lock(self, directory: Path) -> str | None:
-        """Give `None` if the lock fits, else what uv said. Raises `Problem` when the check itself fails.
+        """Return `None` if the lock fits, else what uv said. Raises `Problem` when the check itself fails.
 
         It runs beside other work, so whoever waits for the answer logs the command.
         """
@@ -165,7 +165,7 @@ class Bound:
 
 
 def passes(name: str) -> bool:
-    """Tell whether a variable of the platform reaches uv."""
+    """Return whether a variable of the platform reaches uv."""
     patterns = (NETWORK_VARIABLES, BUILD_VARIABLES, _INDEX_VARIABLES, _SYSTEM_VARIABLES)
     return any(pattern.fullmatch(name) for pattern in patterns)
 
@@ -214,7 +214,7 @@ def environment_for(user: Mapping[str, str], *, bound: Bound, cache_dir: Path) -
 
 
 def require_git(packages: Mapping[str, str], environment: Mapping[str, str]) -> None:
-    """Say before any download what uv would say in the middle of a sync.
+    """Raise before any download what uv would say in the middle of a sync.
 
     `packages` are those to install, name → identity. Raises `GitMissing` where one comes from git and `PATH` has none.
     """

@@ -98,7 +98,7 @@ def carried_version() -> str:
 
 
 def carried_fits(request: UvRequest | None) -> bool:
-    """Tell whether the carried uv is the one that is asked for."""
+    """Return whether the carried uv is the one that is asked for."""
     return request is None or request.specifier.contains(carried_version(), prereleases=True)
 
 

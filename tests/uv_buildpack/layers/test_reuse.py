@@ -36,7 +36,7 @@ KEYS = (PythonKey, VenvKey, LocalKey, PackagesKey)
 
 
 def layers(context: BuildContext) -> dict[str, Wanted[Any]]:
-    """Give the layers that a build wants."""
+    """Return the layers that a build wants."""
     analysis = analyse(context)
     python = python_layer.wanted(context, analysis)
     wanted = (python, venv.wanted(context, analysis, python.key), venv_project.wanted(context, analysis, python.key))
@@ -44,12 +44,12 @@ def layers(context: BuildContext) -> dict[str, Wanted[Any]]:
 
 
 def reasons(context: BuildContext) -> dict[str, tuple[str, ...]]:
-    """Give name → reasons of the layers that are made anew."""
+    """Return name → reasons of the layers that are made anew."""
     return {name: layer.reasons for name, layer in layers(context).items() if layer.reasons}
 
 
 def following(context: BuildContext, **more: RestoredLayer) -> BuildContext:
-    """Give the next build's input: what the lifecycle restores of the layers that this one makes."""
+    """Return the next build's input: what the lifecycle restores of the layers that this one makes."""
     restored = {
         name: RestoredLayer(name, {**layer.metadata, "sbom": sbom_digest(SBOMS)}, None, SBOMS)
         for name, layer in layers(context).items()

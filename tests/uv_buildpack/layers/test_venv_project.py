@@ -48,7 +48,7 @@ def source(root: Path, package: LocalPackage = EDITABLE) -> str:
 
 
 def changes(root: Path, files: dict[str, str], package: LocalPackage = EDITABLE) -> bool:
-    """Tell whether writing `files` changes what the layer is made from."""
+    """Return whether writing `files` changes what the layer is made from."""
     before = source(root, package)
     plant(root, files)
     return source(root, package) != before

@@ -39,7 +39,7 @@ def store(tmp_path: Path) -> Path:
 
 
 def listing(directory: Path) -> dict[str, tuple[int, str]]:
-    """Give what a layer's digest depends on: names, modes, contents and link targets."""
+    """Return what a layer's digest depends on: names, modes, contents and link targets."""
     found = {}
     for path in sorted(directory.rglob("*")):
         content = str(path.readlink()) if path.is_symlink() else path.read_text() if path.is_file() else "/"

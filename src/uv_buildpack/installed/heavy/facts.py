@@ -98,7 +98,7 @@ def group(packages: Iterable[Package], setting: HeavySetting) -> tuple[Group, ..
 
 
 def is_heavy(together: Iterable[Package], setting: HeavySetting) -> bool:
-    """Tell whether packages that share directories are heavy by size or by name."""
+    """Return whether packages that share directories are heavy by size or by name."""
     listed = list(together)
     return setting.takes(frozenset(package.name for package in listed), sum(package.size for package in listed))
 
@@ -128,7 +128,7 @@ def _highest(place: str, owned: Collection[str]) -> str:
 
 
 def parents(place: str) -> Iterator[str]:
-    """Give the directories above one, the nearest first, without site-packages itself."""
+    """Return the directories above one, the nearest first, without site-packages itself."""
     while "/" in place:
         place = place.rpartition("/")[0]
         yield place

@@ -131,7 +131,7 @@ def _missing(site_packages: Path, record: Record, hidden: Collection[str]) -> It
 
 
 def _links(site_packages: Path) -> Iterator[tuple[str, str]]:
-    """Give each link to a directory in a layer, and the layer's name (empty: it leads somewhere else)."""
+    """Return each link to a directory in a layer, and the layer's name (empty: it leads somewhere else)."""
     stack = [""]
     while stack:
         below = stack.pop()
@@ -145,6 +145,6 @@ def _links(site_packages: Path) -> Iterator[tuple[str, str]]:
 
 
 def _layer(target: Path, place: str) -> str:
-    """Give the name of the layer in which a link's target has the same place as the link in site-packages."""
+    """Return the name of the layer in which a link's target has the same place as the link in site-packages."""
     inside = Path(str(target).removesuffix(f"/{place}"))
     return inside.parent.name if inside.name == INSIDE and inside != target else ""

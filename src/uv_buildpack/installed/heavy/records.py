@@ -45,7 +45,7 @@ class Record:
         return self.distribution.name
 
     def directories(self) -> tuple[str, ...]:
-        """Give the highest directories that are the distribution's own, sorted.
+        """Return the highest directories that are the distribution's own, sorted.
 
         A namespace (`nvidia`, `google/cloud`), in which a light package may come to live, is not one of them; those
         below it are. It is what has no file of the distribution, or nothing but a short `__init__.py`, or modules
@@ -60,12 +60,12 @@ class Record:
         return tuple(sorted(place for place in _highest(owned) if place.split("/")[0] not in _CARELESS))
 
     def strays(self) -> tuple[str, ...]:
-        """Give the other directories in which it has files, sorted: they may be inside another distribution's own."""
+        """Return the other directories in which it has files, sorted: they may be inside another distribution's own."""
         own = set(self.directories())
         return tuple(sorted(place for place in self._held() if own.isdisjoint((place, *parents(place)))))
 
     def _held(self) -> dict[str, set[str]]:
-        """Give the names of the files in each directory."""
+        """Return the names of the files in each directory."""
         held: dict[str, set[str]] = {}
         for path in self.files:
             directory, _, file = path.rpartition("/")
@@ -75,7 +75,7 @@ class Record:
 
     @property
     def fills_lib(self) -> bool:
-        """Tell whether it has shared objects in the environment's `lib` directory."""
+        """Return whether it has shared objects in the environment's `lib` directory."""
         return any(posixpath.dirname(path) == LIB and ".so" in path for path in self.others)
 
     def _is_namespace(self, place: str, names: set[str], inner: Collection[str]) -> bool:

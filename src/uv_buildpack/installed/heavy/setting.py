@@ -20,13 +20,13 @@ class HeavySetting:
     names: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
-        """Give the setting as a user would write it."""
+        """Return the setting as a user would write it."""
         if self.least is None:
             return ", ".join(sorted(self.names)) or "none"
         return "auto" if self.least == _AUTO else f"{self.least}B"
 
     def takes(self, names: frozenset[str], size: int) -> bool:
-        """Tell whether packages that lie together, with `size` bytes in all, are heavy."""
+        """Return whether packages that lie together, with `size` bytes in all, are heavy."""
         return size >= self.least if self.least is not None else bool(names & self.names)
 
 

@@ -52,10 +52,10 @@ def put_back(site_packages: Path, kept: Iterable[SharedFile]) -> None:
 
 
 def is_own_file(site_packages: Path, path: str) -> bool:
-    """Tell whether a file is in site-packages itself, not behind a link."""
+    """Return whether a file is in site-packages itself, not behind a link."""
     return (site_packages / path).is_file() and not is_below_link(site_packages, path)
 
 
 def is_below_link(site_packages: Path, path: str) -> bool:
-    """Tell whether a link is among the directories above a path."""
+    """Return whether a link is among the directories above a path."""
     return any((site_packages / place).is_symlink() for place in parents(path))

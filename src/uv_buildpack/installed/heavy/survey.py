@@ -26,7 +26,7 @@ _ORIGIN = re.compile(r"\$(?:ORIGIN|\{ORIGIN\})/?(.*)")
 
 
 def survey(site_packages: Path, setting: HeavySetting, skip: Collection[str]) -> tuple[Package, ...]:
-    """Give the facts of each distribution that is heavy by size or name, and of those that share a directory with one.
+    """Return the facts of each distribution that is heavy by size or name, and of those that share a directory with it.
 
     `skip` are those whose facts are remembered: not on disk, or not changed. Raises `OSError`.
     """
@@ -35,7 +35,7 @@ def survey(site_packages: Path, setting: HeavySetting, skip: Collection[str]) ->
 
 
 def refusals(site_packages: Path, setting: HeavySetting, skip: Collection[str]) -> list[str]:
-    """Say why packages that are heavy by size or name stay in the environment, a line each. Raises `OSError`."""
+    """Return why packages that are heavy by size or name stay in the environment, a line each. Raises `OSError`."""
     found = [_surveyed(site_packages, record, package) for record, package in _heavy(site_packages, setting, skip)]
     own = {package.name: reason for package, reason in found if reason}
     stays: dict[str, str] = {}
@@ -56,7 +56,7 @@ def _installed(site_packages: Path) -> frozenset[str]:
 
 
 def _heavy(site_packages: Path, setting: HeavySetting, skip: Collection[str]) -> Iterator[tuple[Record, Package]]:
-    """Give what may be heavy, and what may keep it back, without `skip`, with the facts that RECORD tells."""
+    """Return what may be heavy, and what may keep it back, without `skip`, with the facts that RECORD tells."""
     records = {record.name: record for record in read_records(site_packages)}
     for together in gather(_recorded(site_packages, record) for record in records.values()):
         if is_heavy(together, setting) or LIB in together[0].reaches:
@@ -102,7 +102,7 @@ def _is_local(distribution: Distribution) -> bool:
 
 
 def _led_to(site_packages: Path, record: Record, package: Package) -> set[str]:
-    """Give where run paths lead, if not into the package's own directories or somewhere above site-packages.
+    """Return where run paths lead, if not into the package's own directories or somewhere above site-packages.
 
     The environment's `lib` counts: a layer has nothing in its place, so nothing that looks there can be moved.
     """
@@ -118,13 +118,13 @@ def _led_to(site_packages: Path, record: Record, package: Package) -> set[str]:
 
 
 def _may_be_object(path: str) -> bool:
-    """Tell shared objects, and programs, by the name: opening each of 29,000 files would take a second."""
+    """Return whether it is a shared object or a program, by its name: opening 29,000 files would take a second."""
     file = path.rpartition("/")[2]
     return ".so" in file or "." not in file
 
 
 @cache
 def never_heavy() -> Mapping[str, str]:
-    """Give the packages that do not work under a link, with the reason. Names are normalised."""
+    """Return the packages that do not work under a link, with the reason. Names are normalised."""
     reasons: dict[str, str] = json.loads(package_data.read("never_heavy.json"))
     return reasons

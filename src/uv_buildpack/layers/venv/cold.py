@@ -137,7 +137,7 @@ def _warn_of_differences(recipe: Recipe) -> None:
 
 
 def warn_of_refusals(recipe: Recipe, remembered: Collection[str]) -> None:
-    """Say why packages that were asked for by name do not get layers of their own."""
+    """Return why packages that were asked for by name do not get layers of their own."""
     if recipe.heavy.names:
         for line in refusals(recipe.site_packages, recipe.heavy, remembered):
             log.warning(f"BP_UV_HEAVY_PACKAGES: {line}.")

@@ -85,7 +85,7 @@ def site_packages_of(venv: Path) -> Path:
 
 
 def site_packages_below(prefix: Path, venv: Path) -> Path:
-    """Give the directory that is in `prefix` what site-packages is in `venv`."""
+    """Return the directory that is in `prefix` what site-packages is in `venv`."""
     return prefix / site_packages_of(venv).relative_to(venv)
 
 

@@ -56,7 +56,7 @@ def packages_text(identities: Mapping[str, str]) -> str:
 
 
 def compatible(old: Mapping[str, str], new: VenvKey) -> bool:
-    """Tell whether an environment with the key `old` can become one with `new`."""
+    """Return whether an environment with the key `old` can become one with `new`."""
     return all(old.get(name) == value for name, value in _deciding(new, _SNAPSHOT).items())
 
 

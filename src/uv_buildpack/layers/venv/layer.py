@@ -83,7 +83,7 @@ def remade(
 def link(
     work: Work, layers: list[Layer | ReusedLayer], local: Layer | ReusedLayer, remade: Remade
 ) -> list[Layer | ReusedLayer]:
-    """Give the environment, the first of `layers`, its links to local packages.
+    """Return the environment, the first of `layers`, its links to local packages.
 
     `remade` makes the environment for the reasons it is given, where it is reused and has other links. Raises
     `Problem`, `OSError`.
@@ -163,7 +163,7 @@ def remembered_groups(context: BuildContext) -> tuple[Group, ...] | None:
 
 
 def _lost_packages(context: BuildContext, analysis: Analysis, key: VenvKey) -> tuple[str, ...]:
-    """Say why an environment is worth nothing though its key is equal: its links lead nowhere, or nobody knows where."""
+    """Return why an environment is useless although its key is equal: its links are broken, or unknown."""
     groups = remembered_groups(context)
     if groups is None:
         return ("it is not known which packages have layers of their own",)
@@ -189,7 +189,7 @@ def _make(work: Work, key: VenvKey, uv: Uv, python: Path) -> tuple[Group, ...]:
 
 
 def _built_in_it(work: Work, snapshot: Mapping[str, str]) -> bool:
-    """Tell whether a package has to be built without isolation: it would see what is left of another environment."""
+    """Return whether a package has to be built without isolation: it would see what is left of another environment."""
     known, decided = json_table(snapshot["packages"], "packages"), work.analysis.decisions
     names = [
         name

@@ -54,7 +54,7 @@ def read(metadata: Mapping[str, object]) -> Links | None:
 
 
 def differences(known: Links | None, files: Collection[str]) -> tuple[str, ...]:
-    """Say which links an environment lacks for these files, or has too many; lines for the log."""
+    """Return which links an environment lacks for these files, or has too many; lines for the log."""
     if known is None:
         return ("its links to local packages cannot be read",)
     new = [path for path in sorted(set(files).difference(known.files)) if _covering(path, known.links) is None]

@@ -128,5 +128,5 @@ def _uninstall(site_packages: Path, name: str) -> None:
 
 
 def _same_version(old: Mapping[str, str], new: Mapping[str, str], name: str) -> bool:
-    """Tell whether a package that changed has the version that it had: another file, or another source."""
+    """Return whether a package changed but its version did not: another file, or another source."""
     return name in old and name in new and old[name].partition(" ")[0] == new[name].partition(" ")[0]

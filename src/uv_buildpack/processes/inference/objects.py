@@ -78,7 +78,7 @@ def _mounted(module: Module) -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """Tells what kind of application an expression is, as far as the syntax shows it."""
+    """Determines what kind of application an expression is, as far as the syntax shows it."""
 
     kinds: Mapping[str, Kind]
     resolve: Resolve

@@ -23,13 +23,13 @@ _PLAIN = re.compile(r"[\w./-]+\Z", re.ASCII)
 
 
 def module_name(path: PurePosixPath, root: PurePosixPath) -> str:
-    """Give the dotted name of the file `path` when the directory `root` is on the import path."""
+    """Return the dotted name of the file `path` when the directory `root` is on the import path."""
     parts = path.relative_to(root).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 def usual_root(project_dir: Path, path: PurePosixPath) -> PurePosixPath:
-    """Give the directory that convention puts on the import path: `src` for what lies below it.
+    """Return the directory that convention puts on the import path: `src` for what lies below it.
 
     Unless `src` is itself a package; and the project directory for everything else.
     """
@@ -40,7 +40,7 @@ def usual_root(project_dir: Path, path: PurePosixPath) -> PurePosixPath:
 def import_root(
     project_dir: Path, path: PurePosixPath, module: Module, installed: Collection[str]
 ) -> PurePosixPath | None:
-    """Give the directory, relative to the project's, that the module at `path` is imported from.
+    """Return the directory, relative to the project's, that the module at `path` is imported from.
 
     The module's own imports tell: the directory under which most of them are found, the usual one when they tell
     nothing. `installed` are names that do not count. `None`: the file cannot be imported at all.
@@ -66,7 +66,7 @@ def _possible_roots(path: PurePosixPath, module: Module) -> Iterator[PurePosixPa
 
 
 def _is_found(directory: Path, name: str) -> bool:
-    """Tell whether `import name` finds a module or a package with Python files in the directory."""
+    """Return whether `import name` finds a module or a package with Python files in the directory."""
     if (directory / f"{name}.py").is_file() or _is_package(directory / name):
         return True
     return any((directory / name).glob("*.py"))
