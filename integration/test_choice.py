@@ -121,7 +121,7 @@ def test_copies_of_local_packages_do_not_need_the_app_directory(bench: Workbench
     assert layer_states(result) == {"python": "reused", "venv": "reused", "venv-project": "added"}
 
 
-def test_an_edit_of_a_copied_package_makes_its_layer_anew(bench: Workbench, workspace: App, image: str) -> None:
+def test_an_edit_of_a_copied_package_rebuilds_its_layer(bench: Workbench, workspace: App, image: str) -> None:
     bench.build(workspace, image, previous=BASE, env={"BP_UV_NO_EDITABLE": "true"})
     workspace.write({"packages/one/src/one/__init__.py": "value = 2\n"})
     result = bench.build(workspace, image, env={"BP_UV_NO_EDITABLE": "true"})

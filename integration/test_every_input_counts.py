@@ -61,7 +61,7 @@ def test_what_is_built_without_isolation_is_built_again_when_what_it_sees_change
     app.lock()
     second = bench.build(app, image)
     assert bench.run(image, "python", "-c", "import seer; print(seer.version)") == "1.1\n"
-    assert "built without isolation, so the whole environment is made from nothing" in second.log
+    assert "built without isolation, so the whole environment is rebuilt from scratch" in second.log
     assert content(second) == clean(bench, app, image)
 
 

@@ -84,7 +84,7 @@ def test_everything_that_is_missing_or_wrong_is_named_at_once(
     (vendor / "beta-1.0-py3-none-any.whl").unlink()
     gone.site.requests.clear()
     log = bench.failing(app, image, previous=BASE, env=OFFLINE)
-    assert errors(log) == ["BP_UV_OFFLINE: files that the build needs are not at hand (1 missing, 1 wrong)."]
+    assert errors(log) == ["BP_UV_OFFLINE: files that the build needs are not available locally (1 missing, 1 wrong)."]
     assert "beta 1.0: beta-1.0-py3-none-any.whl is missing" in log
     assert "alpha 1.0" in log
     assert gone.site.requests == []

@@ -123,7 +123,7 @@ def test_a_package_that_is_gone_from_the_lock_is_gone_from_the_image(bench: Work
 
 
 @pytest.mark.usefixtures("first")
-def test_an_edit_of_what_the_package_is_called_by_makes_its_layer_anew(bench: Workbench, shop: App, image: str) -> None:
+def test_an_edit_of_what_the_package_is_called_by_rebuilds_its_layer(bench: Workbench, shop: App, image: str) -> None:
     pyproject = (shop.directory / "pyproject.toml").read_text(encoding="utf-8")
     shop.write({"pyproject.toml": pyproject + "[project.scripts]\nshop-greet = 'shop:greet'\n"})
     shop.lock()

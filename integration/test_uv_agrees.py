@@ -226,7 +226,7 @@ def test_a_difference_in_a_marker_that_changes_what_is_installed_is_an_error(loc
     locked.edit("pyproject.toml", "gamma; sys_platform == 'win32'", "gamma; sys_platform != 'win32'")
     with pytest.raises(LockfileOutdated) as raised:
         check(locked, tmp_path)
-    assert raised.value.facts == ("gamma 1.0 is missing in uv.lock",)
+    assert raised.value.facts == ("gamma 1.0 is missing from uv.lock",)
 
 
 def test_a_difference_that_only_uv_sees_is_named_by_package(locked: App, tmp_path: Path) -> None:

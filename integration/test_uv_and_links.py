@@ -128,7 +128,7 @@ def test_taken_apart_before_a_linked_package_changes_well(environment: Environme
     assert damages(environment.site_packages, ("packages-weight",), ()) == []
 
 
-def test_forgotten_a_package_is_installed_anew_though_its_version_is_the_same(environment: Environment) -> None:
+def test_forgotten_a_package_is_reinstalled_though_its_version_is_the_same(environment: Environment) -> None:
     groups = environment.move_out()
     environment.take_layers_away()
     take_apart(environment.site_packages, groups[0].packages, forget=True)

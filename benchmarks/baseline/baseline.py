@@ -95,7 +95,7 @@ def _python(context: BuildContext, chosen: dict[str, str], identity: dict[str, s
         if not link.exists():
             link.symlink_to(python.name)
     # The archives of others come compiled. -B: otherwise what this process itself imports is written with time stamps,
-    # which compileall takes for up to date, and which each later build finds stale and writes anew.
+    # which compileall considers up to date, and which each later build finds stale and rewrites.
     argv = [str(python), "-B", "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash"]
     subprocess.run([*argv, str(directory / "lib")], check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 

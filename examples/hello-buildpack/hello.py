@@ -40,7 +40,7 @@ def build(context: BuildContext) -> BuildResult:
     if restored and restored.metadata == key:
         print("hello: reused")
         return BuildResult(layers=(ReusedLayer(name="hello", metadata=key),), processes=(process,))
-    print("hello: made anew")
+    print("hello: rebuilt")
     return BuildResult(layers=(_layer(context, greeting, key),), processes=(process,))
 
 

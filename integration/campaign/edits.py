@@ -229,7 +229,7 @@ def touch(world: World, random: Random) -> str:
 
 
 def outdated_lock(world: World, random: Random) -> str:
-    """Forget to lock after a change; the build must fail, and the step mends it."""
+    """Forget to lock after a change; the build must fail, and the step fixes it."""
     application = world.application
     path = application.directory / "pyproject.toml"
     before = path.read_text(encoding="utf-8")

@@ -149,6 +149,6 @@ def _shown(value: object) -> str:
     if isinstance(value, list):
         return "an array"
     if isinstance(value, int) and value.bit_length() > _SHOWN * 3:
-        return "a number of many digits"  # Python refuses to write it (sys.set_int_max_str_digits)
+        return "a number with too many digits"  # Python refuses to write it (sys.set_int_max_str_digits)
     text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

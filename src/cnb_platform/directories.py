@@ -37,7 +37,7 @@ class NotFree(Exception):
 def customary(caller: Mapping[str, str]) -> Iterator[Pair]:
     """`/layers` and `/workspace` where they can be made and are free, else a pair below the user's state directory.
 
-    Raises UnusableArgument where even that cannot be had.
+    Raises UnusableArgument where even that is not available.
     """
     places = [Pair(CUSTOMARY_LAYERS, CUSTOMARY_APP)]
     for number in range(1, _ATTEMPTS + 1):

@@ -61,7 +61,7 @@ class Pack:
         return [word for volume in self.volumes for word in ("--volume", volume)]
 
     def _builder(self, buildpacks: Sequence[Path]) -> str:
-        """A builder with these buildpacks, made anew: a buildpack's files may have changed."""
+        """A builder with these buildpacks, created again: a buildpack's files may have changed."""
         builder = Builder(
             buildpacks=tuple(buildpacks),
             build_image=self.build_image,

@@ -219,7 +219,7 @@ def _recall(given: _Given) -> tuple[Decisions, dict[str, Pyproject]] | None:
 
 
 def _work_out(given: _Given, collector: Collector) -> tuple[Decisions, dict[str, Pyproject]]:
-    """Read the lock and decide anew. Raises `Problems`, with those that were collected before."""
+    """Read the lock and decide again. Raises `Problems`, with those that were collected before."""
     context, project, configuration = given.context, given.project, given.configuration
     lock, choice, request = None, None, None
     pyprojects: dict[str, Pyproject] = {}

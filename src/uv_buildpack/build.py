@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 
 def build(context: BuildContext) -> BuildResult:
-    """Build the layers of an app. Raises `Problem` or `Problems` (the reader can mend it), `OSError`."""
+    """Build the layers of an app. Raises `Problem` or `Problems` (the reader can fix it), `OSError`."""
     log.keep_secret((*credentials.of_variables(context.environment), *credentials.of_bindings(context.bindings)))
     log.title(_version(context))
     with log.timed("Analysing"):
@@ -122,9 +122,9 @@ def _announce(context: BuildContext, analysis: Analysis) -> None:
         *(f"group {name}" for name in decided.choice.groups),
     ]
     log.step(f"packages for {', '.join(chosen)}: {len(decided.packages)} from the lock, {len(decided.local)} local")
-    if decided.sdists:
-        names = ", ".join(decided.sdists)
-        log.warning(f"Built from source (no wheel fits, or a git repository, or a setting): {names}.")
+    for reason in sorted(set(decided.sdists.values())):
+        names = ", ".join(name for name, each in decided.sdists.items() if each == reason)
+        log.warning(f"Built from source because {reason}: {names}.")
     runtime_file.warn(project, decided.python.version, decided.python_reason)
     end_of_life.warn(decided.python.version, datetime.now(UTC).date())
     if (project.directory / ".venv" / "pyvenv.cfg").is_file():
@@ -145,7 +145,7 @@ def files_at_hand(analysis: Analysis) -> Mapping[str, Path]:
     offline, places = analysis.configuration.offline, analysis.find_links
     if not offline and not places:
         return {}
-    with log.timed("Files at hand"):
+    with log.timed("Local files"):
         project = analysis.project
         lock = read_lock(project.lock_path, project.shown(project.lock_path))
         found = making.supply.survey(lock, analysis.decisions, analysis.pyprojects, places)

@@ -176,7 +176,7 @@ def _automatic(value: object) -> str:
 def _text(value: object) -> str:
     if isinstance(value, str) and value.strip():
         return value.strip()
-    message = "a text that is not empty"
+    message = "a non-empty string"
     raise ValueError(message)
 
 

@@ -34,8 +34,8 @@ class Decisions:
     choice: selection.Choice
     packages: Mapping[str, str]
     """Third-party packages: name → identity."""
-    sdists: tuple[str, ...]
-    """Names of third-party packages that have to be built from source."""
+    sdists: Mapping[str, str]
+    """Third-party packages that have to be built from source: name → reason."""
     local: tuple[LocalPackage, ...]
     files: tuple[str, ...]
     """Files that third-party packages may be installed from, relative to the lock: a flat index, `find-links`."""
@@ -109,11 +109,11 @@ def decide(lock: Lock, choice: selection.Choice, candidates: Candidates, circums
     identities = {
         package.name: selection.identity(package, platform, circumstances.digest_of) for package in third_party
     }
-    sdists = tuple(
-        package.name
+    sdists = {
+        package.name: _why_built(package, platform, rules)
         for package in third_party
         if rules.source_only(package.name) or not selection.compatible_wheels(package, platform)
-    )
+    }
     local = local_packages(selected, no_editable=circumstances.no_editable)
     sees = _sees([*sdists, *(package.name for package in local)], rules)
     # The identities of all packages are those of their files; of what is built from some, that of the others as well.
@@ -131,6 +131,16 @@ def decide(lock: Lock, choice: selection.Choice, candidates: Candidates, circums
         dynamic=circumstances.dynamic,
         locked_python=lock.requires_python,
     )
+
+
+def _why_built(package: LockedPackage, platform: selection.Platform, rules: Rules) -> str:
+    if package.source_kind == "git":
+        return "uv.lock names a git repository"
+    if rules.source_only(package.name):
+        return "no-binary is set"
+    if not package.wheels:
+        return "uv.lock has no wheel"
+    return f"no wheel fits Python {platform.python} on {platform.machine}, {platform.libc}"
 
 
 def _sees(names: Iterable[str], rules: Rules) -> dict[str, tuple[str, ...]]:
@@ -174,7 +184,7 @@ def read(metadata: Mapping[str, object]) -> Decisions:
         python_reason=document.text("python_reason"),
         choice=selection.Choice(**{name: choice.texts(name) for name in ("packages", "extras", "groups")}),
         packages={name: packages.text(name) for name in packages.values},
-        sdists=document.texts("sdists"),
+        sdists={name: document.table("sdists").text(name) for name in document.table("sdists").values},
         local=tuple(_local_package(entry) for entry in document.tables("local")),
         files=document.texts("files"),
         sees={name: document.table("sees").texts(name) for name in document.table("sees").values},

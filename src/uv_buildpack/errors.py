@@ -1,4 +1,4 @@
-"""The error catalogue: everything a user can be told to mend, in one place.
+"""The error catalogue: everything a user may have to fix, in one place.
 
 Each class is named for what happened, holds the facts, and says three things: what happened, what to do, where to read
 more (the entry in `docs/errors.md` under the class's name in kebab case).
@@ -25,7 +25,7 @@ def page(homepage: str, version: str) -> str:
 
 
 class Problem(Exception):
-    """Something the reader can mend. `facts` and `advice` are lines."""
+    """Something that the reader can fix. `facts` and `advice` are lines."""
 
     def __init__(self, *, what: str, facts: Sequence[str] = (), advice: Sequence[str] = ()) -> None:
         """`what` says what happened, in one sentence."""
@@ -76,7 +76,7 @@ class Collector:
 
 
 class SettingInvalid(Problem):
-    """A setting has a value that it cannot have."""
+    """A setting has an invalid value."""
 
     def __init__(self, origin: str, value: object, accepted: str) -> None:
         """`origin` is the variable or key, `accepted` says what it may be."""
@@ -238,7 +238,7 @@ class MetadataFileMissing(Problem):
     def __init__(self, pyproject: str, key: str, file: str) -> None:
         """`key` is that of `[project]`, `file` is relative to `pyproject`."""
         super().__init__(
-            what=f"{pyproject} names {file} as its {key}, and there is no such file.",
+            what=f"{pyproject} names {file} as its {key}, but there is no such file.",
             advice=[
                 f"Check that {file} is not ignored (.dockerignore, project.toml).",
                 f"Or remove {key} from [project].",
@@ -252,7 +252,7 @@ class LocalPackageMissing(Problem):
     def __init__(self, name: str, path: str) -> None:
         """`path` is relative to the lock."""
         super().__init__(
-            what=f"The local package {name} should be in {path}, but there is nothing.",
+            what=f"The local package {name} should be in {path}, but nothing is there.",
             advice=["Check that the directory is not ignored (.dockerignore, project.toml), or run `uv lock`."],
         )
 
@@ -263,9 +263,9 @@ class FileUnreadable(Problem):
     def __init__(self, path: str, reason: str) -> None:
         """`path` is a file or a directory; `reason` is the system's."""
         super().__init__(
-            what=f"{path} cannot be read, and is a part of what is built.",
+            what=f"{path} cannot be read, although it is part of what is built.",
             facts=[reason],
-            advice=["Let everybody read it (chmod a+rX), or exclude it from the build (.dockerignore, project.toml)."],
+            advice=["Let everyone read it (chmod a+rX), or exclude it from the build (.dockerignore, project.toml)."],
         )
 
 
@@ -276,8 +276,8 @@ class FileOutside(Problem):
         """`path` is the link, relative to the app directory."""
         super().__init__(
             what=f"{path} is a link that leads out of the app directory.",
-            facts=["What is there is not a part of the app, and is not read: it may be a secret of the platform."],
-            advice=["Put the file itself in its place."],
+            facts=["Its target is not part of the app and is not read: it may be a secret of the platform."],
+            advice=["Replace the link with the file itself."],
         )
 
 
@@ -299,7 +299,7 @@ class UnknownExtra(Problem):
     def __init__(self, name: str, known: Sequence[str]) -> None:
         """`known` are the extras there are."""
         super().__init__(
-            what=f"The extra {name} is not defined by what is installed.",
+            what=f"No package that is installed defines the extra {name}.",
             facts=[f"Extras: {', '.join(known) or 'none'}."],
             advice=["Correct BP_UV_EXTRAS (or `extras` in [tool.uv-buildpack])."],
         )
@@ -313,7 +313,7 @@ class ChoiceConflicting(Problem):
         chosen = " and ".join(items)
         super().__init__(
             what=f"{chosen[:1].upper()}{chosen[1:]} cannot be installed together.",
-            facts=["They are declared as conflicting (`conflicts` in [tool.uv]), and uv.lock was made so."],
+            facts=["They are declared as conflicting (`conflicts` in [tool.uv]), and uv.lock was resolved that way."],
             advice=["Choose one of them with BP_UV_GROUPS, BP_UV_EXTRAS or BP_UV_PACKAGE."],
         )
 
@@ -336,7 +336,7 @@ class LayersDirectoryNotWritable(Problem):
     def __init__(self, path: str, reason: str) -> None:
         """`reason` is the operating system's."""
         super().__init__(
-            what=f"The layers directory {path} cannot be written.",
+            what=f"The layers directory {path} is not writable.",
             facts=[reason],
             advice=["Give the build user write access to it: the platform makes this directory."],
         )
@@ -348,9 +348,9 @@ class InputInvalid(Problem):
     def __init__(self, reason: str) -> None:
         """`reason` names the file and the place in it."""
         super().__init__(
-            what="What the platform gives to the build cannot be read.",
+            what="A file that the platform passes to the build cannot be read.",
             facts=[reason],
-            advice=["Correct the file; those of a binding are text in UTF-8."],
+            advice=["Correct the file; the files of a binding are UTF-8 text."],
         )
 
 
@@ -370,7 +370,7 @@ class OutputRefused(Problem):
         super().__init__(
             what="The log of the build cannot be written.",
             facts=[f"Standard output: {reason}."],
-            advice=["Make room where it goes, or read it to its end."],
+            advice=["Free space where the log goes, or read it to its end."],
         )
 
 
@@ -378,7 +378,7 @@ class OutOfMemory(Problem):
     """The build has less memory than it needs."""
 
     def __init__(self) -> None:
-        """Nobody knows what needed it: the last of many takes what is missing."""
+        """It is unknown what needed it: the last of many allocations fails."""
         super().__init__(what="The build ran out of memory.", advice=["Give the build more memory."])
 
 
@@ -404,7 +404,7 @@ class TargetUnsupported(Problem):
         )
 
 
-# uv's failures: what each means, with uv's own words below it
+# uv's failures: what each means, with uv's own output below it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -427,7 +427,7 @@ class WorkFailed(Problem):
     """Something that was being done failed, and lines say why. Each subclass is a reason; nobody raises this one."""
 
     happened: str
-    mend: tuple[str, ...]
+    what_to_do: tuple[str, ...]
 
     def __init__(self, what: str, said: Sequence[str], place: Place | None = None) -> None:
         """`what` was done: a command, say; `said` are its lines, without credentials, `place` is their subject."""
@@ -435,7 +435,7 @@ class WorkFailed(Problem):
         super().__init__(
             what=self.happened.format(what=what, **self._words()),
             facts=[*said[-40:], *self._facts()],
-            advice=[line.format(**self._words()) for line in (*self._more(), *self.mend)],
+            advice=[line.format(**self._words()) for line in (*self._more(), *self.what_to_do)],
         )
 
     def _words(self) -> dict[str, str]:
@@ -460,22 +460,22 @@ class UvFailed(WorkFailed):
     """uv failed, for a reason that has no entry of its own."""
 
     happened = "{what} failed."
-    mend: tuple[str, ...] = ("Read uv's words above; the same command fails on a developer's machine as well.",)
+    what_to_do: tuple[str, ...] = ("Read uv's output above; the same command should fail on your machine as well.",)
 
 
 class ResolutionFailed(UvFailed):
     """The requirements have no solution."""
 
     happened = "{what}: the requirements have no solution."
-    mend = ("Run `uv lock`, fix the requirement that it names, and commit uv.lock.",)
+    what_to_do = ("Run `uv lock`, fix the requirement that it names, and commit uv.lock.",)
 
 
 class NetworkUnreachable(UvFailed):
     """An index or a file could not be reached."""
 
     happened = "{what}: {index} could not be reached ({host})."
-    mend = (
-        "Check the build's network: the name service, HTTPS_PROXY and NO_PROXY, and the address in uv's words above.",
+    what_to_do = (
+        "Check the build's network: the name service, HTTPS_PROXY and NO_PROXY, and the address in uv's output above.",
         "On a slow network set UV_HTTP_TIMEOUT (seconds) and UV_HTTP_RETRIES.",
         "In a build without a network set BP_UV_OFFLINE and BP_UV_FIND_LINKS.",
     )
@@ -485,7 +485,7 @@ class RequestTimedOut(UvFailed):
     """A server did not answer in time."""
 
     happened = "{what}: {index} did not answer in time ({host})."
-    mend = (
+    what_to_do = (
         "Set UV_HTTP_TIMEOUT (seconds, 30 by default) and UV_HTTP_RETRIES (3 by default).",
         "If the server can only be reached through a proxy, set HTTPS_PROXY.",
     )
@@ -495,7 +495,7 @@ class ProxyRefused(UvFailed):
     """A proxy does not let a request through, or cannot be reached."""
 
     happened = "{what}: the proxy did not let the request to {host} through."
-    mend = (
+    what_to_do = (
         "Check the proxy's address, user and password: HTTPS_PROXY=http://user:password@host:port, with characters",
         "such as @ and / in the password percent-encoded.",
         "If {host} can be reached without it, add the host to NO_PROXY.",
@@ -509,8 +509,8 @@ class TLSVerificationFailed(UvFailed):
     """The certificate of a server is not trusted."""
 
     happened = "{what}: the certificate of {host} is not trusted ({index})."
-    mend = (
-        "Give the certificate of your authority (PEM) in a binding of type ca-certificates.",
+    what_to_do = (
+        "Provide the certificate of your authority (PEM) in a binding of type ca-certificates.",
         "If SSL_CERT_FILE is set, it replaces the built-in roots: its file must hold all that are needed.",
     )
 
@@ -519,8 +519,8 @@ class AuthenticationFailed(UvFailed):
     """An index refused the credentials, or got none (401)."""
 
     happened = "{what}: {index} refused access (401)."
-    mend = (
-        "Set {prefix}_USERNAME and {prefix}_PASSWORD, or give them as files of these names, or netrc,",
+    what_to_do = (
+        "Set {prefix}_USERNAME and {prefix}_PASSWORD, or provide them as files with these names, or as netrc,",
         "in a binding of type uv. The lock holds no credentials.",
     )
 
@@ -535,7 +535,7 @@ class AccessForbidden(UvFailed):
     """An index knows who asks and does not let them read (403)."""
 
     happened = "{what}: {index} forbids access (403)."
-    mend = (
+    what_to_do = (
         "Check that the user of {prefix}_USERNAME and {prefix}_PASSWORD may read this index and this package.",
         "Some servers also answer 403 where credentials are missing, and some proxies for hosts that they block.",
     )
@@ -551,9 +551,9 @@ class ProjectNotFound(UvFailed):
     """An index has no such package, or does not show it."""
 
     happened = "{what}: the package {package} was not found ({index})."
-    mend = (
+    what_to_do = (
         "Check the name of the package and its index in [tool.uv.sources].",
-        "Many private indexes answer 404 for what one may not see: check {prefix}_USERNAME and {prefix}_PASSWORD.",
+        "Many private indexes answer 404 if access is denied: check {prefix}_USERNAME and {prefix}_PASSWORD.",
     )
 
     def _facts(self) -> Sequence[str]:
@@ -564,9 +564,9 @@ class PackageNotFound(UvFailed):
     """A file that the lock names is not there, or is not shown."""
 
     happened = "{what}: a file that uv.lock names is not on its server ({index}, 404)."
-    mend = (
+    what_to_do = (
         "If the file was removed, run `uv lock --upgrade-package {package}` and commit uv.lock.",
-        "Many private indexes answer 404 for what one may not see: check {prefix}_USERNAME and {prefix}_PASSWORD.",
+        "Many private indexes answer 404 if access is denied: check {prefix}_USERNAME and {prefix}_PASSWORD.",
     )
 
     def _facts(self) -> Sequence[str]:
@@ -577,9 +577,9 @@ class HashMismatch(UvFailed):
     """A file is not the one that was locked."""
 
     happened = "{what}: a file differs from the one in uv.lock ({index})."
-    mend = (
+    what_to_do = (
         "If the package was published again, run `uv lock --upgrade-package {package}`; otherwise do not use the file:",
-        "it, or the way it came, may have been tampered with.",
+        "it may have been tampered with.",
     )
 
 
@@ -587,9 +587,9 @@ class PackageDamaged(UvFailed):
     """A file of a package cannot be unpacked."""
 
     happened = "{what}: a file cannot be unpacked: it is damaged, or not the one in uv.lock ({index})."
-    mend = (
+    what_to_do = (
         "Fetch the file by hand and compare its SHA-256 with the one in uv.lock.",
-        "If the index serves other bytes than were locked, it, or a proxy on the way, changes files.",
+        "If they differ, the index or a proxy in front of it changes files.",
     )
 
 
@@ -611,7 +611,7 @@ class BuildFailed(UvFailed):
     """A package that has no wheel could not be built."""
 
     happened = "{what}: a package could not be built from source."
-    mend = (
+    what_to_do = (
         "Prefer a version that has a wheel for this Python and platform; BP_PYTHON_VERSION may choose an older Python.",
         "If it needs a compiler or headers, use a build image that has them.",
         "If it takes its version from git, which the build does not see, set SETUPTOOLS_SCM_PRETEND_VERSION.",
@@ -622,7 +622,7 @@ class NoCompatibleDistribution(WorkFailed):
     """A locked package has nothing that can be installed on this Python and platform."""
 
     happened = "{what}: a locked package has no distribution for this Python and platform."
-    mend = (
+    what_to_do = (
         "Choose a Python that the package has wheels for (BP_PYTHON_VERSION),",
         "or name the platform in [tool.uv] required-environments, run `uv lock` and commit uv.lock.",
     )
@@ -632,14 +632,14 @@ class GitMissing(WorkFailed):
     """A git dependency, and no git in the build image."""
 
     happened = "{what}: a dependency comes from git, and the build image has no git."
-    mend = ("Use a build image with git, or depend on a released version.",)
+    what_to_do = ("Use a build image with git, or depend on a released version.",)
 
 
 class GitFailed(UvFailed):
     """A git repository could not be fetched."""
 
     happened = "{what}: the git repository of a dependency could not be fetched."
-    mend = (
+    what_to_do = (
         "Check that the build reaches the repository, and that the commit in uv.lock is still there.",
         "A private one needs credentials: GIT_* variables reach git (GIT_CONFIG_COUNT, GIT_CONFIG_KEY_0, ...).",
     )
@@ -649,28 +649,28 @@ class DiskFull(WorkFailed):
     """There is no space left."""
 
     happened = "{what}: no space left on the disk."
-    mend = ("Give the build more disk; the environment, its bytecode and one copy of the packages must fit.",)
+    what_to_do = ("Give the build more space; the environment, its bytecode and one copy of the packages must fit.",)
 
 
 class UvVersionMismatch(UvFailed):
     """uv's version is not the one that the project requires."""
 
     happened = "{what}: the project requires another version of uv."
-    mend = ("Check `required-version` in [tool.uv] and uv.toml, or set BP_UV_VERSION.",)
+    what_to_do = ("Check `required-version` in [tool.uv] and uv.toml, or set BP_UV_VERSION.",)
 
 
 class PythonIncompatible(UvFailed):
     """uv refuses the interpreter."""
 
     happened = "{what}: uv refuses the Python that was chosen."
-    mend = ("Check `requires-python` of all members and dependency groups, or set BP_PYTHON_VERSION.",)
+    what_to_do = ("Check `requires-python` of all members and dependency groups, or set BP_PYTHON_VERSION.",)
 
 
 class UvSettingsInvalid(UvFailed):
     """uv cannot read its settings."""
 
     happened = "{what}: uv cannot read its settings or the lock."
-    mend = ("Check [tool.uv], uv.toml and the file that uv names.",)
+    what_to_do = ("Check [tool.uv], uv.toml and the file that uv names.",)
 
 
 class WrongInterpreter(Problem):
@@ -685,7 +685,7 @@ class WrongInterpreter(Problem):
         )
 
 
-# Files at hand instead of a network
+# Local files instead of a network
 
 
 class FindLinksMissing(Problem):
@@ -710,7 +710,7 @@ class LockedFilesMissing(Problem):
         """`missing` and `wrong` are lines, `places` the directories that were looked in."""
         counts = [*([f"{len(missing)} missing"] if missing else []), *([f"{len(wrong)} wrong"] if wrong else [])]
         super().__init__(
-            what=f"BP_UV_OFFLINE: files that the build needs are not at hand ({', '.join(counts)}).",
+            what=f"BP_UV_OFFLINE: files that the build needs are not available locally ({', '.join(counts)}).",
             facts=[*missing, *wrong, f"Directories (BP_UV_FIND_LINKS): {', '.join(places) or 'none'}."],
             advice=[
                 "Where there is a network, fill a directory with what uv.lock names (scripts/vendor of the buildpack),",
@@ -734,7 +734,7 @@ class UvNotFound(Problem):
 
 
 class UvVersionInvalid(Problem):
-    """A version of uv was asked for in words that mean nothing."""
+    """A requested version of uv cannot be parsed."""
 
     def __init__(self, text: str, origin: str) -> None:
         """`origin` says where it is written."""
@@ -767,16 +767,16 @@ class UvVersionInexact(Problem):
 
 
 class UvVersionUnavailable(Problem):
-    """The version of uv that is asked for cannot be had."""
+    """The requested version of uv is not available."""
 
     def __init__(self, request: str, asked: Sequence[str], nearest: Sequence[str], said: Sequence[str]) -> None:
         """`asked` are indexes or addresses, `nearest` versions that are there, `said` is what uv or a server said."""
         there = ", ".join(nearest) or "none"
         super().__init__(
             what=f"uv {request} is not available.",
-            facts=[*(f"Asked: {each}." for each in asked), f"Nearest versions there: {there}.", *said],
+            facts=[*(f"Looked in {each}." for each in asked), f"Nearest available versions: {there}.", *said],
             advice=[
-                "Ask for a version that is there: BP_UV_VERSION, or required-version in [tool.uv] or uv.toml.",
+                "Request an available version: BP_UV_VERSION, or required-version in [tool.uv] or uv.toml.",
                 "Or add that version to the index, or name a mirror of releases in UV_INSTALLER_GITHUB_BASE_URL.",
             ],
         )
@@ -801,7 +801,7 @@ class ProcfileInvalid(Problem):
 
 
 class ProcessInvalid(Problem):
-    """A process type or its command cannot be what it is."""
+    """A process type or its command is invalid."""
 
     def __init__(self, origin: str, reason: str) -> None:
         """`origin` says where it is written, down to the key or line."""
@@ -823,7 +823,7 @@ class DefaultProcessUnknown(Problem):
         """`types` are those that there are."""
         there = ", ".join(types) or "none"
         super().__init__(
-            what=f"default-process is {name!r}, and there is no such process type.",
+            what=f"default-process is {name!r}, but there is no such process type.",
             facts=[f"Process types: {there}."],
             advice=["Name one of them, or remove `default-process` from [tool.uv-buildpack]."],
         )
@@ -833,12 +833,12 @@ class DefaultProcessUnknown(Problem):
 
 
 class PythonRequestInvalid(Problem):
-    """A request for a Python version means nothing."""
+    """A request for a Python version is invalid."""
 
     def __init__(self, text: str, origin: str, reason: str = "") -> None:
         """`origin` says where it is written."""
         super().__init__(
-            what=f"{text!r} ({origin}) is not a version of Python that can be had.",
+            what=f"{text!r} ({origin}) is not a valid request for a Python version.",
             facts=[reason] if reason else [],
             advice=["Write 3.13, 3.13.4, >=3.12,<3.14 or 3.13t."],
         )
@@ -850,7 +850,7 @@ class PythonImplementationUnsupported(Problem):
     def __init__(self, text: str, origin: str) -> None:
         """`origin` says where it is written."""
         super().__init__(
-            what=f"{text!r} ({origin}) is not CPython, and the buildpack has only CPython.",
+            what=f"{text!r} ({origin}) is not CPython, and the buildpack provides only CPython.",
             advice=["Write the version alone, such as 3.13."],
         )
 
@@ -885,9 +885,9 @@ class PythonNotAvailable(Problem):
         """`available` are the versions there are, newest first; `newer_than` is a date if the request may be newer."""
         facts = [f"Available: {', '.join(available) or 'none'}."]
         if newer_than:
-            facts.append(f"The catalogue of CPython builds is of {newer_than}; a newer release is not in it.")
+            facts.append(f"The catalogue of CPython builds dates from {newer_than}; it does not list newer releases.")
         super().__init__(
-            what=f"There is no build of Python {text} ({origin}) for {target}.",
+            what=f"No build of Python {text} ({origin}) is available for {target}.",
             facts=facts,
             advice=["Ask for one of these, use a newer buildpack, or name a newer catalogue with BP_PYTHON_CATALOGUE."],
         )
@@ -915,7 +915,7 @@ class PythonUnusable(Problem):
             facts=said.splitlines()[-10:],
             advice=[
                 "The image needs the C library that the build was made for: at least its glibc, or musl.",
-                "A build of your own (BP_PYTHON_CATALOGUE) must be relocatable: scripts/python-archive makes such.",
+                "A build of your own (BP_PYTHON_CATALOGUE) must be relocatable; scripts/python-archive makes one.",
             ],
         )
 
@@ -939,7 +939,7 @@ class DownloadFailed(Problem):
     """A file could not be fetched, after several attempts where they could help."""
 
     happened = "{url} could not be fetched."
-    mend: tuple[str, ...] = (
+    what_to_do: tuple[str, ...] = (
         "Check the build's network (HTTPS_PROXY, NO_PROXY), and try again later.",
         "Where the address cannot be reached, set BP_PYTHON_MIRROR.",
     )
@@ -949,13 +949,13 @@ class DownloadFailed(Problem):
     def __init__(self, url: str, reason: str, *, retry_after: float = 0.0) -> None:
         """`url` is without credentials, `reason` the server's; `retry_after` is what it asked for, in seconds."""
         self.retry_after = retry_after
-        super().__init__(what=self.happened.format(url=url), facts=[reason], advice=self.mend)
+        super().__init__(what=self.happened.format(url=url), facts=[reason], advice=self.what_to_do)
 
 
 class DownloadTooSlow(DownloadFailed):
     """A server answers, so slowly that it would take hours."""
 
-    happened = "{url} could not be fetched: it comes too slowly."
+    happened = "{url} could not be fetched: the download is too slow."
     temporary = False
 
 
@@ -975,7 +975,9 @@ class CertificateRejected(DownloadFailed):
     """The server's certificate is not trusted."""
 
     happened = "{url} could not be fetched: the certificate of the host is not trusted."
-    mend = ("Give the certificate of the authority (PEM) in a binding of type ca-certificates, or in SSL_CERT_FILE.",)
+    what_to_do = (
+        "Provide the certificate of the authority (PEM) in a binding of type ca-certificates, or in SSL_CERT_FILE.",
+    )
     temporary = False
 
 
@@ -997,7 +999,7 @@ class DownloadForbidden(DownloadFailed):
     """The server wants credentials, or other ones."""
 
     happened = "{url} could not be fetched: access is denied."
-    mend = (
+    what_to_do = (
         "Check the credentials: in the address (BP_PYTHON_MIRROR, BP_PYTHON_CATALOGUE), or in netrc in a binding of",
         "type uv; and those of the proxy (HTTPS_PROXY).",
     )
@@ -1008,7 +1010,7 @@ class DownloadNotFound(DownloadFailed):
     """There is no such file."""
 
     happened = "{url} does not exist."
-    mend = ("Check that the mirror (BP_PYTHON_MIRROR) has what the catalogue (BP_PYTHON_CATALOGUE) names.",)
+    what_to_do = ("Check that the mirror (BP_PYTHON_MIRROR) has what the catalogue (BP_PYTHON_CATALOGUE) names.",)
     temporary = False
 
 
@@ -1016,7 +1018,7 @@ class DownloadRefused(DownloadFailed):
     """The server refuses, for good."""
 
     happened = "{url} was refused."
-    mend = ("Check the address: BP_PYTHON_MIRROR, BP_PYTHON_CATALOGUE.",)
+    what_to_do = ("Check the address: BP_PYTHON_MIRROR, BP_PYTHON_CATALOGUE.",)
     temporary = False
 
 
@@ -1027,7 +1029,7 @@ class DownloadTooLarge(Problem):
         """`limit` is in bytes."""
         super().__init__(
             what=f"{url} is larger than {limit} bytes.",
-            advice=["Check that the address gives the file itself."],
+            advice=["Check that the address leads to the file itself."],
         )
 
 

@@ -75,7 +75,7 @@ def title(text: str) -> None:
 
 
 def heading(text: str) -> None:
-    """The begin of a step."""
+    """The start of a step."""
     _LOGGER.info(text, kind="heading")
 
 

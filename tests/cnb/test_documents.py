@@ -74,7 +74,7 @@ def test_a_value_of_another_type_is_an_error_that_names_its_place(read: Callable
 
 
 def test_a_number_that_nobody_may_write_out_is_said_in_words() -> None:
-    with pytest.raises(DocumentError, match="got a number of many digits"):
+    with pytest.raises(DocumentError, match="got a number with too many digits"):
         Table({"x": 10**5000}, "x").text("x")
 
 

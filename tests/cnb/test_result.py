@@ -212,7 +212,7 @@ def test_a_reused_layer_may_get_new_sboms(tmp_path: Path) -> None:
     assert (context.layers_dir / "venv.sbom.cdx.json").read_bytes() == b"new"
 
 
-def test_a_layer_that_is_made_anew_does_not_keep_old_sboms(tmp_path: Path) -> None:
+def test_a_layer_that_is_rebuilt_does_not_keep_old_sboms(tmp_path: Path) -> None:
     restored(tmp_path, "venv")
     context = context_in(tmp_path)
     (context.layers_dir / "venv").mkdir()

@@ -119,7 +119,7 @@ def test_a_damaged_blob_leaves_metadata_without_a_directory(workshop: Workshop) 
     blob.write_bytes(content)
     assert found(workshop, contribute("a", "fft")) == ["a.sbom.cdx.json", "a.toml"]
     assert "is damaged" in workshop.log.text()
-    assert found(workshop, contribute("a", "fft")) == ["a", "a.sbom.cdx.json", "a.toml"], "and the cache is mended"
+    assert found(workshop, contribute("a", "fft")) == ["a", "a.sbom.cdx.json", "a.toml"], "and the cache is repaired"
 
 
 def test_a_missing_or_cut_blob_is_damage_too(workshop: Workshop) -> None:

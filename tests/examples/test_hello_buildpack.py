@@ -64,7 +64,7 @@ def test_detection_of_another_application_says_why_not(root: Path) -> None:
 
 def test_a_build_leaves_a_layer_and_a_process(root: Path) -> None:
     result = run("build", root)
-    assert (result.returncode, result.stdout) == (0, "hello: made anew\n")
+    assert (result.returncode, result.stdout) == (0, "hello: rebuilt\n")
     layer = root / "layers" / "hello"
     assert (layer / "env.launch" / "GREETING.default").read_text() == "Good morning"
     assert toml.load(root / "layers" / "launch.toml")["processes"] == [
@@ -82,7 +82,7 @@ def test_the_same_greeting_is_reused_without_a_directory(root: Path) -> None:
     assert (result.returncode, result.stdout) == (0, "hello: reused\n")
     assert not (root / "layers" / "hello").exists()
     (root / "app" / "greeting.txt").write_text("Good evening\n")
-    assert run("build", root).stdout == "hello: made anew\n"
+    assert run("build", root).stdout == "hello: rebuilt\n"
 
 
 def test_it_stands_alone_on_a_platform(root: Path) -> None:
@@ -98,7 +98,7 @@ def test_it_stands_alone_on_a_platform(root: Path) -> None:
     logs = [Log(), Log()]
     for log in logs:
         build_image(request, caller, log)
-    assert "hello: made anew" in logs[0].text()
+    assert "hello: rebuilt" in logs[0].text()
     assert "hello: reused" in logs[1].text()
     assert "Reusing layer 'example/hello:hello'" in logs[1].text()
 

@@ -1,4 +1,4 @@
-"""Bad input for each problem that a reader can mend: `docs/errors.md` shows what comes of it.
+"""Bad input for each problem that a reader can fix: `docs/errors.md` shows what comes of it.
 
 Whatever the buildpack can find in files and settings is found by the analysis of a small app; the rest by the function
 that finds it. `scripts/refresh-error-docs` writes the texts into the documentation.

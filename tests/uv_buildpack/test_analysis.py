@@ -81,7 +81,7 @@ def test_the_newest_python_that_fits_is_taken(tmp_path: Path) -> None:
     decided = analysed(tmp_path, needing("pure")).decisions
     assert decided.python.version == "3.13.9"
     assert list(decided.packages) == ["pure"]
-    assert decided.sdists == ()
+    assert decided.sdists == {}
 
 
 def test_without_an_exact_request_wheels_decide_between_minors(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_without_an_exact_request_wheels_decide_between_minors(tmp_path: Path) -
 def test_an_exact_request_beats_wheels(tmp_path: Path) -> None:
     decided = analysed(tmp_path, needing("compiled"), {"BP_PYTHON_VERSION": "3.13"}).decisions
     assert decided.python.version == "3.13.9"
-    assert decided.sdists == ("compiled",)
+    assert decided.sdists == {"compiled": f"no wheel fits Python 3.13.9 on x86_64, {libc()}"}
 
 
 def test_what_nobody_can_install_is_said_before_any_download(tmp_path: Path) -> None:
@@ -118,12 +118,12 @@ def test_a_lock_for_other_systems_is_said_before_any_download(tmp_path: Path) ->
 def test_a_package_without_any_wheel_decides_nothing(tmp_path: Path) -> None:
     decided = analysed(tmp_path, needing("source")).decisions
     assert decided.python.version == "3.13.9"
-    assert decided.sdists == ("source",)
+    assert decided.sdists == {"source": "uv.lock has no wheel"}
 
 
 @pytest.mark.parametrize("environment", [{"UV_NO_BINARY": "1"}, {"UV_NO_BINARY_PACKAGE": "pure"}])
 def test_a_package_may_be_built_though_it_has_a_wheel(tmp_path: Path, environment: dict[str, str]) -> None:
-    assert analysed(tmp_path, needing("pure"), environment).decisions.sdists == ("pure",)
+    assert analysed(tmp_path, needing("pure"), environment).decisions.sdists == {"pure": "no-binary is set"}
 
 
 @pytest.mark.parametrize(
@@ -299,7 +299,7 @@ def test_decisions_are_recalled_while_nothing_changed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["pyproject.toml", "uv.lock", "uv.toml", "api/pyproject.toml", "worker/pyproject.toml"]
 )
-def test_decisions_are_made_anew_when_a_file_changed_by_a_comment_even(tmp_path: Path, name: str) -> None:
+def test_decisions_are_rebuilt_when_a_file_changed_by_a_comment_even(tmp_path: Path, name: str) -> None:
     context = context_for(tmp_path, FILES)
     following = remembered(context, analyse(context))
     with (context.app_dir / name).open("a") as file:
@@ -308,7 +308,7 @@ def test_decisions_are_made_anew_when_a_file_changed_by_a_comment_even(tmp_path:
 
 
 @pytest.mark.parametrize(("text", "recalled"), [("3.11\n", False), ("# a comment\n3.12\n", False), ("3.12\n\n", True)])
-def test_decisions_are_made_anew_when_another_python_is_asked_for(tmp_path: Path, text: str, recalled: bool) -> None:  # noqa: FBT001
+def test_decisions_are_rebuilt_when_another_python_is_asked_for(tmp_path: Path, text: str, recalled: bool) -> None:  # noqa: FBT001
     context = context_for(tmp_path, FILES)
     following = remembered(context, analyse(context))
     plant(context.app_dir, {".python-version": text})
@@ -326,7 +326,7 @@ def test_decisions_are_made_anew_when_another_python_is_asked_for(tmp_path: Path
         {"UV_NO_BINARY": "1"},
     ],
 )
-def test_decisions_are_made_anew_when_a_setting_changed(tmp_path: Path, environment: dict[str, str]) -> None:
+def test_decisions_are_rebuilt_when_a_setting_changed(tmp_path: Path, environment: dict[str, str]) -> None:
     context = context_for(tmp_path, FILES)
     following = remembered(context, analyse(context))
     changed = replace(following, environment={**following.environment, **environment})
@@ -343,7 +343,7 @@ def test_decisions_are_recalled_when_the_setting_decides_nothing(tmp_path: Path,
     assert analyse(changed).recalled
 
 
-def test_decisions_are_made_anew_for_another_target_catalogue_or_buildpack(tmp_path: Path) -> None:
+def test_decisions_are_rebuilt_for_another_target_catalogue_or_buildpack(tmp_path: Path) -> None:
     context = context_for(tmp_path, FILES)
     following = remembered(context, analyse(context))
     others = [
@@ -357,7 +357,7 @@ def test_decisions_are_made_anew_for_another_target_catalogue_or_buildpack(tmp_p
 
 
 @pytest.mark.parametrize("changed", [{"decisions": "{"}, {"decisions": "{}"}, {"packages": "["}, {"inputs": ""}])
-def test_damaged_decisions_are_made_anew(tmp_path: Path, changed: dict[str, str]) -> None:
+def test_damaged_decisions_are_rebuilt(tmp_path: Path, changed: dict[str, str]) -> None:
     context = context_for(tmp_path, FILES)
     assert not analyse(remembered(context, analyse(context), **changed)).recalled
 

@@ -133,8 +133,8 @@ def test_a_sync_that_fails_on_a_snapshot_is_tried_from_nothing(workshop: Worksho
     workshop.build(app(PACKAGES))
     workshop.break_uv("sync")
     text = workshop.build(app({**PACKAGES, "click": "8.3.3"}))
-    assert "warning: The environment could not be made from its snapshot: uv sync failed." in text
-    assert "making the environment from nothing" in text
+    assert "warning: The environment could not be restored from its snapshot: uv sync failed." in text
+    assert "creating the environment from scratch" in text
     assert workshop.image == clean(tmp_path, app({**PACKAGES, "click": "8.3.3"}))
 
 

@@ -204,8 +204,8 @@ def test_a_variable_that_cannot_be_what_it_is_is_an_error(variable: str, text: s
         ("groups", [1], "names, separated by commas (an array of strings in pyproject.toml)"),
         ("groups", {}, "names, separated by commas (an array of strings in pyproject.toml)"),
         ("processes", "web", "a table of process types and commands"),
-        ("default-process", "", "a text that is not empty"),
-        ("environment-link", 1, "a text that is not empty"),
+        ("default-process", "", "a non-empty string"),
+        ("environment-link", 1, "a non-empty string"),
     ],
 )
 def test_a_key_that_cannot_be_what_it_is_is_an_error(key: str, value: object, accepted: str) -> None:

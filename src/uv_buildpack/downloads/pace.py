@@ -51,7 +51,7 @@ class Pace:
             speed = self._in_window / (now - self._window_begin)
             if speed < _LEAST:
                 raise DownloadTooSlow(
-                    self._shown, f"In the last {_WINDOW:.0f} seconds came {speed:.0f} bytes a second."
+                    self._shown, f"Only {speed:.0f} bytes per second arrived in the last {_WINDOW:.0f} seconds."
                 )
             self._window_begin, self._in_window = now, 0
 

@@ -121,7 +121,7 @@ def _verify(build: CPythonBuild, python: Path) -> None:
     prefix = python.parents[1]
     try:
         # It leaves bytecode of what it imports: who starts it before the library is compiled has less to do then.
-        # In a layer that stays every module is compiled anew afterwards.
+        # In a layer that stays every module is compiled again afterwards.
         question: list[str | Path] = [python, "-I", "-c", _QUESTIONS]
         environment = {"LC_ALL": "C.UTF-8"}
         done = command.run(question, environment=environment, cwd=Path("/"), seconds=_SECONDS_TO_START)

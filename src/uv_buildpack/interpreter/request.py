@@ -86,7 +86,7 @@ def read_file(path: Path, shown: str) -> PythonRequest:
         request = line.partition("#")[0].strip()
         if request:
             return parse(request, f"{shown}, line {number}")
-    raise PythonVersionFileInvalid(shown, "There is no version in it.")
+    raise PythonVersionFileInvalid(shown, "It contains no version.")
 
 
 def combine(requests: Sequence[PythonRequest], required: Sequence[tuple[str, str]]) -> PythonRequest:
@@ -153,7 +153,9 @@ def _platform(parts: Sequence[str], request: PythonRequest) -> PythonRequest:
         elif part in {"gnu", "musl"}:
             request = replace(request, libc=part)
         elif part not in {"linux", "any"}:
-            raise PythonRequestInvalid(request.text, request.origin, f"The image is Linux, and {part!r} does not fit.")
+            raise PythonRequestInvalid(
+                request.text, request.origin, f"The image runs Linux, and {part!r} does not match."
+            )
     return request
 
 
@@ -161,7 +163,7 @@ def _version(version: str, request: PythonRequest) -> PythonRequest:
     variant = _VARIANT.search(version)
     named = variant[0] if variant else ""
     if "debug" in named or named in {"d", "td"}:
-        raise PythonRequestInvalid(request.text, request.origin, "There are no debug builds for images.")
+        raise PythonRequestInvalid(request.text, request.origin, "Debug builds are not available.")
     request = replace(request, freethreaded=named in {"t", "+freethreaded"})
     number = version.removesuffix(named)
     if _NUMBER.match(number):
@@ -186,7 +188,7 @@ def _specifier(version: str, origin: str, text: str) -> SpecifierSet:
     except InvalidSpecifier:
         raise PythonRequestInvalid(text, origin) from None
     if any(part.operator == "===" for part in specifier):
-        raise PythonRequestInvalid(text, origin, "=== compares text, which no two spellings of a version survive.")
+        raise PythonRequestInvalid(text, origin, "=== compares text, so that no other spelling of the version matches.")
     return specifier
 
 

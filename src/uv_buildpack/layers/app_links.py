@@ -2,7 +2,7 @@
 
 A process starts in the project's directory, which Python searches first. There the source tree of a flat layout is
 found before the installed copy, and has no extension module and no version file. So the tree gets links to them, in
-each build anew: the app directory is never what an earlier build left.
+each build again: the app directory is never what an earlier build left.
 What Python searches first: https://docs.python.org/3/library/sys_path_init.html
 """
 

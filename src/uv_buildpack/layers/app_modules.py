@@ -1,4 +1,4 @@
-"""Bytecode of the modules in the app directory, in each build made anew or taken from a snapshot.
+"""Bytecode of the modules in the app directory, compiled in each build or taken from a snapshot.
 
 The inputs say which interpreter makes it, never what is on the disk: equal inputs have equal bytes (`app_compiler`).
 `CHECKED_HASH`: https://docs.python.org/3/library/py_compile.html#py_compile.PycInvalidationMode

@@ -36,7 +36,7 @@ _Key = TypeVar("_Key", bound=Key)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted(Generic[_Key]):
-    """A layer as this build wants it, and why it is made anew: lines for the log, none where it is reused."""
+    """A layer as this build wants it, and why it is rebuilt: lines for the log, none where it is reused."""
 
     name: str
     key: _Key
@@ -72,7 +72,7 @@ def _reasons(context: BuildContext, name: str, key: Key, *, on_disk: bool, more:
     if restored is None:
         return ("not known from a previous image",)
     if restored.directory is not None:
-        return ("its directory is there, which no platform restores: what is in it is unknown",)
+        return ("its directory already exists, although platforms never restore it: its contents are unknown",)
     lines = [*differences(restored.metadata, key), *more]
     if lines:
         return tuple(lines)
@@ -116,7 +116,7 @@ def third_party(_: str, old: object, new: str) -> list[str]:
         *(f"{name} {_version(before[name])} removed" for name in sorted(set(before) - set(after))),
     ]  # fmt: skip
     more = len(lines) - _SHOWN
-    return lines if more <= 1 else [*lines[:_SHOWN], f"and {more} packages more"]
+    return lines if more <= 1 else [*lines[:_SHOWN], f"and {more} more packages"]
 
 
 def local(_: str, old: object, new: str) -> list[str]:
@@ -136,8 +136,8 @@ def variables(_: str, old: object, new: str) -> list[str]:
     both = sorted(set(before) & set(after))
     return [
         *(f"build backends: {name} changed" for name in both if before[name] != after[name]),
-        *(f"build backends: {name} is set now" for name in sorted(set(after) - set(before))),
-        *(f"build backends: {name} is set no longer" for name in sorted(set(before) - set(after))),
+        *(f"build backends: {name} is now set" for name in sorted(set(after) - set(before))),
+        *(f"build backends: {name} is no longer set" for name in sorted(set(before) - set(after))),
     ]
 
 
@@ -173,7 +173,7 @@ def _how(old: object, new: object) -> str:
     if old.get("path") != new.get("path"):
         parts.append(f" {old.get('path')} → {new.get('path')}")
     if old.get("editable") != new.get("editable"):
-        parts.append(" is installed in place now" if new.get("editable") else " is installed as a copy now")
+        parts.append(" is now installed in place" if new.get("editable") else " is now installed as a copy")
     if old.get("against") != new.get("against"):
-        parts.append(" is built with other packages now")
+        parts.append(" is now built with other packages")
     return ",".join(parts) or " changed"

@@ -69,7 +69,7 @@ class Work:
         return self.context.layers_dir / name
 
     def lock(self) -> Lock:
-        """Read the lock, which describes what is made anew; a hot build does not."""
+        """Read the lock, which describes what is rebuilt; a hot build does not."""
         project = self.analysis.project
         return read_lock(project.lock_path, project.shown(project.lock_path))
 

@@ -144,7 +144,7 @@ def _missing_programs(plan: ProcessPlan, app_dir: Path, app: AppFacts) -> Iterat
 
 
 def announce(plan: ProcessPlan) -> None:
-    """Log the processes and where they are from, then what is to be mended."""
+    """Log the processes and where they come from, then what has to be fixed."""
     for process in plan.processes:
         log.step(f"{process.type}{' (default)' if process.default else ''}: {shown(process)}")
         for line in plan.evidence[process.type]:
@@ -191,7 +191,7 @@ def _entry(name: str, value: object, app_dir: Path, project_dir: Path) -> _Defin
     if not _is_words(args):
         raise ProcessInvalid(f"{origin} args", "is not an array of strings")
     if args and command.shell:
-        raise ProcessInvalid(f"{origin} args", "the command needs a shell, so its arguments belong into `command`")
+        raise ProcessInvalid(f"{origin} args", "the command needs a shell, so its arguments belong in `command`")
     directory = _working_directory(fields.get("working-dir"), origin, app_dir, project_dir)
     return _Defined(
         type=name, command=command, evidence=(f"pyproject.toml {TABLE}",), args=tuple(args), working_directory=directory

@@ -141,7 +141,7 @@ def _uv_run(words: Sequence[str]) -> tuple[int, tuple[str, ...]]:
 
 
 def _stripped(before: str, after: str) -> str:
-    return f"`uv run` does not belong into a start command; `{before}` is started as `{after}`"
+    return f"`uv run` is not needed in a start command; `{before}` is started as `{after}`"
 
 
 def _kept(line: str) -> str:

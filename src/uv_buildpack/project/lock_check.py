@@ -32,7 +32,7 @@ class _Locks(Protocol):
     """What `Uv` can do, which knows projects, and so is not known to them."""
 
     def relock(self, directory: Path) -> str:
-        """Lock the project in `directory` anew and return uv's lines. Raises `Problem`."""
+        """Lock the project in `directory` again and return uv's lines. Raises `Problem`."""
 
 
 _UPDATE = re.compile(r"^(Update|Add|Remove)(?:d|ed)?\s+(\S+)\s*(.*)$", re.MULTILINE)
@@ -64,7 +64,7 @@ def member_differences(lock: Lock, project: Project, names: Mapping[Path, str]) 
     return [
         *(f"{project.root.shown}: the workspace member {name} is not in uv.lock" for name in sorted(present - locked)),
         *(
-            f"{project.root.shown}: uv.lock has the member {name}, the workspace has not"
+            f"{project.root.shown}: uv.lock lists the member {name}, which is not in the workspace"
             for name in sorted(locked - present)
         ),
     ]
@@ -87,7 +87,7 @@ def check_with_uv(
     if check() is None:
         log.step("uv.lock fits pyproject.toml")
         return
-    # uv does not say what differs, so a copy of the app is locked anew, and both locks are compared.
+    # uv does not say what differs, so a copy of the app is locked again, and both locks are compared.
     root = _copied(project, scratch)
     said = [" ".join(part for part in match if part) for match in _UPDATE.findall(uv.relock(root))]
     before, after = read_lock(project.lock_path, "uv.lock"), read_lock(root / "uv.lock", "uv.lock")
@@ -108,8 +108,8 @@ def check_with_uv(
 
 def _changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
     return [
-        *(f"{name} {after[name]} is missing in uv.lock" for name in sorted(set(after) - set(before))),
-        *(f"{name} {before[name]} is needed no longer" for name in sorted(set(before) - set(after))),
+        *(f"{name} {after[name]} is missing from uv.lock" for name in sorted(set(after) - set(before))),
+        *(f"{name} {before[name]} is no longer needed" for name in sorted(set(before) - set(after))),
         *(
             f"{name} {before[name]} becomes {after[name]}"
             for name in sorted(set(before) & set(after))

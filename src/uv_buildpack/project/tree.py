@@ -1,4 +1,4 @@
-"""Digests and listings of source trees, without times: a platform extracts the app anew for each build."""
+"""Digests and listings of source trees, without times: a platform extracts the app for each build."""
 
 from __future__ import annotations
 

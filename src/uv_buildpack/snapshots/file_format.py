@@ -2,7 +2,7 @@
 
 A cached layer is restored in full by every build, used or not, and the cost follows the number of files: so trees are
 kept as one compressed file each, and only where that saves more than it costs (`patience`). Each file carries its own
-key and digest; one that is damaged, or that another version wrote, is named in the log and made anew.
+key and digest; one that is damaged, or that another version wrote, is reported and rebuilt.
 What is restored: https://github.com/buildpacks/lifecycle/blob/v0.21.17/phase/restorer.go
 """
 
@@ -66,7 +66,7 @@ def find(directory: Path, kind: str) -> Snapshot | None:
             key = _checked_header(file).table("key")
             return Snapshot(path=path, key={name: key.text(name) for name in key.values})
     except (OSError, ValueError) as error:
-        log.warning(f"The snapshot {path.name} cannot be used ({error}): it is made anew.")
+        log.warning(f"The snapshot {path.name} cannot be used ({error}): it is rebuilt.")
         path.unlink()
         return None
 

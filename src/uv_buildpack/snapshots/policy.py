@@ -76,7 +76,7 @@ class Store:
         try:
             file_format.unpack(snapshot, target)
         except ValueError as error:
-            log.warning(f"The snapshot {snapshot.path.name} cannot be used ({error}): it is made anew.")
+            log.warning(f"The snapshot {snapshot.path.name} cannot be used ({error}): it is rebuilt.")
             shutil.rmtree(target)
             target.mkdir(mode=0o755)
             self.found[kind] = None
@@ -118,7 +118,7 @@ class Store:
         """
         now = _statuses(self.directory)
         for name in sorted(name for name, status in now.items() if self.sealed.get(name) != status):
-            log.warning(f"Something else than the buildpack wrote {name} into the snapshots while packages were built.")
+            log.warning(f"Something other than the buildpack wrote {name} to the snapshots while packages were built.")
             if self.directory is not None:
                 (self.directory / name).unlink()
             self.found[name.partition(".")[0]] = None
@@ -188,7 +188,7 @@ def open_store(context: BuildContext, policy: str) -> Store:
     if not _is_usable(directory):
         log.warning(
             f"The snapshots of earlier builds cannot be used, and none are kept: {directory} cannot be written.",
-            "Give the build's user the cache of the build, or clear it.",
+            "Make the build user the owner of the build's cache, or clear it.",
         )
         return Store(directory=None, policy=policy, before=file_format.Memory(keys={}, wanted={}))
     before = file_format.recall(directory)
@@ -204,7 +204,7 @@ def _statuses(directory: Path | None) -> dict[str, _Status]:
 def _is_usable(directory: Path) -> bool:
     """Return whether the layer can be read and written, after what its owner may change was changed.
 
-    A file in it that cannot be read is one that is damaged: it is made anew.
+    A file in it that cannot be read is damaged, and is rebuilt.
     """
     if not os.access(directory, _ALL):
         with suppress(OSError):

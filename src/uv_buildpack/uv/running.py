@@ -72,7 +72,7 @@ class Uv:
         raise self._failure(done, "uv lock --check")
 
     def relock(self, directory: Path) -> str:
-        """Lock a copy of a project anew and give uv's lines (`Updated six v1.16.0 -> v1.17.0`). Raises `Problem`."""
+        """Lock a copy of a project again and return uv's lines (`Updated six v1.16.0 -> v1.17.0`). Raises `Problem`."""
         done = self._quiet(["lock"], directory, without=_INDEX_VARIABLES)
         if done.returncode and "UV_OFFLINE" in self.environment:
             line = "What differs cannot be told without a network (BP_UV_OFFLINE); uv said:"

@@ -390,7 +390,7 @@ def drip_of_headers(server: Server) -> None:
 @pytest.mark.parametrize(
     ("answer", "limit", "said"),
     [
-        (drip, "_WINDOW", "bytes a second"),
+        (drip, "_WINDOW", "bytes per second"),
         (drip, "_SECONDS_IN_ALL", "was not complete"),
         (drip_of_headers, "_SECONDS_OF_ANSWER", "no answer within 0.5 seconds"),
     ],

@@ -48,7 +48,7 @@ class This:
 
 
 class Bench:
-    """An app directory that each build gets anew, and what builds leave for the next one."""
+    """An app directory that each build gets afresh, and what builds leave for the next one."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -206,7 +206,7 @@ def test_nothing_is_kept_where_nobody_wants_snapshots(bench: Bench) -> None:
     assert list(bench.snapshots.iterdir()) == []
 
 
-def test_a_damaged_snapshot_is_named_and_made_anew(bench: Bench) -> None:
+def test_a_damaged_snapshot_is_named_and_rebuilt(bench: Bench) -> None:
     bench.build()
     first, kept = bench.bytecode(), bench.kept().read_bytes()
     for place in (40, len(kept) - 9):

@@ -44,7 +44,7 @@ def layers(context: BuildContext) -> dict[str, Wanted[Any]]:
 
 
 def reasons(context: BuildContext) -> dict[str, tuple[str, ...]]:
-    """Return name → reasons of the layers that are made anew."""
+    """Return name → reasons of the layers that are rebuilt."""
     return {name: layer.reasons for name, layer in layers(context).items() if layer.reasons}
 
 
@@ -116,12 +116,12 @@ def test_another_version_is_named(tmp_path: Path) -> None:
     ("files", "environment", "expected"),
     [
         (needing("pure"), {"CFLAGS": "-O3"}, ()),
-        (needing("source"), {"CFLAGS": "-O3"}, ("build backends: CFLAGS is set now",)),
+        (needing("source"), {"CFLAGS": "-O3"}, ("build backends: CFLAGS is now set",)),
         (needing("source"), {"UV_HTTP_TIMEOUT": "60"}, ()),
         (
             needing("pure"),
             {"UV_NO_BINARY_PACKAGE": "pure"},
-            ("build backends: UV_NO_BINARY_PACKAGE is set now",),
+            ("build backends: UV_NO_BINARY_PACKAGE is now set",),
         ),
     ],
 )
@@ -137,21 +137,21 @@ def test_settings_for_build_backends_count_where_something_is_built(tmp_path: Pa
     context = following(context_for(tmp_path, needing("source")))
     plant(context.app_dir, {"uv.toml": "no-build-isolation = true\n"})
     assert reasons(context)["venv"] == (
-        "build backends: no-build-isolation is set now",
+        "build backends: no-build-isolation is now set",
         "source 3.0 → 3.0 (built with other packages)",
     )
 
 
 @pytest.mark.parametrize(
-    ("name", "anew"), [("python", ["python"]), ("venv", ["python", "venv", "venv-project"]), ("uv", [])]
+    ("name", "rebuilt"), [("python", ["python"]), ("venv", ["python", "venv", "venv-project"]), ("uv", [])]
 )
-def test_what_a_later_buildpack_asks_for_is_made_anew(tmp_path: Path, name: str, anew: list[str]) -> None:
+def test_what_a_later_buildpack_asks_for_is_rebuilt(tmp_path: Path, name: str, rebuilt: list[str]) -> None:
     context = following(context_for(tmp_path, WORKSPACE))
-    assert list(reasons(replace(context, plan=(PlanEntry(name, {"build": True}),)))) == anew
+    assert list(reasons(replace(context, plan=(PlanEntry(name, {"build": True}),)))) == rebuilt
 
 
 @pytest.mark.parametrize("sboms", [{}, {SBOMFormat.CYCLONEDX: b"{ }"}, {SBOMFormat.SPDX: b"{}"}])
-def test_a_layer_whose_bills_of_materials_are_not_its_own_is_made_anew(
+def test_a_layer_whose_bills_of_materials_are_not_its_own_is_rebuilt(
     tmp_path: Path, sboms: dict[SBOMFormat, bytes]
 ) -> None:
     context = following(context_for(tmp_path, PROJECT))
@@ -178,7 +178,7 @@ def test_metadata_of_another_version_is_a_reason_and_no_crash(tmp_path: Path, na
 
 
 @pytest.mark.parametrize("groups", [None, 4.0, "[", "[{}]", '[{"layer": "packages-numpy", "packages": [3]}]'])
-def test_an_environment_whose_links_are_unknown_is_made_anew(tmp_path: Path, groups: object) -> None:
+def test_an_environment_whose_links_are_unknown_is_rebuilt(tmp_path: Path, groups: object) -> None:
     context = following(context_for(tmp_path, WORKSPACE))
     restored = context.restored["venv"]
     metadata = {name: value for name, value in restored.metadata.items() if name != "groups"}
@@ -189,7 +189,7 @@ def test_an_environment_whose_links_are_unknown_is_made_anew(tmp_path: Path, gro
 
 @pytest.mark.parametrize("field", ["decisions", "packages"])
 @pytest.mark.parametrize("value", [3.0, "3", "[]", "{}", "{", '{"choice": 3, "python": null, "local": [1]}'])
-def test_decisions_that_cannot_be_read_are_made_anew(tmp_path: Path, field: str, value: object) -> None:
+def test_decisions_that_cannot_be_read_are_rebuilt(tmp_path: Path, field: str, value: object) -> None:
     context = following(context_for(tmp_path, WORKSPACE))
     before = analyse(context)
     noted = {"decisions": decisions.write(before.decisions), "inputs": before.inputs}

@@ -63,8 +63,8 @@ def test_a_version_that_no_index_has_is_said_with_the_nearest_ones(tmp_path: Pat
         install(tmp_path / "layer", fake.uv, request("0.12.9"), {}, ["corp (https://index.example/simple)"])
     assert raised.value.what == "uv ==0.12.9 (BP_UV_VERSION) is not available."
     assert raised.value.facts == (
-        "Asked: corp (https://index.example/simple).",
-        "Nearest versions there: 0.12.3, 0.13.0.",
+        "Looked in corp (https://index.example/simple).",
+        "Nearest available versions: 0.12.3, 0.13.0.",
     )
     assert [call.arguments[-1] for call in fake.calls()] == ["uv==0.12.9", "uv<0.12.9", "lowest"]
 
@@ -74,7 +74,7 @@ def test_an_index_without_any_uv_is_said_with_uvs_words(tmp_path: Path) -> None:
     fake = fake_uv(tmp_path, {"pip*": NO_VERSION})
     with capture_logs(), pytest.raises(UvVersionUnavailable) as raised:
         install(tmp_path / "layer", fake.uv, request(">=0.12,<0.13"), {}, ["PyPI"])
-    assert raised.value.facts[1] == "Nearest versions there: none."
+    assert raised.value.facts[1] == "Nearest available versions: none."
     assert "there is no version of uv" in raised.value.facts[-1]
 
 

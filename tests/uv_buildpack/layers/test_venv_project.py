@@ -252,7 +252,7 @@ def test_packages_are_compared_by_name() -> None:
     assert differences(asdict(new), old) == ["shop changed", "lib removed"]
     in_place, copied = (json.dumps({"shop": {"editable": editable, "path": "."}}) for editable in (True, False))
     said = differences({**asdict(KEY), "packages": in_place}, replace(KEY, packages=copied))
-    assert said == ["shop is installed as a copy now"]
+    assert said == ["shop is now installed as a copy"]
 
 
 @pytest.mark.parametrize("text", ["{", "[]", None])
@@ -300,4 +300,4 @@ def test_each_local_package_has_to_be_in_the_app(tmp_path: Path) -> None:
     assert isinstance(outside, PathDependencyOutside)
     assert outside.what == "The dependency empty is at ../empty, outside the app directory."
     assert isinstance(missing, LocalPackageMissing)
-    assert missing.what == "The local package lib should be in libs/lib #1, but there is nothing."
+    assert missing.what == "The local package lib should be in libs/lib #1, but nothing is there."

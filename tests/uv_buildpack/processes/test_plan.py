@@ -95,10 +95,10 @@ def test_everything_wrong_with_the_table_is_said_at_once(tmp_path: Path) -> None
         f"{prefix} none: `command` is missing.",
         f"{prefix} key: unknown key default; the default is set by `default-process`.",
         f"{prefix} args args: is not an array of strings.",
-        f"{prefix} shell args: the command needs a shell, so its arguments belong into `command`.",
+        f"{prefix} shell args: the command needs a shell, so its arguments belong in `command`.",
         f"{prefix} dir working-dir: '..' is not a directory inside the app directory.",
         f"{prefix} dir2 working-dir: is not a string.",
-        "default-process is 'gone', and there is no such process type.",
+        "default-process is 'gone', but there is no such process type.",
     ]
 
 

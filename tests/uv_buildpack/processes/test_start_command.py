@@ -98,7 +98,7 @@ def test_a_command_that_cannot_be_read_is_an_error(line: str) -> None:
 def test_uv_run_is_removed_with_a_warning(line: str, shown: str) -> None:
     command = from_line(line)
     assert command.argv == tuple(shown.split())
-    assert command.warnings == (f"`uv run` does not belong into a start command; `{line}` is started as `{shown}`",)
+    assert command.warnings == (f"`uv run` is not needed in a start command; `{line}` is started as `{shown}`",)
 
 
 @pytest.mark.parametrize(

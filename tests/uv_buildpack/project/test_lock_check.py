@@ -194,7 +194,7 @@ def test_members_of_the_workspace_are_compared(tmp_path: Path) -> None:
     names = {tmp_path / "api": "api", tmp_path / "worker": "worker"}
     assert member_differences(lock, project, names) == [
         "pyproject.toml: the workspace member worker is not in uv.lock",
-        "pyproject.toml: uv.lock has the member old, the workspace has not",
+        "pyproject.toml: uv.lock lists the member old, which is not in the workspace",
     ]
 
 
@@ -283,7 +283,7 @@ def test_a_lock_with_the_same_versions_but_other_edges_is_an_error(tmp_path: Pat
     answers = {"lock*--check": OUTDATED, "lock": writes("uv.lock", new) + says("Resolved 3 packages in 1ms", 0)}
     with pytest.raises(LockfileOutdated) as raised:
         check(tmp_path, answers)
-    assert raised.value.facts == ("six 1.17 is missing in uv.lock",)
+    assert raised.value.facts == ("six 1.17 is missing from uv.lock",)
 
 
 def test_the_apps_own_lock_is_never_written(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ DECISIONS = Decisions(
     python_reason="",
     choice=selection.Choice(packages=("app",), extras=(), groups=()),
     packages={"docopt": "0.6.2 registry=https://index.example 0123"},
-    sdists=("docopt",),
+    sdists={"docopt": "uv.lock has no wheel"},
     local=(),
     files=(),
     sees={},

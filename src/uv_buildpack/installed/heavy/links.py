@@ -59,7 +59,7 @@ def _make_parents(path: Path, top: Path) -> None:
 def take_apart(site_packages: Path, packages: Iterable[Package], *, forget: bool) -> None:
     """Take away every link of these packages, and directories that held nothing else. Raises `OSError`.
 
-    With `forget` their other files go too: uv takes them for not installed, and installs them anew.
+    With `forget` their other files go too: uv considers them not installed, and reinstalls them.
     """
     names: set[str] = set()
     for package in packages:
@@ -111,7 +111,7 @@ def damages(site_packages: Path, present_layers: Collection[str], reused_layers:
     missing = ((record.name, next(_missing(site_packages, record, links.keys() - here), "")) for record in records)
     return [
         *(f"{name}: {path} is missing" for name, path in missing if path),
-        *(f"{place} is a link that no package has" for place in sorted(links.keys() - owned)),
+        *(f"{place} is a link that belongs to no package" for place in sorted(links.keys() - owned)),
         *(
             f"{place} leads to the layer {links[place] or '?'}, which is not there"
             for place in sorted((links.keys() & owned) - away - here)

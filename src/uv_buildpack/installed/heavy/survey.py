@@ -42,7 +42,7 @@ def refusals(site_packages: Path, setting: HeavySetting, skip: Collection[str]) 
     for together in gather(package for package, _ in found):
         cause = next((package.name for package in together if package.name in own), None)
         if cause and is_heavy(together, setting):
-            stays |= {each.name: own.get(each.name, f"it lies together with {cause}") for each in together}
+            stays |= {each.name: own.get(each.name, f"it shares a directory with {cause}") for each in together}
         elif is_heavy(together, setting) and not any(package.directories for package in together):
             stays |= {each.name: "it has no directory of its own" for each in together}
     return [

@@ -179,11 +179,11 @@ def _make(work: Work, key: VenvKey, uv: Uv, python: Path) -> tuple[Group, ...]:
         try:
             groups = making.warm.make(_recipe(work, key, uv, python, snapshot.key), snapshot)
         except (OSError, ValueError, KeyError, WorkFailed) as error:
-            log.warning(f"The environment could not be made from its snapshot: {str(error).rstrip('.')}.")
+            log.warning(f"The environment could not be restored from its snapshot: {str(error).rstrip('.')}.")
             groups = None
         if groups is not None:
             return groups
-        log.step("making the environment from nothing")
+        log.step("creating the environment from scratch")
     _empty_environment(work)
     return making.cold.make(_recipe(work, key, uv, python, {}))
 
@@ -197,7 +197,7 @@ def _built_in_it(work: Work, snapshot: Mapping[str, str]) -> bool:
         if decided.sees.get(name) == decisions.EVERYTHING and known.values.get(name) != decided.packages[name]
     ]
     if names:
-        log.step(f"{', '.join(names)}: built without isolation, so the whole environment is made from nothing")
+        log.step(f"{', '.join(names)}: built without isolation, so the whole environment is rebuilt from scratch")
     return bool(names)
 
 

@@ -64,23 +64,23 @@ def make(recipe: Recipe, snapshot: Snapshot) -> tuple[Group, ...] | None:
 def _change(
     recipe: Recipe, changed: Collection[str], stale: Collection[str], lost: Sequence[Group], kept: Sequence[Group]
 ) -> tuple[Group, ...]:
-    """Let uv change what changed, and install the `lost` groups anew; then compile, and group as a clean build would.
+    """Let uv change what changed, and install the `lost` groups again; then compile, and group as a clean build would.
 
     `stale` are packages that uv would take for installed, since it looks at versions only.
     """
     site_packages = recipe.site_packages
-    anew = {package.name for group in lost for package in group.packages}
-    shared = keep_shared(site_packages, anew.union(changed))
+    reinstalled = {package.name for group in lost for package in group.packages}
+    shared = keep_shared(site_packages, reinstalled.union(changed))
     # uv would empty a heavy layer through its link, or fail on one that leads nowhere.
     take_apart(site_packages, [package for group in lost for package in group.packages], forget=False)
-    for name in sorted(anew.union(stale)):
+    for name in sorted(reinstalled.union(stale)):
         _uninstall(site_packages, name)
     cold.sync(recipe)
     put_back(site_packages, shared)
     linked = {package.name for group in kept for package in group.packages}
     settled = cold.settle(recipe, {file.path for file in shared}, linked)
     modules = wanted.modules(site_packages)
-    _compile_changes(recipe, anew.union(changed, settled).intersection(recipe.packages), modules)
+    _compile_changes(recipe, reinstalled.union(changed, settled).intersection(recipe.packages), modules)
     cold.tidy(recipe, modules)
     remembered = [package for group in kept for package in group.packages]
     surveyed = survey(site_packages, recipe.heavy, {package.name for package in remembered})
@@ -88,7 +88,7 @@ def _change(
 
 
 def _sort_groups(recipe: Recipe, groups: Iterable[Group], changed: Collection[str]) -> tuple[list[Group], list[Group]]:
-    """Sort the heavy groups of a snapshot: kept (in the previous image, or unpacked here), and to install anew."""
+    """Sort the heavy groups of a snapshot: kept (in the previous image, or unpacked here), and to reinstall."""
     kept: list[Group] = []
     lost: list[Group] = []
     for group in groups:

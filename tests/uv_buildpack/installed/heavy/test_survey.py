@@ -77,7 +77,7 @@ def test_who_has_to_stay_and_why(tmp_path: Path) -> None:
     assert refusals(tmp_path, LOW, ()) == [
         "hooked stays in the environment: it has a .pth file, which Python reads at each start",
         "local stays in the environment: it is a local package",
-        "plugin stays in the environment: it lies together with hooked",
+        "plugin stays in the environment: it shares a directory with hooked",
     ]
 
 
@@ -104,7 +104,7 @@ def test_who_looks_for_libraries_in_the_environment_stays_when_some_are_there(tm
     surveyed = survey(site_packages, LOW, {package.name for package in facts})
     assert group([*facts, *surveyed], LOW) == group(survey(site_packages, LOW, ()), LOW)
     assert refusals(site_packages, LOW, ()) == [
-        "open3d stays in the environment: it lies together with tbb",
+        "open3d stays in the environment: it shares a directory with tbb",
         "tbb stays in the environment: it has no directory of its own",
     ]
 

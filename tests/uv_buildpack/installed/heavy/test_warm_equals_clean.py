@@ -80,9 +80,9 @@ class World:
         changed = {name for name in {*old, *wheels} if old.get(name) != wheels.get(name)}
         lost = [each for each in groups if changed & {package.name for package in each.packages}]
         kept = [each for each in groups if each not in lost]
-        anew = [package for each in lost for package in each.packages]
-        shared = keep_shared(self.site_packages, changed | {package.name for package in anew})
-        take_apart(self.site_packages, anew, forget=True)
+        reinstalled = [package for each in lost for package in each.packages]
+        shared = keep_shared(self.site_packages, changed | {package.name for package in reinstalled})
+        take_apart(self.site_packages, reinstalled, forget=True)
         try:
             self.sync(wheels)
         except FileExistsError:  # a new package goes into a directory that is away: so does uv fail

@@ -76,7 +76,7 @@ def test_of_many_changed_packages_a_dozen_is_named() -> None:
     many = {f"p{number:02}": "1 registry=x a" for number in range(30)}
     lines = differences(asdict(replace(KEY, packages="{}")), replace(KEY, packages=packages_text(many)))
     assert lines[0] == "p00 1 added"
-    assert lines[-1] == "and 18 packages more"
+    assert lines[-1] == "and 18 more packages"
     assert len(lines) == 13
 
 
@@ -91,8 +91,8 @@ def test_variables_for_build_backends_are_not_printed() -> None:
     stored = {**asdict(KEY), "build_environment": json.dumps(old)}
     assert differences(stored, replace(KEY, build_environment=json.dumps(new))) == [
         "build backends: LD changed",
-        "build backends: CFLAGS is set now",
-        "build backends: CC is set no longer",
+        "build backends: CFLAGS is now set",
+        "build backends: CC is no longer set",
     ]
 
 
