@@ -7,10 +7,9 @@ recalled: the lock is not parsed, and the gate that it passed counts.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from uv_buildpack import decisions, inputs, surroundings
 from uv_buildpack.configuration import PROJECT_DIR, Configuration, gather
@@ -62,8 +61,7 @@ if TYPE_CHECKING:
     from uv_buildpack.uv.version import UvRequest
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Asked(NamedTuple):
     """Which layers a later buildpack asked for at build (`requires` with `metadata.build = true`)."""
 
     python: bool
@@ -71,8 +69,7 @@ class Asked:
     venv: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Analysis:
+class Analysis(NamedTuple):
     """The whole of what was decided."""
 
     configuration: Configuration
@@ -104,8 +101,7 @@ class Analysis:
         return packages + extras + [word for name in self.decisions.choice.groups for word in ("--group", name)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Given:
+class _Given(NamedTuple):
     """What was read before the lock."""
 
     context: BuildContext

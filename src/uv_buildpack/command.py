@@ -8,10 +8,9 @@ import signal
 import subprocess
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import chain
 from threading import Thread
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,8 +25,7 @@ _KEPT_LINES = 2000
 """Of an output that is passed on line by line: as many at its begin, and as many at its end."""
 
 
-@dataclass(frozen=True, slots=True)
-class Completed:
+class Completed(NamedTuple):
     """A command that ended."""
 
     returncode: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from cnb.documents import Table, json_table
 from uv_buildpack.errors import NoCompatibleDistribution
@@ -71,16 +71,14 @@ def _digest_of(identities: Mapping[str, str], names: tuple[str, ...]) -> str:
     return hashlib.sha256(json.dumps(seen, sort_keys=True).encode()).hexdigest()[:16] if names else ""
 
 
-@dataclass(frozen=True, slots=True)
-class Candidates:
+class Candidates(NamedTuple):
     """What was asked for, and the builds that meet it: one for each minor, newest first."""
 
     request: PythonRequest
     builds: Sequence[CPythonBuild]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Circumstances:
+class Circumstances(NamedTuple):
     """What else decides, beside the lock and the choice."""
 
     no_editable: bool

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -157,7 +157,7 @@ def test_requests_have_an_order(
 def test_layers_are_asked_for_by_later_buildpacks(
     tmp_path: Path, entries: tuple[PlanEntry, ...], asked: dict[str, bool]
 ) -> None:
-    assert asdict(analyse(replace(context_for(tmp_path, PROJECT), plan=entries)).asked) == asked
+    assert analyse(replace(context_for(tmp_path, PROJECT), plan=entries)).asked._asdict() == asked
 
 
 WORKSPACE = {

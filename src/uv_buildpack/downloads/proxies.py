@@ -7,9 +7,8 @@ the form that all of them understand.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
@@ -20,8 +19,7 @@ _NAMES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 _PORTS = {"http": 80, "https": 443}
 
 
-@dataclass(frozen=True, slots=True)
-class Exemption:
+class Exemption(NamedTuple):
     """One entry of `NO_PROXY`: a host with what lies below it, an address or a network; `*` is every host."""
 
     host: str
@@ -43,8 +41,7 @@ class Exemption:
             return False
 
 
-@dataclass(frozen=True, slots=True)
-class Proxies:
+class Proxies(NamedTuple):
     """Which proxy is asked: scheme of the request (`http`, `https`) → address, and the exemptions."""
 
     addresses: Mapping[str, str]

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from uv_buildpack.installed.distributions import installed
 from uv_buildpack.installed.heavy.shared import is_below_link
@@ -21,8 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Disputed:
+class Disputed(NamedTuple):
     """A file, relative to site-packages; the distributions that have it, sorted; the last one's hash, as in RECORD."""
 
     path: str

@@ -7,9 +7,8 @@ and of `.python-version`: https://github.com/astral-sh/uv/blob/0.12.5/crates/uv-
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from functools import cache
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
@@ -35,8 +34,7 @@ _ARCHES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "arm64":
 _COMPLETE = 3  # major, minor, patch
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PythonRequest:
+class PythonRequest(NamedTuple):
     """A request: which versions will do, and where it was written."""
 
     specifier: SpecifierSet
@@ -112,7 +110,7 @@ def combine(requests: Sequence[PythonRequest], required: Sequence[tuple[str, str
     narrowed = chosen.specifier
     for specifier, _ in bounds:
         narrowed &= specifier
-    return replace(chosen, specifier=narrowed)
+    return chosen._replace(specifier=narrowed)
 
 
 def _from_bounds(bounds: Sequence[tuple[SpecifierSet, str]]) -> PythonRequest:
@@ -149,9 +147,9 @@ def _key(key: str, request: PythonRequest) -> PythonRequest:
 def _platform(parts: Sequence[str], request: PythonRequest) -> PythonRequest:
     for part in parts:
         if part in _ARCHES:
-            request = replace(request, arch=_ARCHES[part])
+            request = request._replace(arch=_ARCHES[part])
         elif part in {"gnu", "musl"}:
-            request = replace(request, libc=part)
+            request = request._replace(libc=part)
         elif part not in {"linux", "any"}:
             raise PythonRequestInvalid(
                 request.text, request.origin, f"The image runs Linux, and {part!r} does not match."
@@ -164,13 +162,13 @@ def _version(version: str, request: PythonRequest) -> PythonRequest:
     named = variant[0] if variant else ""
     if "debug" in named or named in {"d", "td"}:
         raise PythonRequestInvalid(request.text, request.origin, "Debug builds are not available.")
-    request = replace(request, freethreaded=named in {"t", "+freethreaded"})
+    request = request._replace(freethreaded=named in {"t", "+freethreaded"})
     number = version.removesuffix(named)
     if _NUMBER.match(number):
         return _numbered(number, request)
     specifier = _specifier(number, request.origin, request.text)
     minors = {one.minor for one in _grid() if specifier.contains(one)}
-    return replace(request, specifier=specifier, exact=len(minors) == 1)
+    return request._replace(specifier=specifier, exact=len(minors) == 1)
 
 
 def _numbered(number: str, request: PythonRequest) -> PythonRequest:
@@ -179,7 +177,7 @@ def _numbered(number: str, request: PythonRequest) -> PythonRequest:
     parts = number.split(".")
     complete = len(parts) == _COMPLETE or not number.replace(".", "").isdigit()
     specifier = SpecifierSet(f"=={number}" if complete else f"=={number}.*")
-    return replace(request, specifier=specifier, exact=len(parts) > 1)
+    return request._replace(specifier=specifier, exact=len(parts) > 1)
 
 
 def _specifier(version: str, origin: str, text: str) -> SpecifierSet:

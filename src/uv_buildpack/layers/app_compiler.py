@@ -10,9 +10,8 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from uv_buildpack import command, log
 from uv_buildpack.bytecode import compiling
@@ -58,8 +57,7 @@ print(json.dumps(sorted(files | {os.__file__})))
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Compiler:
+class Compiler(NamedTuple):
     """The interpreter that compiles the modules of this build's app."""
 
     work: Work

@@ -14,7 +14,7 @@ import stat
 from dataclasses import dataclass, field
 from glob import escape
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
 
 from cnb.documents import parse_json
 from uv_buildpack import disk, log
@@ -34,8 +34,7 @@ _KILLED = (-signal.SIGKILL, -signal.SIGTERM)
 _NEVER_MODULES = frozenset({"__pycache__", "node_modules", wanted.TESTS})
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
+class _Source(NamedTuple):
     """A module: its path, and the digest of its text."""
 
     path: Path

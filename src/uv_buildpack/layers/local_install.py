@@ -10,9 +10,8 @@ from __future__ import annotations
 import os
 import shutil
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from uv_buildpack import log
 from uv_buildpack.bytecode.wanted import modules
@@ -34,8 +33,7 @@ _LITTER = (".egg-info", "build")
 _UV_LOCK = ".lock"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Installation:
+class Installation(NamedTuple):
     """What is installed, by what, and where."""
 
     uv: Uv

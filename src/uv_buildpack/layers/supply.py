@@ -8,8 +8,7 @@ addresses of files that are at hand lead to them. uv checks their hashes as it d
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from cnb import toml
@@ -28,8 +27,7 @@ if TYPE_CHECKING:
 _SHOWN = 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Supply:
+class Supply(NamedTuple):
     """What the directories have of a lock."""
 
     files: Mapping[str, Path]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from cnb.launch import Process
 
@@ -16,8 +15,7 @@ TEST_ENVIRONMENT = "test"
 """The value of `CNB_EXEC_ENV` with which an image is built to run the project's tests."""
 
 
-@dataclass(frozen=True, slots=True)
-class Beside:
+class Beside(NamedTuple):
     """A process type that is never the default, and why it is there."""
 
     process: Process

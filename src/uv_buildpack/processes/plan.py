@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
 from cnb.launch import PROCESS_TYPE, Process
 from uv_buildpack import log
@@ -65,8 +65,7 @@ class ProcessPlan:
         return next((process for process in self.processes if process.default), None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Defined:
+class _Defined(NamedTuple):
     """One process type as its source defines it."""
 
     type: str

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from uv_buildpack.errors import FileUnreadable, ProcfileInvalid
 
@@ -19,16 +18,14 @@ if TYPE_CHECKING:
 _LINE = re.compile(r"(?P<type>[A-Za-z0-9_-]+):\s*(?P<command>.*\S)")
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A command line, and the number of its line in the file."""
 
     command: str
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class Procfile:
+class Procfile(NamedTuple):
     """Process types in the order of the file. `notes` are about lines that have no effect."""
 
     entries: Mapping[str, Entry]

@@ -7,7 +7,7 @@ is not understood for certain is `None`, and then the shell gets the line as it 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 # Expansions that cannot hide an operator: no quotes and no nesting inside.
 _EXPANSION = re.compile(r"\$\([^()'\"`$\\<>&|;#]*\)|\$\{[^{}'\"`\\$()]*\}|\$[A-Za-z_0-9@*#?!$-]")
@@ -21,8 +21,7 @@ _RESERVED = frozenset(["!", "{", "}", "case", "do", "done", "elif", "else", "esa
 _LOOPS = frozenset(["until", "while", "function", "[[", "select", "time"])
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(NamedTuple):
     """A word at `text[start:end]`; `plain`: no shell would make anything else of it but remove its quotes."""
 
     start: int
@@ -36,8 +35,7 @@ class Word:
         return bool(_ASSIGNMENT.match(self.text))
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """A simple command: the words of its assignments, and the words after them."""
 
     assignments: tuple[Word, ...]

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from uv_buildpack.processes.shell_words import Command, commands
 
@@ -33,8 +32,7 @@ _COMMENT = re.compile(r"""(?<!\S)#.*|'[^']*'|"(?:[^"\\]|\\.)*\"""", re.DOTALL)
 _UV = re.compile(r"(?<![\w./-])(uvx|uv (run|tool run))(?![\w./-])")
 
 
-@dataclass(frozen=True, slots=True)
-class StartCommand:
+class StartCommand(NamedTuple):
     """Arguments to execute, the first of them a program; `warnings` are for the log."""
 
     argv: tuple[str, ...]

@@ -8,8 +8,7 @@ Which file counts: https://docs.astral.sh/uv/concepts/configuration-files/
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from packaging.utils import canonicalize_name
 
@@ -59,8 +58,7 @@ def _combined(own: object, users: object) -> object:
     return {**users, **own} if isinstance(own, dict) and isinstance(users, dict) else own
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(NamedTuple):
     """How packages are built from source, as far as that is not in their own files."""
 
     source_only: Callable[[str], bool]

@@ -7,8 +7,7 @@ https://github.com/astral-sh/uv/blob/0.12.5/crates/uv-workspace/src/workspace.rs
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from packaging.utils import canonicalize_name
 
@@ -30,8 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pyproject:
+class Pyproject(NamedTuple):
     """One `pyproject.toml`, with typed access to what the buildpack needs of it."""
 
     app_dir: Path
@@ -117,8 +115,7 @@ class Pyproject:
         return package if isinstance(package, bool) else "build-system" in self.document
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Project:
+class Project(NamedTuple):
     """The project that is built, and the workspace root whose lock it uses (often the same)."""
 
     app_dir: Path

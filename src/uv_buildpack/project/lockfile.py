@@ -10,7 +10,7 @@ import hashlib
 import posixpath
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
 from packaging.utils import canonicalize_name
@@ -30,8 +30,7 @@ LOCAL_SOURCES = frozenset({"editable", "directory", "virtual", "path"})
 _SOURCES = ("registry", "git", "url", "path", "directory", "editable", "virtual")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Artifact:
+class Artifact(NamedTuple):
     """A file of a package: a wheel or a source distribution."""
 
     filename: str
@@ -57,8 +56,7 @@ class ConflictItem:
         return f"the group {self.group} of {self.package}" if self.group is not None else f"the package {self.package}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dependency:
+class Dependency(NamedTuple):
     """An edge of the graph. Version and source are given only where the name alone is ambiguous."""
 
     name: str
@@ -68,8 +66,7 @@ class Dependency:
     marker: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LockedPackage:
+class LockedPackage(NamedTuple):
     """One `[[package]]`."""
 
     name: str
@@ -102,8 +99,7 @@ class LockedPackage:
         return self.source_kind != "virtual"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lock:
+class Lock(NamedTuple):
     """A whole lock."""
 
     packages: tuple[LockedPackage, ...]

@@ -12,7 +12,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from packaging.markers import Marker
 from packaging.utils import canonicalize_name, parse_wheel_filename
@@ -57,8 +57,7 @@ class Choice:
     groups: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Platform:
+class Platform(NamedTuple):
     """What markers and wheel tags are compared with: `machine` is `x86_64` or `aarch64`, `libc` `gnu` or `musl`."""
 
     python: str

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 from packaging.metadata import RawMetadata, parse_email
@@ -28,8 +27,7 @@ _CLASSIFIER = "License :: "
 _OWN = frozenset({"directory", "editable", "virtual"})
 
 
-@dataclass(frozen=True, slots=True)
-class _Described:
+class _Described(NamedTuple):
     """A distribution with its metadata."""
 
     name: str
@@ -55,7 +53,7 @@ def components(site_packages: Path, lock: Lock | None, other_indexes: Collection
         names = _needed_names(found.metadata, extras.get(found.name, frozenset()), python)
         return tuple(sorted({listed[name].purl for name in names if name in listed and name != found.name}))
 
-    complete = (replace(listed[name], dependencies=needed(found)) for name, found in distributions.items())
+    complete = (listed[name]._replace(dependencies=needed(found)) for name, found in distributions.items())
     return tuple(sorted(complete, key=lambda component: component.purl))
 
 

@@ -13,8 +13,7 @@ import json
 import os
 import shutil
 import stat
-from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 from cnb.documents import DocumentError, Table, json_table, parse_json
 from cnb.layer import LayerTypes
@@ -48,8 +47,7 @@ _SPARE = 256 * 1000 * 1000
 """Bytes of disk that stay free."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
+class Snapshot(NamedTuple):
     """A snapshot that can be used: its file, and what was noted with it."""
 
     path: Path
@@ -193,8 +191,7 @@ def sizes(directory: Path) -> dict[str, int]:
     return {path.stem: path.stat().st_size for path in sorted(directory.glob("*.snapshot"))}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
+class Memory(NamedTuple):
     """What the cache remembers of earlier builds: the keys it has seen, and which kinds have been missed.
 
     A kind is missed when its key is the one of the last build and the image does not have the layer: a new tag, another

@@ -7,8 +7,7 @@ uv takes them from the workspace root's `uv.toml` or `[tool.uv]`, from a member'
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from cnb import toml
@@ -24,8 +23,7 @@ _VARIABLES = ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_UR
 _NAMED = re.compile(r"(?P<name>[A-Za-z0-9._-]+)=(?P<url>\S+)")
 
 
-@dataclass(frozen=True, slots=True)
-class Index:
+class Index(NamedTuple):
     """An index: its address, and the name that `[[tool.uv.index]]` gives it, if any."""
 
     url: str
@@ -43,8 +41,7 @@ class Index:
         return f"{self.name} ({place})" if self.name else place
 
 
-@dataclass(frozen=True, slots=True)
-class Indexes:
+class Indexes(NamedTuple):
     """The indexes of a build, and where the lock has each package from: name → address of its index, or its digest."""
 
     known: Sequence[Index] = ()

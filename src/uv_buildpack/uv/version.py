@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
@@ -25,8 +24,7 @@ _HIGH = 10**6
 """More than any number in a version."""
 
 
-@dataclass(frozen=True, slots=True)
-class UvRequest:
+class UvRequest(NamedTuple):
     """A specifier for uv's version, and where it was written."""
 
     specifier: SpecifierSet

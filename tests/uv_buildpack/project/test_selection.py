@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from textwrap import dedent
 from typing import TYPE_CHECKING
 
@@ -423,8 +422,8 @@ def test_the_identity_changes_with_version_source_and_files() -> None:
     others = [
         wheels("py2.py3-none-any"),
         wheels(),
-        replace(base, version="2"),
-        replace(base, source="https://other.example/simple"),
+        base._replace(version="2"),
+        base._replace(source="https://other.example/simple"),
     ]
     identities = {identity(entry, LINUX, no_file) for entry in (base, *others)}
     assert len(identities) == 5
@@ -432,9 +431,9 @@ def test_the_identity_changes_with_version_source_and_files() -> None:
 
 def test_the_identity_of_a_file_beside_the_lock_is_its_content() -> None:
     base = wheels("py3-none-any")
-    wheel = replace(base.wheels[0], hash="", path="vendor/a-1-py3-none-any.whl")
+    wheel = base.wheels[0]._replace(hash="", path="vendor/a-1-py3-none-any.whl")
     sdist = Artifact(filename="a-1.tar.gz", hash="", size=None, path="vendor/a-1.tar.gz")
-    beside = replace(base, wheels=(wheel,), sdist=sdist)
+    beside = base._replace(wheels=(wheel,), sdist=sdist)
     contents = {"vendor/a-1-py3-none-any.whl": "1", "vendor/a-1.tar.gz": "1"}
     first = identity(beside, LINUX, contents.__getitem__)
     assert identity(beside, LINUX, contents.__getitem__) == first

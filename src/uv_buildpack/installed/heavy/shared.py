@@ -8,8 +8,7 @@ and https://github.com/astral-sh/uv/blob/0.12.5/crates/uv-installer/src/satisfie
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from uv_buildpack.installed.heavy.facts import parents
 from uv_buildpack.installed.heavy.records import read_records
@@ -19,8 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@dataclass(frozen=True, slots=True)
-class SharedFile:
+class SharedFile(NamedTuple):
     """A file to put back. `path` is relative to site-packages."""
 
     path: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import NamedTuple, TYPE_CHECKING
 
 from uv_buildpack import log
 from uv_buildpack.bytecode import compiling, wanted
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from uv_buildpack.uv.running import Uv
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
+class Recipe(NamedTuple):
     """What an environment is made from, and where."""
 
     context: BuildContext

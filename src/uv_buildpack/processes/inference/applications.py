@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import groupby
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from uv_buildpack.processes.inference.files import SourceFile
 from uv_buildpack.processes.inference.objects import Binding, bindings
@@ -22,8 +21,7 @@ if TYPE_CHECKING:
 _LAST_TIER = 2
 
 
-@dataclass(frozen=True, slots=True)
-class AppObject:
+class AppObject(NamedTuple):
     """An application, or a factory of one, and how it is imported."""
 
     file: SourceFile
@@ -49,8 +47,7 @@ class AppObject:
         return (self.binding.factory, tier, depth, name)
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """The likeliest applications: none, the one, or several when the sources do not tell which.
 
     `considered` is what was looked at in vain, for a reader who wonders; `doubts` is why the answer is not certain.

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from uv_buildpack.processes.inference.facts import HERE
 from uv_buildpack.processes.inference.roots import import_root, module_name
@@ -36,8 +35,7 @@ def quoted(path: PurePosixPath) -> str:
     return shlex.quote(str(path))
 
 
-@dataclass(frozen=True, slots=True)
-class PythonProgram:
+class PythonProgram(NamedTuple):
     """A file of the project as a program for the interpreter.
 
     As a script, which puts the file's directory on the import path, or as a module (`-m`), which puts the working

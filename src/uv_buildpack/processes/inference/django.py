@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from uv_buildpack.processes.inference.applications import AppObject, kinds_of
 from uv_buildpack.processes.inference.facts import HERE
@@ -22,8 +21,7 @@ if TYPE_CHECKING:
 _VARIABLE = "DJANGO_SETTINGS_MODULE"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DjangoProject:
+class DjangoProject(NamedTuple):
     """A Django project. Paths are relative to the project's directory."""
 
     manage: PurePosixPath | None
@@ -134,7 +132,7 @@ def _applications(sources: Sources, directory: PurePosixPath) -> Iterator[AppObj
         function = module.definitions.get("application")
         if objects and function is not None:
             # `async def application(scope, receive, send)`, which hands some requests on to Django.
-            objects = [replace(objects[0], name="application", line=function.lineno)]
+            objects = [objects[0]._replace(name="application", line=function.lineno)]
         if objects:
             yield AppObject(file, root, objects[0])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,8 +39,7 @@ class AppFacts:
         return str(self.pyproject.get("project", {}).get("name", ""))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InferredProcess:
+class InferredProcess(NamedTuple):
     """A process type; `command` is a command line as in a Procfile. `evidence` is why, in lines."""
 
     type: str
@@ -51,8 +50,7 @@ class InferredProcess:
     """Where it is started, relative to the project's directory."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inference:
+class Inference(NamedTuple):
     """What was inferred, and, when there is no web process, what was considered and the line to write."""
 
     processes: tuple[InferredProcess, ...] = ()

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,8 +63,7 @@ _NAMES = {name: (tier, order) for tier, names in enumerate(_TIERS) for order, na
 _OTHER = (len(_TIERS), 0)
 
 
-@dataclass(frozen=True, slots=True)
-class SourceFile:
+class SourceFile(NamedTuple):
     """A Python file of the project; `name` is its path relative to the project directory, as text.
 
     Most of thousands of files are only ranked, for which a text will do.

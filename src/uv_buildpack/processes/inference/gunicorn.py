@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from uv_buildpack.processes.inference.files import SourceFile
 from uv_buildpack.processes.inference.syntax import Module, assigned
@@ -29,8 +28,7 @@ _USUAL_FILES = (
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
-@dataclass(frozen=True, slots=True)
-class GunicornFile:
+class GunicornFile(NamedTuple):
     """A configuration file, and the settings that it makes at its top level."""
 
     path: PurePosixPath

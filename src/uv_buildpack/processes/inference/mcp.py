@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from uv_buildpack.processes.inference.applications import AppObject, kinds_of
@@ -42,20 +41,20 @@ def find_servers(app: AppFacts, sources: Sources, web: Web) -> None:
         for node, name, transport in _runs(module):
             if name not in objects or objects[name].kind.interface == "asgi":
                 continue
-            binding = _on_http(replace(objects[name], line=node.lineno), transport, file, web)
+            binding = _on_http(objects[name]._replace(line=node.lineno), transport, file, web)
             if binding:
                 found[str(file.path), name] = _located(sources, file, module, binding)
     applications = [one for (_, kind), one in found.items() if kind == "asgi"] or list(found.values())
     for one in _distinct(applications):
         candidate = served(app, sources, one, web)
         if candidate:
-            web.candidates.append(replace(candidate, warnings=(*candidate.warnings, *_refusals(sources, one))))
+            web.candidates.append(candidate._replace(warnings=(*candidate.warnings, *_refusals(sources, one))))
 
 
 def _on_http(binding: Binding, transport: str | None, file: SourceFile, web: Web) -> Binding | None:
     """The server with the interface that its transport gives it, if that is HTTP."""
     if transport in _HTTP:
-        return replace(binding, kind=Kind(binding.kind.starter, f"{binding.kind.interface} {transport}"))
+        return binding._replace(kind=Kind(binding.kind.starter, f"{binding.kind.interface} {transport}"))
     reason = "on standard input and output" if transport == "stdio" else "whose transport is not in the source"
     web.considered.append(f"{file.path}:{binding.line}: an MCP server {reason}")
     return None

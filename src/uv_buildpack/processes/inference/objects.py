@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from uv_buildpack.processes.inference.starters import APP_NAMES, FACTORY_NAMES, Kind
 from uv_buildpack.processes.inference.syntax import Module, Resolve, Statement, assigned, dotted_name
@@ -33,8 +32,7 @@ _WRAPPERS: dict[str, str | None] = {
 _HARMLESS_DECORATORS = frozenset({"cache", "lru_cache", "no_type_check"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Binding:
+class Binding(NamedTuple):
     """A name at the top level of a module that is an application, or a factory of one."""
 
     name: str
@@ -76,8 +74,7 @@ def _mounted(module: Module) -> set[str]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class _Reader:
+class _Reader(NamedTuple):
     """Determines what kind of application an expression is, as far as the syntax shows it."""
 
     kinds: Mapping[str, Kind]
@@ -95,7 +92,7 @@ class _Reader:
                 certain = not statement.conditions or (earlier is not None and earlier.condition is None)
                 both = any((line, 1 - branch) in branches[name] for line, branch in statement.conditions)
                 condition = None if certain or both else statement.conditions[-1][0]
-                found[name] = replace(binding, condition=condition)
+                found[name] = binding._replace(condition=condition)
         return list(found.values())
 
     def _of_statement(
@@ -128,7 +125,7 @@ class _Reader:
                 continue
             for binding in self.objects(other, hops + 1):
                 if binding.name == name:
-                    yield replace(binding, name=bound, line=node.lineno, wraps="")
+                    yield binding._replace(name=bound, line=node.lineno, wraps="")
 
     def of_class(self, node: ast.expr | None, module: Module) -> Kind | None:
         """For a class that is named: in an annotation, say."""

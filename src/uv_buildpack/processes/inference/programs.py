@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import ast
 import sys
-from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from uv_buildpack.processes.inference.syntax import Module, dotted_name, imports_of
 
@@ -19,8 +18,7 @@ if TYPE_CHECKING:
 _MAXIMUM_FOLLOWED = 150
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """A call that running a program reaches, in this module; `within` is the function it is in."""
 
     node: ast.Call

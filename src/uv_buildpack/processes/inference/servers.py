@@ -5,8 +5,7 @@ The rows were tried against real releases of each server (`integration/test_infe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -16,8 +15,7 @@ PORT = "${PORT:-8080}"
 WORKERS = "${WEB_CONCURRENCY:-1}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Server:
+class Server(NamedTuple):
     """How a server is started. The texts are templates.
 
     `command` knows `{target}`, `{path}`, `{port}`, `{workers}`, and for gunicorn `{settings}` and `{bind}`, which

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from uv_buildpack.processes.inference.servers import BOTTLE_RUN, FLASK_RUN, PORT, Server
 
@@ -41,8 +41,7 @@ class Modules:
     """Knows `{file}` and `{port}`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Programs:
+class Programs(NamedTuple):
     """Look for a file that starts the framework when it is run, by one of `calls`.
 
     A call is a dotted name, or `*.name` for a method in a module that imports one of `imports`. `variables` and
@@ -60,16 +59,14 @@ class Programs:
     """A program for `python -c` that runs `{start}` and listens elsewhere than the source says. Knows `{file}`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Nothing:
+class Nothing(NamedTuple):
     """Start nothing, and say why."""
 
     file: str
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Starter:
+class Starter(NamedTuple):
     """A row of the table. One of the `distributions` has to be a direct dependency."""
 
     name: str
@@ -84,8 +81,7 @@ class Starter:
         return self.looks_for
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(NamedTuple):
     """What an expression makes: an object of this row, with this interface."""
 
     starter: Starter

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from uv_buildpack.processes.inference.commands import one_line, python_program, quoted
 from uv_buildpack.processes.inference.facts import AppFacts, InferredProcess
@@ -25,8 +24,7 @@ _ENTRY_STEMS = frozenset({"__main__", "app", "bot", "main", "run", "server", "st
 _MAXIMUM_ENTRIES = 40
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(NamedTuple):
     """A file or a console script that starts the framework when it is run, and the call by which it does."""
 
     call: Call

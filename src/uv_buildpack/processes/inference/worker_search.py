@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from uv_buildpack.processes.inference.applications import kinds_of
 from uv_buildpack.processes.inference.commands import on_path, one_line
@@ -39,8 +39,7 @@ class Place:
         return f"{self.module.path}:{line}"
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(NamedTuple):
     """An object at the top level of a module."""
 
     place: Place
@@ -53,8 +52,7 @@ class Named:
         return self.place.at(self.line)
 
 
-@dataclass(frozen=True, slots=True)
-class Search:
+class Search(NamedTuple):
     """A search in one project. `considered` is what was looked at in vain."""
 
     app: AppFacts

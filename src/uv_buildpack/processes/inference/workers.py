@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from uv_buildpack.processes.inference.facts import AppFacts, InferredProcess
 from uv_buildpack.processes.inference.queues import QUEUES
@@ -19,8 +18,7 @@ if TYPE_CHECKING:
     from uv_buildpack.processes.inference.sources import Sources
 
 
-@dataclass(frozen=True, slots=True)
-class Workers:
+class Workers(NamedTuple):
     """The worker processes, what was considered, and the programs behind bots."""
 
     processes: tuple[InferredProcess, ...]
