@@ -65,7 +65,7 @@ def project(  # noqa: PLR0913 (what a pyproject.toml consists of)
     more: str = "",
     packaged: bool = False,
 ) -> str:
-    """A `pyproject.toml`: `index` is the only one it uses; `more` is added at its end."""
+    """Return a `pyproject.toml`: `index` is the only one it uses; `more` is added at its end."""
     lines = [
         "[project]",
         f'name = "{name}"',

@@ -39,7 +39,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A case that asks for `bench` runs on each platform that is there; in containers if it is marked so."""
+    """Run a case that asks for `bench` on each platform that is there, in containers if it is marked so."""
     if "bench" not in metafunc.fixturenames:
         return
     names = platform_names(os.environ)

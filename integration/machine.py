@@ -32,14 +32,14 @@ _CALLER = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
 
 def platform_names(environment: Mapping[str, str]) -> list[str]:
-    """The platforms that are there."""
+    """Return the platforms that are there."""
     return [
         _NAMES[found.platform] for found in availabilities(environment) if found.platform in _NAMES and not found.reason
     ]
 
 
 def make_platform(name: str, root: Path, shared: list[Path], environment: Mapping[str, str]) -> Platform:
-    """A platform that keeps its images below `root`; a container sees the `shared` paths where they are here."""
+    """Return a platform that keeps its images below `root`; a container sees the `shared` paths where they are here."""
     volumes = tuple(f"{path}:{path}:ro" for path in shared)
     if name == CONTAINERS:
         run(REPOSITORY / "scripts/base-images")
@@ -63,7 +63,7 @@ def make_platform(name: str, root: Path, shared: list[Path], environment: Mappin
 
 
 def available_interpreters(environment: Mapping[str, str], cache: Path) -> Interpreters:
-    """The real address of CPython builds where it answers, else archives of two minors that are on this machine."""
+    """Return the real address of CPython builds if it answers, else archives of two minors that are on this machine."""
     if releases_answer(environment):
         return Interpreters()
     pythons = _newest_minors(2)
@@ -85,7 +85,7 @@ def available_interpreters(environment: Mapping[str, str], cache: Path) -> Inter
 
 
 def offered_versions(interpreters: Interpreters) -> list[str]:
-    """The newest version of each minor that builds can get, newest first."""
+    """Return the newest version of each minor that builds can get, newest first."""
     place = None if interpreters.directory is None else str(interpreters.directory / "catalogue.json")
     newest: dict[tuple[int, ...], tuple[int, ...]] = {}
     for build in catalogue.load(place, Network()):

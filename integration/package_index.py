@@ -81,7 +81,7 @@ class PackageIndex:
 
 
 def wheel(name: str, version: str, files: Files | None = None, requires: tuple[str, ...] = ()) -> bytes:
-    """A pure wheel; a file `entry_points.txt` goes into its metadata."""
+    """Return a pure wheel; a file `entry_points.txt` goes into its metadata."""
     info = f"{name}-{version}.dist-info"
     metadata = f"Metadata-Version: 2.2\nName: {name}\nVersion: {version}\n"
     metadata += "".join(f"Requires-Dist: {requirement}\n" for requirement in requires)
@@ -104,7 +104,7 @@ def _recorded(path: str, text: str) -> str:
 
 
 def sdist(name: str, version: str, before: str = "pass") -> bytes:
-    """A source distribution that brings its own backend, which runs the statement `before` when it builds."""
+    """Return a source distribution that brings its own backend, which runs the statement `before` when it builds."""
     content = {
         "PKG-INFO": f"Metadata-Version: 2.2\nName: {name}\nVersion: {version}\n",
         "pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'

@@ -39,12 +39,12 @@ pytestmark = pytest.mark.platforms("embedded")
 
 
 def content(result: BuildResult) -> dict[str, str]:
-    """The layers of an image but for what the cache keeps."""
+    """Return the layers of an image but for what the cache keeps."""
     return diff_ids(result, without=(SNAPSHOTS,))
 
 
 def clean(bench: Workbench, app: App, image: str) -> dict[str, str]:
-    """The layers of a build without an image and without a cache of before."""
+    """Return the layers of a build without an image and without a cache of before."""
     return content(bench.build(app, f"{image}-clean"))
 
 

@@ -77,7 +77,7 @@ def setuptools_app(app: App) -> App:
 
 
 def files_of(app: App) -> list[str]:
-    """The app's files as `FILES` shows them: without bytecode, which the build makes."""
+    """Return the app's files as `FILES` shows them: without bytecode, which the build makes."""
     return sorted(f"./{path.relative_to(app.directory)}" for path in app.directory.rglob("*") if path.is_file())
 
 

@@ -52,7 +52,7 @@ def docker(*words: str) -> str:
 
 @contextlib.contextmanager
 def container(image: str, *words: str) -> Iterator[str]:
-    """A container that waits, by its name."""
+    """Yield a container that waits, by its name."""
     name = f"uv-buildpack-{uuid.uuid4().hex[:12]}"
     docker("run", "--detach", "--name", name, "--entrypoint", "launcher", image, *words, "--", "sleep", "300")
     try:

@@ -20,17 +20,17 @@ MEGABYTE = 1_000_000
 
 
 def cnb_file(buildpack: Path) -> Path:
-    """The buildpackage file that was written together with a directory."""
+    """Return the buildpackage file that was written together with a directory."""
     return buildpack.parents[2] / f"uv-buildpack-linux-{buildpack.name}.cnb"
 
 
 def described(buildpack: Path) -> dict[str, Any]:
-    """What a package says of itself."""
+    """Return what a package says of itself."""
     return tomllib.loads((buildpack / "buildpack.toml").read_text(encoding="utf-8"))
 
 
 def detect_environment(buildpack: Path, scratch: Path) -> dict[str, str]:
-    """What a platform sets for bin/detect."""
+    """Return what a platform sets for bin/detect."""
     (scratch / "platform").mkdir(exist_ok=True)
     return {
         "PATH": "/usr/bin:/bin",

@@ -51,13 +51,13 @@ class Day:
     requirements: Path
 
     def variables(self) -> dict[str, str]:
-        """What tells installers of the index, and of nothing else."""
+        """Return what tells installers of the index, and of nothing else."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "UV_", "PYTHON"))}
         settings = {"PIP_CONFIG_FILE": os.devnull, "PIP_NO_CACHE_DIR": "1", "UV_NO_CACHE": "1", "UV_NO_CONFIG": "1"}
         return kept | settings | {"PIP_INDEX_URL": self.index.address, "UV_DEFAULT_INDEX": self.index.address}
 
     def expected(self, name: str) -> dict[str, str]:
-        """What a list pins for this machine: version by distribution, as directories of metadata spell it."""
+        """Return what a list pins for this machine: version by distribution, as directories of metadata spell it."""
         lines = (self.requirements / f"{name}.txt").read_text(encoding="utf-8").splitlines()
         wanted = [Requirement(line.partition(" --hash")[0]) for line in lines]
         return {spelled(one.name): release(one) for one in wanted if one.marker is None or one.marker.evaluate()}
@@ -82,7 +82,7 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
 
 
 def wanted_by(text: str) -> dict[str, tuple[str, ...]]:
-    """What a list says of who wants what (`# via`): requirements by the distribution that has them."""
+    """Return what a list says of who wants what (`# via`): requirements by the distribution that has them."""
     children: dict[str, tuple[str, ...]] = {}
     pinned = list(_LINE.finditer(text))
     ends = [*(match.start() for match in pinned[1:]), len(text)]

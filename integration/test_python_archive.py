@@ -41,7 +41,7 @@ def layer(tmp_path_factory: pytest.TempPathFactory, mirror: Path, build: CPython
 
 
 def said(python: Path, program: str) -> str:
-    """What a program prints in an interpreter that is told nothing by the environment."""
+    """Return what a program prints in an interpreter that is told nothing by the environment."""
     done = subprocess.run([python, "-I", "-B", "-c", program], env={}, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout

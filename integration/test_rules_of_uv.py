@@ -41,7 +41,7 @@ def uv(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def project(name: str, more: str = "") -> str:
-    """A `pyproject.toml` without dependencies."""
+    """Return a `pyproject.toml` without dependencies."""
     return f'[project]\nname = "{name}"\nversion = "1"\nrequires-python = ">=3.9"\n{more}'
 
 

@@ -151,7 +151,7 @@ def today(mirror: Interpreters, package: Path, public: Path) -> Iterator[Workben
 
 
 def offered(mirror: Interpreters) -> list[str]:
-    """The newest three minors' versions, newest first."""
+    """Return the newest three minors' versions, newest first."""
     return offered_versions(mirror)[:3]
 
 

@@ -56,13 +56,13 @@ MARKERS = (
 
 
 def real_uv(cache: Path) -> Uv:
-    """The uv of the development environment, as the buildpack runs it."""
+    """Return the uv of the development environment, as the buildpack runs it."""
     uv = Uv(binary=Path(find_uv_bin()), environment=environment_for(os.environ, bound=Bound(), cache_dir=cache))
     return with_python(uv, Path(sys.executable))
 
 
 def installed_by_uv(app: App, root: Path, arguments: list[str], directory: str = ".") -> set[tuple[str, str]]:
-    """What `uv sync` would install of third-party packages; local ones come without a version."""
+    """Return what `uv sync` would install of third-party packages; local ones come without a version."""
     uv = real_uv(root / "cache")
     done = subprocess.run(
         [uv.binary, "sync", "--frozen", "--no-default-groups", "--dry-run", "--output-format", "json", *arguments],
@@ -78,7 +78,7 @@ def installed_by_uv(app: App, root: Path, arguments: list[str], directory: str =
 
 
 def installed_by_us(app: App, choice: selection.Choice, directory: str = ".") -> set[tuple[str, str | None]]:
-    """What the walk through the lock selects."""
+    """Return what the walk through the lock selects."""
     found = read_project(app.directory, directory)
     lock = read_lock(found.lock_path, "uv.lock")
     selected = selection.select(lock, selection.choose(lock, found.pyproject.name, choice), PLATFORM)

@@ -19,7 +19,7 @@ COMPILING = "[tool.uv]\ncompile-bytecode = true\n[tool.uv.pip]\nrequire-hashes =
 
 
 def write(app: App, index: PackageIndex, dependencies: tuple[str, ...], *, more: str = "") -> None:
-    """An app with these dependencies and a package of its own."""
+    """Write an app with these dependencies and a package of its own."""
     pyproject = project("warm", dependencies, index=index.address, packaged=True, more=more)
     app.write({"pyproject.toml": pyproject, "src/warm/__init__.py": ""})
     app.lock()

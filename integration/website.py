@@ -24,7 +24,7 @@ class Website:
     address: str = ""
 
     def admits(self, authorization: str) -> bool:
-        """Whether a request with this header may see anything."""
+        """Return whether a request with this header may see anything."""
         expected = base64.b64encode(self.login.encode()).decode()
         return not self.login or authorization == f"Basic {expected}"
 

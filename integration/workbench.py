@@ -62,7 +62,7 @@ class Workbench:
         return self.platform.build(app.directory, [self.buildpack, *later], image, options)
 
     def failing(self, app: App, image: str, **given: Any) -> str:  # noqa: ANN401 (what build is given)
-        """The log of a build that must fail, by the reader's fault and not by ours."""
+        """Return the log of a build that must fail, by the reader's fault and not by ours."""
         with pytest.raises(BuildFailed) as failed:
             self.build(app, image, **given)
         log = failed.value.log
@@ -70,18 +70,18 @@ class Workbench:
         return log
 
     def run(self, image: str, *argv: str, env: Mapping[str, str] | None = None) -> str:
-        """The output of a command in the image, which must succeed."""
+        """Return the output of a command in the image, which must succeed."""
         finished = run(self.platform, image, argv, process="launcher", env=env)
         assert finished.code == 0, finished.output
         return finished.output
 
     def python(self, image: str, program: str, *arguments: str) -> Any:  # noqa: ANN401 (what the program makes)
-        """What a program prints as JSON when the image's `python` runs it in the app directory."""
+        """Return what a program prints as JSON when the image's `python` runs it in the app directory."""
         return json.loads(self.run(image, "python", "-c", program, *arguments))
 
     @contextlib.contextmanager
     def serving(self, image: str, env: Mapping[str, str] | None = None) -> Iterator[str]:
-        """The address of the image's default process, once it answers."""
+        """Yield the address of the image's default process, once it answers."""
         port = free_port()
         with self.platform.start(image, env={"PORT": str(port), **(env or {})}) as started:
             address = f"http://127.0.0.1:{port}/"
@@ -93,13 +93,13 @@ class Workbench:
             yield address
 
     def changed(self, **changes: Any) -> Workbench:  # noqa: ANN401 (fields of Embedded)
-        """The same bench with another embedded platform: other user, umask, place."""
+        """Return the same bench with another embedded platform: other user, umask, place."""
         assert isinstance(self.platform, Embedded)
         return replace(self, platform=replace(self.platform, **changes))
 
 
 def diff_ids(result: BuildResult, *, without: Sequence[str] = ()) -> dict[str, str]:
-    """The layers of an image by name, but for those of its base."""
+    """Return the layers of an image by name, but for those of its base."""
     return {row.name: row.diff_id for row in result.layers if row.state != "base" and row.name not in without}
 
 
@@ -114,22 +114,22 @@ def layer_states(result: BuildResult) -> dict[str, str]:
 
 
 def commands(log: str) -> list[str]:
-    """The uv commands that a build ran, as its log shows them."""
+    """Return the uv commands that a build ran, as its log shows them."""
     return [line.strip().removeprefix("$ ") for line in log.splitlines() if line.strip().startswith("$ uv")]
 
 
 def warnings(log: str) -> list[str]:
-    """The first line of each warning."""
+    """Return the first line of each warning."""
     return [line.partition("warning: ")[2] for line in log.splitlines() if line.startswith("  warning: ")]
 
 
 def errors(log: str) -> list[str]:
-    """The first line of each error."""
+    """Return the first line of each error."""
     return [line.removeprefix("error: ") for line in log.splitlines() if line.startswith("error: ")]
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """Return a port that nobody listens on."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]

@@ -41,11 +41,11 @@ class Environment:
         return self.directory / "requirements.sha256"
 
     def digest(self) -> str:
-        """The digest of the list."""
+        """Return the digest of the list."""
         return hashlib.sha256(self.requirements.read_bytes()).hexdigest()
 
     def is_current(self) -> bool:
-        """Whether it has what the list says, and an interpreter that is still there."""
+        """Return whether it has what the list says, and an interpreter that is still there."""
         return self.python.exists() and self.stamp.is_file() and self.stamp.read_text() == self.digest()
 
 
@@ -107,7 +107,7 @@ def _make(environment: Environment) -> None:
 
 
 def _installer(python: Path) -> list[str]:
-    """The program that installs into the environment of `python`."""
+    """Return the program that installs into the environment of `python`."""
     quiet = ["-m", "pip", "--quiet", "--disable-pip-version-check"]
     if _has("ensurepip"):
         return [str(python), *quiet]

@@ -36,7 +36,7 @@ def modules() -> dict[str, ast.Module]:
 
 
 def imported(tree: ast.Module) -> Iterator[str]:
-    """The dotted names that a module imports, wherever in it."""
+    """Return the dotted names that a module imports, wherever in it."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -47,7 +47,7 @@ def imported(tree: ast.Module) -> Iterator[str]:
 
 
 def used(tree: ast.Module) -> Iterator[str]:
-    """Names a module uses with a dot, such as `os.environ`, and builtins that it calls."""
+    """Return names a module uses with a dot, such as `os.environ`, and builtins that it calls."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             yield f"{node.value.id}.{node.attr}"
@@ -57,7 +57,7 @@ def used(tree: ast.Module) -> Iterator[str]:
 
 
 def homes(*names: str) -> set[str]:
-    """The modules that use one of `names`."""
+    """Return the modules that use one of `names`."""
     return {path for path, tree in modules().items() if set(names) & set(used(tree))}
 
 
@@ -107,7 +107,7 @@ FLOORS = (
 
 
 def arrows() -> set[tuple[str, str]]:
-    """The modules of the buildpack that import others of it, by dotted names, also where they do so late."""
+    """Return the modules of the buildpack that import others of it, by dotted names, also where they do so late."""
     dotted = {path.removesuffix(".py").replace("/", ".").removesuffix(".__init__"): path for path in modules()}
     own = {name: path for name, path in dotted.items() if name.startswith("uv_buildpack.")}
     pairs = ((name, target) for name, path in own.items() for target in imported_modules(modules()[path], set(own)))
@@ -125,7 +125,7 @@ def imported_modules(tree: ast.Module, known: set[str]) -> Iterator[str]:
 
 
 def floor(module: str) -> str:
-    """The folder, or the module beside the folders, that a module of the buildpack is in."""
+    """Return the folder, or the module beside the folders, that a module of the buildpack is in."""
     return module.split(".")[1]
 
 

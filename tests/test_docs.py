@@ -49,7 +49,7 @@ def shown(path: Path) -> str:
 
 
 def prose(page: Path) -> str:
-    """The page without its code blocks."""
+    """Return the page without its code blocks."""
     return _FENCE.sub("", page.read_text(encoding="utf-8"))
 
 
@@ -58,7 +58,7 @@ def blocks(page: Path, language: str) -> list[str]:
 
 
 def anchors(page: Path) -> set[str]:
-    """The anchors that GitHub makes of headings; it numbers those that repeat."""
+    """Return the anchors that GitHub makes of headings; it numbers those that repeat."""
     headings = re.findall(r"^#+ (.*)$", prose(page), re.MULTILINE)
     plain = Counter(re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings)
     return {f"{name}-{number}" if number else name for name, count in plain.items() for number in range(count)}
@@ -75,7 +75,7 @@ def broken_links(page: Path) -> Iterator[str]:
 
 
 def options(parser: argparse.ArgumentParser) -> set[str]:
-    """The long options of a parser and of its commands."""
+    """Return the long options of a parser and of its commands."""
     found: set[str] = set()
     for action in parser._actions:
         found.update(name for name in action.option_strings if name.startswith("--"))
@@ -121,7 +121,7 @@ def test_keys_of_the_table_that_examples_use_exist(page: Path) -> None:
 
 
 def log_shapes(log: str) -> list[str]:
-    """The lines of a log without what differs between projects: numbers, names, and the start commands."""
+    """Return the lines of a log without what differs between projects: numbers, names, and the start commands."""
     without_commands = re.sub(r"(?<=^Processes\n).*?\n(?=\n|\Z)", "", log, flags=re.MULTILINE | re.DOTALL)
     lines = re.sub(r"\d+(\.\d+)*", "N", without_commands).splitlines()
     names = [
@@ -180,7 +180,7 @@ def test_options_of_scripts_that_examples_use_exist(script: str) -> None:
 
 
 def examples(page: Path) -> list[str]:
-    """What a reader would type."""
+    """Return what a reader would type."""
     return [*blocks(page, "sh"), *blocks(page, "console")]
 
 

@@ -54,7 +54,7 @@ class Builder(Protocol):
         """What the report calls it."""
 
     def layout(self, image: str) -> Path:
-        """Where an image is."""
+        """Return where an image is."""
 
     def build(self, app: Path, buildpack: Path, image: str, cache: str, env: Mapping[str, str]) -> BuildResult:
         """Build; the previous image is the one of this name. Raises PlatformError."""
@@ -78,7 +78,7 @@ class EmbeddedBuilder:
     name: str = "embedded platform"
 
     def layout(self, image: str) -> Path:
-        """Where an image is."""
+        """Return where an image is."""
         return self.root / "images" / image
 
     def build(self, app: Path, buildpack: Path, image: str, cache: str, env: Mapping[str, str]) -> BuildResult:
@@ -118,7 +118,7 @@ class LifecycleBuilder:
     name: str = "lifecycle"
 
     def layout(self, image: str) -> Path:
-        """Where an image is."""
+        """Return where an image is."""
         return self.platform.layout(image)
 
     def build(self, app: Path, buildpack: Path, image: str, cache: str, env: Mapping[str, str]) -> BuildResult:
@@ -175,7 +175,7 @@ class Contender:
         )
 
     def layout(self, image: str) -> Path:
-        """Where an image of this contender is."""
+        """Return where an image of this contender is."""
         return self.builder.layout(f"{self.name}-{image}")
 
     def forget(self, image: str, cache: str) -> None:
@@ -185,5 +185,5 @@ class Contender:
 
 
 def _written() -> int:
-    """Bytes written by this process and by all children that have ended."""
+    """Return bytes written by this process and by all children that have ended."""
     return sum(resource.getrusage(who).ru_oublock for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) * _BLOCK

@@ -45,7 +45,7 @@ def build(context: BuildContext) -> BuildResult:
 
 
 def _layer(context: BuildContext, greeting: str, key: dict[str, str]) -> Layer:
-    """A program in `bin`, which the lifecycle puts on PATH, and a variable that a user may override."""
+    """Return a program in `bin`, which the lifecycle puts on PATH, and a variable that a user may override."""
     directory = empty_layer(context, "hello")
     (directory / "bin").mkdir()
     (directory / "bin" / "hello").write_text(PROGRAM, encoding="utf-8")

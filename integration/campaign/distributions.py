@@ -45,7 +45,7 @@ class Distribution:
         return f"{self.base}-{self.tag}.whl" if self.tag else f"{self.base}.tar.gz"
 
     def content(self) -> bytes:
-        """The file."""
+        """Return the file."""
         return _wheel(self) if self.tag else _sdist(self)
 
     def metadata(self) -> str:

@@ -144,7 +144,7 @@ def _loaded(root: Path, minor: str) -> Iterator[Path]:
 
 
 def _always(root: Path, minor: str) -> Iterator[Path]:
-    """Files that are not loaded and yet belong to an interpreter; links are kept as links."""
+    """Return files that are not loaded and yet belong to an interpreter; links are kept as links."""
     yield from (path for path in (root / "lib").glob("libpython*"))
     library = root / "lib" / f"python{minor}"
     for pattern in ("_sysconfigdata*.py", "LICENSE*", "os.py", "encodings/utf_8*.py", "lib-dynload/_blake2*"):

@@ -41,7 +41,7 @@ def _make(  # noqa: PLR0913 (fields of a value)
     scripts: Mapping[str, str] | None = None,
     tag: str = "py3-none-any",
 ) -> Distribution:
-    """A distribution of which each module in `modules` (`a.b`: a package directory `a/b`; `a.py`) has its value."""
+    """Return a distribution whose modules (`a.b`: a package directory `a/b`; `a.py`) have the values in `modules`."""
     own = {_path(module): _module(name, version, "def main():\n    print(VALUE)\n") for module in modules}
     return Distribution(
         name=name,
@@ -61,7 +61,7 @@ def _path(module: str) -> str:
 
 
 def _plain() -> Iterator[Distribution]:
-    """A package whose submodules come and go: their bytecode must go too."""
+    """Return a package whose submodules come and go: their bytecode must go too."""
     for version in ("1.0", "1.1", "2.0", "2.1"):
         number = version.replace(".", "")
         yield _make("plain", version, ["plain"], {
@@ -72,7 +72,7 @@ def _plain() -> Iterator[Distribution]:
 
 
 def _single() -> Iterator[Distribution]:
-    """A module that becomes a package, and is a module again: bytecode in the shared `__pycache__`."""
+    """Return a module that becomes a package, and is a module again: bytecode in the shared `__pycache__`."""
     yield _make("single", "1.0", ["single.py"])
     yield _make("single", "1.1", ["single.py"], {"single_more.py": b"MORE = 1\n"})
     yield _make("single", "2.0", ["single"])
@@ -114,7 +114,7 @@ def _tagged(minors: Sequence[str]) -> Iterator[Distribution]:
 
 
 def _odd() -> Iterator[Distribution]:
-    """A file that does not compile, a `.pth`, names that are not ASCII, data files, scripts, an empty directory."""
+    """Return what does not compile, a `.pth`, names that are not ASCII, data files, scripts, an empty directory."""
     for version in ("1.0", "1.1"):
         yield _make("odd", version, ["odd"], {
             "odd/python2.py": b"print 'no'\n",
@@ -128,7 +128,7 @@ def _odd() -> Iterator[Distribution]:
 
 
 def _weight(text: str) -> bytes:
-    """Bytes that do not compress to nothing, and are more than the threshold of heavy packages."""
+    """Return bytes that do not compress to nothing, and are more than the threshold of heavy packages."""
     digests = (hashlib.sha256(f"{text} {number}".encode()).digest() for number in range(_WEIGHT // 32))
     return b"".join(digests)
 

@@ -90,7 +90,7 @@ def _drop_both(world: World, random: Random) -> str:
 
 
 def _new_tag(world: World, random: Random) -> str:
-    """A tag for this commit: the platform knows no previous image, or is told one."""
+    """Return a tag for this commit: the platform knows no previous image, or is told one."""
     image = f"image-{random.randrange(_IMAGES)}"
     told = random.random() < 0.5
     old = world.circumstances.image
@@ -101,7 +101,7 @@ def _new_tag(world: World, random: Random) -> str:
 
 
 def _old_tag(world: World, random: Random) -> str:
-    """An image that was built before others, whose cache has changed since."""
+    """Return an image that was built before others, whose cache has changed since."""
     image = f"image-{random.randrange(_IMAGES)}"
     world.circumstances = replace(world.circumstances, image=image, previous="")
     return f"back to {image}"

@@ -72,19 +72,19 @@ class World:
     uids: set[int] = field(default_factory=lambda: {1000})
 
     def image(self, name: str) -> Path:
-        """Where an image is."""
+        """Return where an image is."""
         return self.root / "images" / name
 
     def cache(self, name: str) -> Path:
-        """Where a cache is."""
+        """Return where a cache is."""
         return self.root / "caches" / name
 
     def layers_dir(self) -> Path:
-        """The layers directory of the chosen place; the application's is beside it."""
+        """Return the layers directory of the chosen place; the application's is beside it."""
         return self.root / f"place-{self.choices.place}" / "layers"
 
     def app_dir(self) -> Path:
-        """Where the application is built."""
+        """Return where the application is built."""
         return self.layers_dir().with_name("workspace")
 
     def request(self) -> Request:
@@ -187,7 +187,7 @@ class World:
         return built
 
     def _equal_but_for_owners(self, built: Outcome, expected: Outcome) -> bool:
-        """A layer that is reused has the owner that it was made for: the number is the platform's, and no content."""
+        """Return whether only owners differ: a reused layer has the one that it was made for, which is no content."""
         if len(self.uids) == 1 or list(built.layers) != list(expected.layers):
             return False
         self._note_contents(self.circumstances.image, built)

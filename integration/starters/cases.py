@@ -373,7 +373,7 @@ _OTHERS = (
 
 
 def all_cases() -> list[Case]:
-    """Every framework with every server at the root, and with its first server in the other layouts."""
+    """Return every framework with every server at the root, and with its first server in the other layouts."""
     return [*_of_objects(), *_of_django(), *(_with_words(case) for case in _OTHERS)]
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def answers() -> bool:
-    """Whether there is a Docker engine that this user may talk to."""
+    """Return whether there is a Docker engine that this user may talk to."""
     return not docker_reason()
 
 

@@ -45,7 +45,7 @@ class Kind:
 
 
 def own_suite() -> str:
-    """The release of the distribution of this machine."""
+    """Return the release of the distribution of this machine."""
     return platform.freedesktop_os_release().get("VERSION_CODENAME", "stable")
 
 
@@ -72,7 +72,7 @@ def write_layout(kind: Kind, layout: Path, *, suite: str = "") -> None:
 
 
 def settings() -> dict[str, Any]:
-    """The configuration of both images: platform specification, "Build Image" and "Run Image"."""
+    """Return the configuration of both images: platform specification, "Build Image" and "Run Image"."""
     path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     return {"User": f"{_USER}:{_USER}", "Env": [f"PATH={path}", f"CNB_USER_ID={_USER}", f"CNB_GROUP_ID={_USER}"]}
 
@@ -108,7 +108,7 @@ def _bootstrap(kind: Kind, suite: str, archive: Path) -> str:
 
 
 def _hooks(listed: Path) -> list[str]:
-    """The user; a list of the packages; and no trace of the addresses that this machine gets its packages from."""
+    """Return hooks: the user; a list of the packages; no trace of the addresses that packages came from."""
     account = f"cnb:x:{_USER}:{_USER}::{_HOME}:/bin/sh"
     return [
         f'echo {account} >> "$1/etc/passwd"; echo cnb:x:{_USER}: >> "$1/etc/group"',
@@ -119,7 +119,7 @@ def _hooks(listed: Path) -> list[str]:
 
 
 def _sources(suite: str) -> str:
-    """Where packages come from: this machine's own sources, or its first one for another suite.
+    """Return where packages come from: this machine's own sources, or its first one for another suite.
 
     Empty where that cannot be told; mmdebstrap has a default of its own then.
     """

@@ -99,7 +99,7 @@ def _config(packed: Layer, document: Mapping[str, Any], architecture: str) -> di
 
 
 def labels(packed: Layer, document: Mapping[str, Any]) -> dict[str, str]:
-    """The two labels that make an image a buildpackage: distribution specification, "Buildpackage"."""
+    """Return the two labels that make an image a buildpackage: distribution specification, "Buildpackage"."""
     return {
         "io.buildpacks.buildpack.layers": _label(_layers_label(packed, document)),
         "io.buildpacks.buildpackage.metadata": _label(_metadata_label(document["buildpack"])),

@@ -102,7 +102,7 @@ def _sort_in(path: Path, name: str, modules: dict[str, Path], files: dict[str, P
 
 
 def _write_zstd(source: Source, unpacked: Path, library: Path) -> None:
-    """The modules and the extension of the backport of `compression.zstd`, with its licences."""
+    """Write the modules and the extension of the backport of `compression.zstd`, with its licences."""
     used = [path for path in unpacked.glob("backports/zstd/*.py") if path.name not in _ZSTD_UNUSED]
     modules = {path.relative_to(unpacked).as_posix(): path for path in used}
     target = library / "backports" / "zstd"
@@ -114,7 +114,7 @@ def _write_zstd(source: Source, unpacked: Path, library: Path) -> None:
 
 
 def _write_uv(source: Source, scratch: Path, target: Path) -> None:
-    """The uv of `data/uv.json` and its licences, from the wheel that asks least of glibc."""
+    """Write the uv of `data/uv.json` and its licences, from the wheel that asks least of glibc."""
     pinned = json.loads((source.repository / "src/uv_buildpack/data/uv.json").read_text(encoding="utf-8"))
     machine = MACHINES[source.architecture]
     fitting = [wheel for wheel in pinned["wheels"] if wheel["arch"] == machine and wheel["libc"] == "gnu"]
@@ -130,7 +130,7 @@ def _write_uv(source: Source, scratch: Path, target: Path) -> None:
 
 
 def _normalise(target: Path) -> None:
-    """The modes that pack gives a package: 0755 for directories and executables, else 0644."""
+    """Set the modes that pack gives a package: 0755 for directories and executables, else 0644."""
     target.chmod(0o755)
     for path in target.rglob("*"):
         executable = path.is_dir() or path.stat().st_mode & 0o111

@@ -16,13 +16,13 @@ _SECTION_COUNTS = slice(0x3C, 0x40)  # e_shnum and e_shstrndx
 
 
 def is_elf(path: Path) -> bool:
-    """Whether the file is an executable or a shared object."""
+    """Return whether the file is an executable or a shared object."""
     with path.open("rb") as opened:
         return opened.read(len(_MAGIC)) == _MAGIC
 
 
 def needed(path: Path) -> list[str]:
-    """The names of the libraries that the dynamic loader looks for (DT_NEEDED), without directories.
+    """Return the names of the libraries that the dynamic loader looks for (DT_NEEDED), without directories.
 
     python-build-standalone names its own library with a path, `$ORIGIN/../lib/libpython3.13.so.1.0`.
     """
@@ -35,7 +35,7 @@ def needed(path: Path) -> list[str]:
 
 
 def stripped(content: bytes) -> bytes:
-    """The file without anything that is not loaded: sections are for linkers and debuggers, not for the loader.
+    """Return the file without anything that is not loaded: sections are for linkers and debuggers, not for the loader.
 
     Done here because not every machine has `strip`, and its versions write different bytes.
     """
@@ -47,7 +47,7 @@ def stripped(content: bytes) -> bytes:
 
 
 def _loaded_end(content: bytes) -> int:
-    """Where the last segment ends, the tables of the header included."""
+    """Return where the last segment ends, the tables of the header included."""
     start = int.from_bytes(content[0x20:0x28], "little")  # e_phoff
     size = int.from_bytes(content[0x36:0x38], "little")  # e_phentsize
     count = int.from_bytes(content[0x38:0x3A], "little")  # e_phnum

@@ -87,7 +87,7 @@ def _modules(library: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _libraries(source: Installation, roots: Iterable[Path]) -> list[Path]:
-    """The shared libraries of the archive that `roots` need, directly or not; the others stay behind."""
+    """Return the shared libraries of the archive that `roots` need, directly or not; the others stay behind."""
     carried = {path.name: path for path in (source.root / "lib").rglob("*.so*") if not path.is_symlink()}
     found: set[Path] = set()
     pending = list(roots)

@@ -113,7 +113,7 @@ def _architecture(installation: Installation) -> str:
 
 
 def compiler_for(runtime: Runtime, others: Sequence[Runtime]) -> Compiler:
-    """The interpreter that compiles for `runtime`: itself or, for another machine, one of the same X.Y that runs here.
+    """Return the interpreter that compiles for `runtime`: itself or, for another machine, one of the same X.Y.
 
     Bytecode depends on X.Y alone, so the package for arm64 can be made on amd64. Raises NoRuntime.
     """

@@ -44,7 +44,7 @@ class Tags:
     platforms: tuple[str, ...]
 
     def options(self) -> list[str]:
-        """The options of `pip download`."""
+        """Return the options of `pip download`."""
         chosen = [f"--python-version={self.python}", f"--implementation={self.implementation}", f"--abi={self.abi}"]
         return [*chosen, *(f"--platform={platform}" for platform in self.platforms)]
 

@@ -26,7 +26,7 @@ class Availability:
 
 
 def availabilities(environment: Mapping[str, str]) -> list[Availability]:
-    """All platforms of the test suite, the one that is always there first, and what else some cases need."""
+    """Return all platforms of the test suite, the one that is always there first, and what else some cases need."""
     lifecycle = "" if environment.get("CNB_LIFECYCLE_DIR") else "CNB_LIFECYCLE_DIR names no directory of the phases"
     compiler = "" if shutil.which("cc") else "there is no cc on PATH"
     return [
@@ -40,7 +40,7 @@ def availabilities(environment: Mapping[str, str]) -> list[Availability]:
 
 
 def containers_reason() -> str:
-    """Why phases cannot run in containers here: no Docker, or no base images for them; empty where they can."""
+    """Return why phases cannot run in containers here: no Docker, or no base images for them; empty where they can."""
     made = all((REPOSITORY / ".cache/base-images" / name / "index.json").is_file() for name in ("build", "run"))
     if made or shutil.which("mmdebstrap"):
         return docker_reason()
@@ -48,12 +48,12 @@ def containers_reason() -> str:
 
 
 def pack_reason() -> str:
-    """Why pack cannot be used here; empty where it can."""
+    """Return why pack cannot be used here; empty where it can."""
     return docker_reason() if shutil.which("pack") else "there is no pack on PATH"
 
 
 def todays_reason() -> str:
-    """Why there can be no container of Debian's unstable suite here; empty where there can."""
+    """Return why there can be no container of Debian's unstable suite here; empty where there can."""
     if not _is_debian():
         return "this machine is not a Debian, whose mirror has that suite"
     return docker_reason() or ("" if shutil.which("mmdebstrap") else "there is no mmdebstrap to make them with")
@@ -67,7 +67,7 @@ def _is_debian() -> bool:
 
 
 def docker_reason() -> str:
-    """Why there is no Docker here; empty where an engine answers."""
+    """Return why there is no Docker here; empty where an engine answers."""
     if not shutil.which("docker"):
         return "there is no docker on PATH"
     argv = ["docker", "version", "--format", "{{.Server.Version}}"]

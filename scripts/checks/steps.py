@@ -21,7 +21,7 @@ class Step:
 
 
 def all_steps(repository: Path) -> list[Step]:
-    """Every step, cheap ones first."""
+    """Return every step, cheap ones first."""
     return [
         Step("lint", (("ruff", "check", "--output-format", "concise"), ("ruff", "format", "--check"))),
         Step("types", (("mypy", *_python_files(repository)),)),
@@ -33,7 +33,7 @@ def all_steps(repository: Path) -> list[Step]:
 
 
 def _python_files(repository: Path) -> list[str]:
-    """What mypy has to look at: directories, and scripts that have no suffix to be found by."""
+    """Return what mypy has to look at: directories, and scripts that have no suffix to be found by."""
     directories = [name for name in _TYPED if any((repository / name).rglob("*.py"))]
     candidates = [path for path in _files(repository, ("scripts", "benchmarks")) if not path.suffix]
     scripts = [path for path in candidates if b"python3" in _first_line(path)]

@@ -58,7 +58,7 @@ def _by_schema(schema: dict[str, Any]) -> Callable[[Any], list[str]]:
 
 
 def _vendored(name: str, *breaks: tuple[str, str]) -> Kind:
-    """A schema that ships with check-jsonschema."""
+    """Return a schema that ships with check-jsonschema."""
     text = resources.files(_VENDORED).joinpath(f"{name}.json").read_text(encoding="utf-8")
     version = metadata.version("check-jsonschema")
     return Kind(f"schema {name} of check-jsonschema {version}", _by_schema(json.loads(text)), breaks)
@@ -88,7 +88,7 @@ def _pyproject_validator() -> Validator:
 
 
 def _pyproject(document: Any) -> list[str]:  # noqa: ANN401 (any document)
-    """The standards and `[tool.uv]` by their schemas; `[tool.uv-buildpack]` by the names that the buildpack knows."""
+    """Check the standards and `[tool.uv]` by their schemas, `[tool.uv-buildpack]` by the names that are known."""
     known = {setting.key for setting in configuration.SETTINGS}
     used = document.get("tool", {}).get("uv-buildpack", {})
     found = [f"tool.uv-buildpack.{key}: no such key" for key in used if key not in known]

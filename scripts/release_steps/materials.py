@@ -33,7 +33,7 @@ def _application(name: str, version: str, kind: str) -> Component:
 
 
 def _libraries(requirements: str, python: str) -> Iterator[Component]:
-    """The requirements that apply to the Python that the package carries."""
+    """Return the requirements that apply to the Python that the package carries."""
     environment = {"python_full_version": f"{python}.0", "python_version": python}
     for name, version, marker in _REQUIREMENT.findall(requirements):
         if not marker or Marker(marker).evaluate(environment):

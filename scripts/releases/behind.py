@@ -51,7 +51,7 @@ def _ends(builds: Iterable[CPythonBuild], ends: Mapping[str, str]) -> Iterator[s
 
 
 def _runtime(builds: list[CPythonBuild]) -> Iterator[str]:
-    """What most apps get is what should be carried: see decision 0008."""
+    """Return lines if the carried Python is not the one that most apps get: see decision 0008."""
     stable = [Version(build.version) for build in builds if not Version(build.version).is_prerelease]
     default = max(stable).release[:2]
     for machine in MACHINES:

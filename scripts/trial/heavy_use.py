@@ -45,7 +45,7 @@ def use_torch_shared_memory() -> object:
 
 
 def use_cuda_libraries() -> object:
-    """The libraries that torch loads on any machine, and each of the others, as far as it loads without a driver."""
+    """Return the libraries that torch loads on any machine, and the others, if they load without a driver."""
     import torch  # noqa: F401 (it loads them)
 
     maps = Path("/proc/self/maps").read_text(encoding="utf-8").splitlines()

@@ -74,7 +74,7 @@ class Platform(Protocol):
         ...
 
     def serving(self) -> AbstractContextManager[Serving]:
-        """The started application, which is stopped afterwards."""
+        """Return the started application, which is stopped afterwards."""
         ...
 
     def show_layers(self) -> None:
@@ -268,7 +268,7 @@ def _cnb_platform(*words: str | Path) -> None:
 
 
 def _show_layers(image: Path) -> None:
-    """What `cnb-platform inspect` says, without the labels: they are for programs."""
+    """Print what `cnb-platform inspect` says, without the labels: they are for programs."""
     described = _output(str(REPOSITORY / "scripts/cnb-platform"), "inspect", str(image))
     print(f"\n{described.partition(f'{chr(10)}{chr(10)}Labels')[0]}", flush=True)
 

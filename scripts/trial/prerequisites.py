@@ -29,20 +29,20 @@ class Interpreters:
     directory: Path | None = None
 
     def variables(self, directory: str) -> dict[str, str]:
-        """What tells a build of the mirror, which it sees at `directory`."""
+        """Return what tells a build of the mirror, which it sees at `directory`."""
         if self.directory is None:
             return {}
         return {"BP_PYTHON_MIRROR": f"file://{directory}", "BP_PYTHON_CATALOGUE": f"{directory}/catalogue.json"}
 
     def copied_to(self, directory: Path) -> Interpreters:
-        """The same from another place: a checkout below a home directory is closed to the user who builds."""
+        """Return the same from another place: a checkout below a home directory is closed to the user who builds."""
         if self.directory is None:
             return self
         shutil.copytree(self.directory, directory)
         return Interpreters(directory)
 
     def runtime(self) -> list[str]:
-        """The option of `scripts/package` that takes an interpreter from the mirror."""
+        """Return the option of `scripts/package` that takes an interpreter from the mirror."""
         if self.directory is None:
             return []
         builds = json.loads((self.directory / "catalogue.json").read_text(encoding="utf-8"))["builds"]
@@ -59,7 +59,7 @@ def run(*argv: str | Path, cwd: Path = REPOSITORY) -> None:
 def find_interpreters(
     environment: Mapping[str, str], cache: Path, say: Callable[[str], object], *, run: Callable[..., None] = run
 ) -> Interpreters:
-    """The real address, or one set by the user, if it answers; else an archive of the Python that runs this.
+    """Return the real address, or one set by the user, if it answers; else an archive of the Python that runs this.
 
     `run` runs a command, here and in the next functions; what it raises passes through.
     """
@@ -74,7 +74,7 @@ def find_interpreters(
 
 
 def releases_answer(environment: Mapping[str, str]) -> bool:
-    """Whether builds can get CPython from the real address, or from one that the user has set."""
+    """Return whether builds can get CPython from the real address, or from one that the user has set."""
     return "BP_PYTHON_MIRROR" in environment or _answers(_RELEASES)
 
 

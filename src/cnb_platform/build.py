@@ -112,7 +112,7 @@ def _store(directory: Path, buildpack: Buildpack) -> Mapping[str, Any] | None:
 
 
 def _unmet(session: Session, buildpack: Buildpack, entries: Sequence[Entry]) -> set[str]:
-    """The names that build.toml hands on to the next provider. Raises ContractBroken for a name not in the plan."""
+    """Return the names that build.toml leaves to the next provider. Raises ContractBroken for one not in the plan."""
     section = "build.toml (TOML)"
     document = load(session.layers_of(buildpack).host / "build.toml", buildpack, section)
     known = {entry.name for entry in entries}
@@ -128,6 +128,6 @@ def _unmet(session: Session, buildpack: Buildpack, entries: Sequence[Entry]) -> 
 
 
 def _still_open(entries: Sequence[Entry], mine: Sequence[Entry], unmet: set[str]) -> tuple[Entry, ...]:
-    """The plan for later buildpacks: what this one met is gone, what it left goes to the next provider."""
+    """Return the plan for later buildpacks: what this one met is gone, what it left goes to the next provider."""
     met = {entry.name for entry in mine} - unmet
     return tuple(entry for entry in entries if entry.name not in met)

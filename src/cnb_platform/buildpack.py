@@ -26,7 +26,7 @@ class Target:
     distros: tuple[tuple[str, str], ...] = ()
 
     def admits(self, other: "Target") -> bool:
-        """Whether a build for `other` is within this target; what either leaves out matches.
+        """Return whether a build for `other` is within this target; what either leaves out matches.
 
         https://github.com/buildpacks/lifecycle/blob/v0.21.17/platform/target_data.go
         """
@@ -77,7 +77,7 @@ class Buildpack:
         return self.id.replace("/", "_")
 
     def api_at_least(self, minor: int) -> bool:
-        """Whether the declared API is 0.`minor` or newer."""
+        """Return whether the declared API is 0.`minor` or newer."""
         return int(self.api.partition(".")[2]) >= minor
 
 
@@ -121,7 +121,7 @@ def _from_document(directory: Path, document: Mapping[str, Any]) -> Buildpack:
 
 
 def _exec_env(directory: Path, value: Iterable[object]) -> Iterable[str]:
-    """The array of strings that lifecycle 0.21 reads; the spec's tables abort its detect phase."""
+    """Return the array of strings that lifecycle 0.21 reads; the spec's tables abort its detect phase."""
     names = [name for name in value if isinstance(name, str)]
     if names == list(value):
         return names
@@ -163,7 +163,7 @@ def _check(buildpack: Buildpack, document: Mapping[str, Any]) -> None:
 
 
 def read_order(document: Mapping[str, Any]) -> Iterator[Group]:
-    """The `[[order]]` of an order.toml."""
+    """Return the `[[order]]` of an order.toml."""
     for entry in document.get("order", ()):
         yield tuple(
             Reference(
@@ -180,7 +180,7 @@ class Shelf:
     buildpacks: tuple[Buildpack, ...]
 
     def find(self, reference: Reference) -> Buildpack:
-        """The buildpack a group element names; without a version the only one with that id.
+        """Return the buildpack a group element names; without a version the only one with that id.
 
         Raises UnusableArgument where there is none, or more than one and no version.
         """
@@ -202,7 +202,7 @@ class Member:
 
 
 def members(group: Group, shelf: Shelf) -> tuple[Member, ...]:
-    """The buildpacks of a group; of one named twice the first counts. Raises UnusableArgument."""
+    """Return the buildpacks of a group; of one named twice the first counts. Raises UnusableArgument."""
     found: dict[str, Member] = {}
     for reference in group:
         buildpack = shelf.find(reference)

@@ -46,7 +46,7 @@ class Cache:
         return self.directory / f"staging-{os.getpid()}"
 
     def records(self, log: Log) -> Records:
-        """What the last build cached; nothing, with a warning, where that cannot be read."""
+        """Return what the last build cached; nothing, with a warning, where that cannot be read."""
         try:
             return read_records((self.committed / CACHE_METADATA).read_bytes())
         except FileNotFoundError:
@@ -101,7 +101,7 @@ class Cache:
         return True
 
     def staged(self, sha: str) -> Iterator[bytes]:
-        """The bytes of a staged archive."""
+        """Return the bytes of a staged archive."""
         with (self.staging / f"{sha}.tar").open("rb") as opened:
             while piece := opened.read(tar.CHUNK):
                 yield piece

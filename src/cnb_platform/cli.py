@@ -45,7 +45,7 @@ def _leave(number: int, _frame: object) -> None:
 
 
 def _split(argv: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
-    """The platform's own words, and those after `--`."""
+    """Return the platform's own words, and those after `--`."""
     end = argv.index("--") if "--" in argv else len(argv)
     return argv[:end], argv[end + 1 :]
 
@@ -151,7 +151,7 @@ def _build(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int
 
 
 def table(result: BuildResult) -> str:
-    """The layers of a finished build, for people."""
+    """Return the layers of a finished build, for people."""
     lines = ["", "Layers"]
     lines += [f"  {row.name:<40} {size(row.size):>10}  {row.state}" for row in result.layers]
     lines.append(f"  {size(result.bytes_of('added'))} added, the rest reused")

@@ -35,13 +35,13 @@ class Log:
         self.line(f"Warning: {text}")
 
     def text(self) -> str:
-        """Everything printed so far."""
+        """Return everything printed so far."""
         with self._lock:
             return self.kept.decode(errors="replace")
 
 
 def standard_output() -> Log:
-    """The log of the command line."""
+    """Return the log of the command line."""
     return Log(sys.stdout.buffer)
 
 

@@ -50,7 +50,7 @@ def _user(owner: Owner) -> str:
 
 
 def image_owner(image: str) -> Owner:
-    """The build user of a build image: its CNB_USER_ID and CNB_GROUP_ID, else 1000. Raises UnusableArgument."""
+    """Return the build user of a build image: its CNB_USER_ID and CNB_GROUP_ID, else 1000. Raises UnusableArgument."""
     try:
         answer = ask(["docker", "image", "inspect", image])
     except OSError as error:
@@ -77,7 +77,7 @@ class Start:
 
 @contextlib.contextmanager
 def container_machine(how: Start) -> Iterator[Container]:
-    """A container with the build's directories mounted, gone afterwards. Raises UnusableArgument if it does not start.
+    """Yield a container with the build's directories mounted, and remove it. Raises UnusableArgument if none starts.
 
     Started by root, programs run as the build user; else as this process's user, to whom the mounted files belong.
     """

@@ -48,7 +48,7 @@ class _Detector:
 
 
 def _refusal(buildpack: Buildpack, session: Session) -> str:
-    """Why a buildpack is not for this build at all; "" when it is."""
+    """Return why a buildpack is not for this build at all; "" when it is."""
     if session.platform_minor >= TARGET_CHECK_SINCE and not _admitted(buildpack.targets, session.target):
         return "unable to satisfy target os/arch constraints"
     if session.platform_minor >= EXEC_ENV_CHECK_SINCE and buildpack.exec_env:

@@ -160,12 +160,12 @@ def remove_tree(path: Path) -> None:
 
 
 def reachable(path: Path, owner: Owner) -> bool:
-    """Whether another user can come to a path: every directory above it lets them pass."""
+    """Return whether another user can come to a path: every directory above it lets them pass."""
     return all(_may(parent, owner, stat.S_IXOTH) for parent in path.resolve().parents)
 
 
 def usable_by(path: Path, owner: Owner, bits: int = stat.S_IROTH) -> bool:
-    """Whether another user has `bits` (those of others) on a path that is reachable for them."""
+    """Return whether another user has `bits` (those of others) on a path that is reachable for them."""
     return reachable(path, owner) and _may(path, owner, bits)
 
 

@@ -34,7 +34,7 @@ def load(image: Image, tag: str) -> None:
 
 
 def inspect_image(tag: str) -> dict[str, Any]:
-    """What Docker knows of an image; empty where it has none. Raises OSError where there is no client."""
+    """Return what Docker knows of an image; empty where it has none. Raises OSError where there is no client."""
     answer = ask(["docker", "image", "inspect", tag])
     found: list[dict[str, Any]] = [] if answer.code else json.loads(answer.output)
     return found[0] if found else {}
@@ -42,7 +42,7 @@ def inspect_image(tag: str) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def started(tag: str, arguments: Sequence[str], process: str, env: Mapping[str, str]) -> Iterator[Started]:
-    """A container of an image in Docker, on this machine's network; it is stopped at the end."""
+    """Yield a container of an image in Docker, on this machine's network; it is stopped at the end."""
     name = f"cnb-platform-{secrets.token_hex(6)}"
     variables = [word for key, value in env.items() for word in ("--env", f"{key}={value}")]
     entrypoint = ["--entrypoint", process] if process else []
@@ -57,7 +57,7 @@ def started(tag: str, arguments: Sequence[str], process: str, env: Mapping[str, 
 
 
 def _common_prefix(image: Image, tag: str) -> int:
-    """How many of the first layers Docker's image of this name shares with the new one."""
+    """Return how many of the first layers Docker's image of this name shares with the new one."""
     present = inspect_image(tag).get("RootFS", {}).get("Layers") or []
     count = 0
     for blob, diff_id in zip(image.layers, present, strict=False):

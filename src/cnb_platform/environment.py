@@ -31,12 +31,12 @@ class Place:
     inside: str
 
     def below(self, *names: str) -> "Place":
-        """A path below this one."""
+        """Return a path below this one."""
         return Place(self.host.joinpath(*names), "/".join((self.inside, *names)))
 
 
 def allowed(variables: Mapping[str, str]) -> dict[str, str]:
-    """The only variables of its own environment that a phase passes on to buildpacks."""
+    """Return the only variables of its own environment that a phase passes on to buildpacks."""
     return {name: variables[name] for name in ALLOWED if name in variables}
 
 
@@ -96,14 +96,14 @@ def apply_root_directories(
 
 
 def apply_build_layer(environment: dict[str, str], layer: Place) -> None:
-    """What a `build = true` layer gives to later buildpacks."""
+    """Apply what a `build = true` layer gives to later buildpacks."""
     apply_root_directories(environment, layer, BUILD_DIRECTORIES)
     apply_directory(environment, layer.host / "env")
     apply_directory(environment, layer.host / "env.build")
 
 
 def apply_launch_layer(environment: dict[str, str], layer: Path, process_type: str) -> None:
-    """What a layer's environment directories give to a process (its bin and lib come before, for all layers)."""
+    """Apply what a layer's environment directories give to a process (bin and lib of all layers come before)."""
     apply_directory(environment, layer / "env")
     apply_directory(environment, layer / "env.launch")
     if process_type:
@@ -111,7 +111,7 @@ def apply_launch_layer(environment: dict[str, str], layer: Path, process_type: s
 
 
 def apply_platform(environment: dict[str, str], directory: Path) -> None:
-    """The user's variables: they replace, except that the path variables are put in front."""
+    """Apply the user's variables: they replace others, except that path variables are prepended."""
     for name, value in _files(directory):
         if name in PATH_VARIABLES:
             prepend(environment, name, value)

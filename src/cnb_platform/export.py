@@ -138,7 +138,7 @@ def _buildpack_jobs(session: Session, result: Result, previous: Previous, staged
 
 
 def _reusable(previous: Previous, built: Built, layer: Layer) -> LayerRecord:
-    """The record of a layer that was declared without a directory. Raises ExportFailed where that is not possible."""
+    """Return the record of a layer that was declared without a directory. Raises ExportFailed if that is impossible."""
     name = layer_name(built, layer)
     if layer.cache:
         message = f"layer '{name}' is cache=true but has no contents"

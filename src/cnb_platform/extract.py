@@ -51,7 +51,7 @@ class _Ground:
     real: set[str] = field(default_factory=set)
 
     def place(self, name: str) -> str | None:
-        """The path for a member, or None for one that is left out. Raises UnsafeArchive."""
+        """Return the path for a member, or None for one that is left out. Raises UnsafeArchive."""
         for root, path in self.roots.items():
             if name == root or name.startswith(f"{root}/"):
                 if ".." in name.split("/"):
@@ -61,7 +61,7 @@ class _Ground:
         return None
 
     def _begin(self, root: str) -> None:
-        """What lies above a root is the caller's: links there are as they should be."""
+        """Begin with the root: what lies above it is the caller's, links included."""
         parent = os.path.dirname(root)  # noqa: PTH120 - hot loop
         if parent not in self.real:
             os.makedirs(parent, exist_ok=True)  # noqa: PTH103 - hot loop

@@ -28,7 +28,7 @@ def loads(text: str | bytes) -> Value:
 
 
 def ordered(value: object) -> object:
-    """A TOML value as Go's JSON encoder sees it: keys sorted, dates as strings, whole floats without a point."""
+    """Return a TOML value as Go's JSON encoder sees it: keys sorted, dates as strings, whole floats without a point."""
     if isinstance(value, Mapping):
         return {key: ordered(value[key]) for key in sorted(value, key=str.encode)}
     if isinstance(value, list | tuple):

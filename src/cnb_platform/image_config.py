@@ -42,7 +42,7 @@ class Parts:
 
 
 def configuration(parts: Parts) -> dict[str, Any]:
-    """The whole document."""
+    """Return the whole document."""
     base = parts.run_image.config
     document = {
         "architecture": base.get("architecture", parts.session.target.arch),

@@ -10,7 +10,7 @@ from cnb_platform.run_image import this_architecture
 
 
 def inspect(layout: Path) -> dict[str, Any]:
-    """A document about the image in a layout. Raises AnalysisFailed."""
+    """Return a document about the image in a layout. Raises AnalysisFailed."""
     image = oci.read(layout, this_architecture())
     return {
         "digest": image.digest,
@@ -42,7 +42,7 @@ def _layers(image: Image) -> list[dict[str, Any]]:
 
 
 def render(document: dict[str, Any]) -> str:
-    """The document for people."""
+    """Return the document for people."""
     lines = [f"Image {document['digest']} ({document['architecture']})", "", "Layers (stored size, diffID, made by)"]
     lines += [
         f"  {size(layer['size']):>10}  {layer['diffID'][:19]}  {layer['created_by'] or '(run image)'}"
@@ -61,7 +61,7 @@ _STEP = 1000
 
 
 def size(count: float) -> str:
-    """A number of bytes in decimal units."""
+    """Return a number of bytes in decimal units."""
     for unit in ("B", "kB", "MB"):
         if count < _STEP:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"

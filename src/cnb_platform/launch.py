@@ -64,7 +64,7 @@ def launch(request: LaunchRequest) -> int:
 
 @contextlib.contextmanager
 def running(request: LaunchRequest, stdout: int | None, stdin: int | None = NOTHING) -> Iterator[Running]:
-    """The process, started; it is stopped, and what was unpacked is removed, at the end. Raises LaunchFailed."""
+    """Yield the process, started; it is stopped, and what was unpacked is removed, at the end. Raises LaunchFailed."""
     with _contents(request) as contents:
         command = compose(contents, request.process, request.arguments, request.env, stdout)
         try:
@@ -96,7 +96,7 @@ def _contents(request: LaunchRequest) -> Iterator[Contents]:
 
 @contextlib.contextmanager
 def unpacked(image: Image) -> Iterator[Contents]:
-    """The image's layers and app at the paths its bytes are made for. Raises LaunchFailed where those are not free."""
+    """Yield the image's layers and app at the paths its bytes are made for. Raises LaunchFailed if they exist."""
     variables = image.environment
     try:
         pair = Pair(Path(variables["CNB_LAYERS_DIR"]), Path(variables["CNB_APP_DIR"]))
@@ -135,7 +135,7 @@ def _unpack(image: Image, pair: Pair) -> None:
 def compose(
     contents: Contents, process_type: str, arguments: Sequence[str], env: Mapping[str, str], stdout: int | None
 ) -> Command:
-    """The program, its directory and its environment, exec.d included. Raises LaunchFailed."""
+    """Return the program, its directory and its environment, exec.d included. Raises LaunchFailed."""
     metadata = _metadata(contents.layers)
     container = {**contents.variables, **env}
     process = _process(metadata, process_type, arguments, container)

@@ -110,7 +110,7 @@ def _texts(table: Mapping[str, Any], key: str) -> tuple[str, ...]:
 
 
 def combine(launches: Iterable[Launch]) -> Launch:
-    """All buildpacks' launch.toml together, in order: of a process type the last definition counts.
+    """Return all buildpacks' launch.toml together, in order: of a process type the last definition counts.
 
     A later definition of the default type that is not a default leaves the image without default process.
     """
@@ -141,14 +141,14 @@ def combine(launches: Iterable[Launch]) -> Launch:
 
 
 def for_platform(process: Process, platform_minor: int) -> Process:
-    """The process as an older launcher reads it: `command[1:]` goes into the arguments."""
+    """Return the process as an older launcher reads it: `command[1:]` goes into the arguments."""
     if platform_minor >= ARRAY_COMMANDS_SINCE or len(process.command) == 1:
         return process
     return replace(process, command=process.command[:1], args=(*process.command[1:], *(process.args or ())))
 
 
 def process_documents(launch: Launch, platform_minor: int) -> list[dict[str, Any]]:
-    """The processes as the label io.buildpacks.build.metadata has them."""
+    """Return the processes as the label io.buildpacks.build.metadata has them."""
     documents = []
     for original in launch.processes:
         process = for_platform(original, platform_minor)

@@ -15,7 +15,7 @@ REPLACED_ARGUMENTS_SINCE = ARRAY_COMMANDS_SINCE
 
 
 def script(launch: Launch, group: Sequence[Buildpack], *, layers: str, app: str, platform_minor: int) -> bytes:
-    """The script for these processes and buildpacks, in this order; `layers` and `app` are paths in the image."""
+    """Return the script for these processes and buildpacks, in order; `layers` and `app` are paths in the image."""
     template = resources.files("cnb_platform").joinpath("launcher.sh").read_text(encoding="utf-8")
     parts = {
         "@LAYERS@": shlex.quote(layers),
@@ -29,7 +29,7 @@ def script(launch: Launch, group: Sequence[Buildpack], *, layers: str, app: str,
 
 
 def _arm(process: Process, platform_minor: int) -> str:
-    """The branch for one process type: its words become the positional parameters."""
+    """Return the branch for one process type: its words become the positional parameters."""
     lines = []
     if process.exec_env and "*" not in process.exec_env and platform_minor >= EXEC_ENV_SINCE:
         names = " | ".join(map(shlex.quote, process.exec_env))

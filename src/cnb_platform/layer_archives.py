@@ -20,19 +20,19 @@ LAUNCHER_PATH = "/cnb/lifecycle/launcher"
 
 
 def layer_name(built: Built, layer: Layer) -> str:
-    """A layer as logs and tables name it."""
+    """Return a layer as logs and tables name it."""
     return f"{built.buildpack.id}:{layer.name}"
 
 
 def declared(result: Result) -> Iterator[tuple[Built, Layer]]:
-    """All layers in image order: buildpacks in order, layers by name."""
+    """Return all layers in image order: buildpacks in order, layers by name."""
     for built in result.built:
         for layer in built.layers:
             yield built, layer
 
 
 def buildpack_layer(session: Session, built: Built, layer: Layer) -> Iterator[Entry]:
-    """A layer's directory below `/layers` and `/layers/<buildpack>`, whose modes are those on disk."""
+    """Return a layer's directory below `/layers` and `/layers/<buildpack>`, whose modes are those on disk."""
     place = session.layers_of(built.buildpack)
     owner = session.machine.owner
     yield _parent(session.layers, owner)
@@ -45,7 +45,7 @@ def _parent(place: Place, owner: Owner) -> Entry:
 
 
 def sbom_layer(session: Session, result: Result, kind: str) -> Iterator[Entry]:
-    """The SBOM files of launch layers (`launch`, for the image) or of cached layers (`cache`)."""
+    """Return the SBOM files of launch layers (`launch`, for the image) or of cached layers (`cache`)."""
     files = dict(_sboms(result, kind))
     if kind == "launch":
         files["sbom.legacy.json"] = b"null\n"
@@ -53,7 +53,7 @@ def sbom_layer(session: Session, result: Result, kind: str) -> Iterator[Entry]:
 
 
 def has_sboms(result: Result, kind: str) -> bool:
-    """Whether there is any SBOM file of that kind."""
+    """Return whether there is any SBOM file of that kind."""
     return any(True for _ in _sboms(result, kind))
 
 
@@ -68,7 +68,7 @@ def _sboms(result: Result, kind: str) -> Iterator[tuple[str, bytes]]:
 
 
 def _files(session: Session, root: str, files: Mapping[str, bytes]) -> Iterator[Entry]:
-    """A tree made of files by relative path, with `/layers` and `/layers/sbom` before it."""
+    """Return a tree made of files by relative path, with `/layers` and `/layers/sbom` before it."""
     owner = session.machine.owner
     yield _parent(session.layers, owner)
     yield tar.directory(root.rpartition("/")[0], owner)
@@ -85,7 +85,7 @@ def _files(session: Session, root: str, files: Mapping[str, bytes]) -> Iterator[
 
 
 def launcher_layer(session: Session, result: Result, binary: Path | None) -> Iterator[Entry]:
-    """The launcher: the binary given, else the stand-in written for this image."""
+    """Return the launcher: the binary given, else the stand-in written for this image."""
     if binary is not None:
         content = binary.read_bytes()
     else:
@@ -112,7 +112,7 @@ def config_layer(session: Session, result: Result) -> Iterator[Entry]:
 
 
 def process_types_layer(result: Result) -> Iterator[Entry]:
-    """A link to the launcher for each process type."""
+    """Return a link to the launcher for each process type."""
     yield tar.directory("/cnb", ROOT)
     yield tar.directory("/cnb/process", ROOT)
     for process in sorted(result.launch.processes, key=lambda process: process.type.encode()):

@@ -41,7 +41,7 @@ class Layer:
 
 
 def read_layers(directory: Path, buildpack: Buildpack) -> tuple[Layer, ...]:
-    """The layers that `<layer>.toml` files declare, by name. Raises ContractBroken."""
+    """Return the layers that `<layer>.toml` files declare, by name. Raises ContractBroken."""
     names = sorted((path.name.removesuffix(".toml") for path in directory.glob("*.toml")), key=str.encode)
     return tuple(_read_layer(directory, name, buildpack) for name in names if name not in RESERVED)
 
@@ -74,7 +74,7 @@ def _read_layer(directory: Path, name: str, buildpack: Buildpack) -> Layer:
 
 
 def load(path: Path, buildpack: Buildpack, section: str) -> dict[str, Any]:
-    """A TOML file that a buildpack wrote; empty where there is none. Raises ContractBroken where it is not TOML 1.0."""
+    """Return a TOML file that a buildpack wrote; empty if there is none. Raises ContractBroken: not TOML 1.0."""
     try:
         return toml.load(path)
     except FileNotFoundError:
@@ -100,14 +100,14 @@ def check_reserved(directory: Path, buildpack: Buildpack) -> None:
 
 
 def sbom_files(directory: Path) -> Iterator[tuple[str, str, Path]]:
-    """The SBOM files: name of the layer (or launch, build), extension, path."""
+    """Return the SBOM files: name of the layer (or launch, build), extension, path."""
     for path in sorted(directory.glob("*.sbom.*.json")):
         name, _, extension = path.name.partition(".sbom.")
         yield name, extension, path
 
 
 def check_sboms(directory: Path, buildpack: Buildpack) -> None:
-    """Every SBOM file's format must be declared in buildpack.toml. Raises ContractBroken."""
+    """Check that buildpack.toml declares the format of every SBOM file. Raises ContractBroken."""
     declared = {media_type.partition(";")[0].strip() for media_type in buildpack.sbom_formats}
     for _, extension, path in sbom_files(directory):
         media_type = SBOM_TYPES.get(extension)

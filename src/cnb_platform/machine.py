@@ -59,7 +59,7 @@ class ThisMachine:
 
 
 def this_machine(caller: Mapping[str, str], owner: Owner | None = None, umask: int = 0o022) -> ThisMachine:
-    """The machine for a caller's environment. As root HOME is the build user's, as the lifecycle's creator sets it."""
+    """Return the machine for a caller's environment. For root HOME is the build user's, as the creator sets it."""
     user = owner or DEFAULT_OWNER
     variables = allowed(caller)
     if os.geteuid() == 0 and "HOME" in variables:
@@ -70,7 +70,7 @@ def this_machine(caller: Mapping[str, str], owner: Owner | None = None, umask: i
 
 
 def home_of(uid: int) -> str:
-    """The home directory of an account, or one that does not exist, as a build user without an entry has."""
+    """Return the home directory of an account, or one that does not exist, as a build user without an entry has."""
     try:
         return pwd.getpwuid(uid).pw_dir
     except KeyError:
@@ -78,7 +78,7 @@ def home_of(uid: int) -> str:
 
 
 def account(owner: Owner) -> Owner | None:
-    """The account to switch to: the build user when this process is root, else none."""
+    """Return the account to switch to: the build user when this process is root, else none."""
     return owner if os.geteuid() == 0 and owner.uid != 0 else None
 
 
@@ -91,7 +91,7 @@ def give_tree(path: Path, owner: Owner) -> None:
 
 
 def read_os_release(path: Path) -> dict[str, str]:
-    """The fields of an os-release file; empty where there is none."""
+    """Return the fields of an os-release file; empty where there is none."""
     try:
         return parse_os_release(path.read_text(encoding="utf-8", errors="replace"))
     except OSError:
@@ -99,6 +99,6 @@ def read_os_release(path: Path) -> dict[str, str]:
 
 
 def parse_os_release(text: str) -> dict[str, str]:
-    """The `KEY=value` lines of an os-release file, unquoted."""
+    """Return the `KEY=value` lines of an os-release file, unquoted."""
     pairs = (line.partition("=")[::2] for line in text.splitlines() if "=" in line and not line.startswith("#"))
     return {key.strip(): value.strip().strip("\"'") for key, value in pairs}

@@ -24,7 +24,7 @@ class LayerRecord:
     cache: bool
 
     def document(self) -> dict[str, Any]:
-        """The record in the order of the lifecycle's keys."""
+        """Return the record in the order of the lifecycle's keys."""
         return {
             "sha": self.sha,
             "data": None if self.data is None else go_json.ordered(self.data),
@@ -44,7 +44,7 @@ class BuildpackRecord:
     store: Mapping[str, Any] | None = None
 
     def document(self) -> dict[str, Any]:
-        """The record as it goes into JSON; `store` is left out when there is none."""
+        """Return the record as it goes into JSON; `store` is left out when there is none."""
         layers = {name: self.layers[name].document() for name in sorted(self.layers)}
         document: dict[str, Any] = {"key": self.key, "version": self.version, "layers": layers}
         if self.store is not None:
@@ -60,7 +60,7 @@ class Records:
     sbom: str = ""
 
     def layers(self, buildpack_id: str) -> Mapping[str, LayerRecord]:
-        """The remembered layers of one buildpack; versions do not matter."""
+        """Return the remembered layers of one buildpack; versions do not matter."""
         record = self.buildpacks.get(buildpack_id)
         return record.layers if record else {}
 

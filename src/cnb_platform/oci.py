@@ -60,7 +60,7 @@ class Blob:
         return blob_path(self.layout, self.digest)
 
     def open_tar(self) -> IO[bytes]:
-        """The archive, unpacked while it is read."""
+        """Return the archive, unpacked while it is read."""
         if self.media_type.endswith("gzip"):
             return cast("IO[bytes]", gzip.open(self.path, "rb"))
         return self.path.open("rb")
@@ -92,18 +92,18 @@ class Image:
         return dict(pair.partition("=")[::2] for pair in self.settings.get("Env") or ())
 
     def layer(self, diff_id: str) -> Blob | None:
-        """The layer with this diffID, if the image has it."""
+        """Return the layer with this diffID, if the image has it."""
         return next((layer for layer in self.layers if layer.diff_id == diff_id), None)
 
 
 def blob_path(layout: Path, digest: str) -> Path:
-    """Where a layout keeps a blob."""
+    """Return where a layout keeps a blob."""
     algorithm, _, name = digest.partition(":")
     return layout / "blobs" / algorithm / name
 
 
 def read(layout: Path, architecture: str) -> Image:
-    """The first image of a layout (of an image index inside it: the one for `architecture` on linux).
+    """Return the first image of a layout (of an image index inside it: the one for `architecture` on linux).
 
     Raises AnalysisFailed where the layout or one of its documents cannot be read.
     """
@@ -160,7 +160,7 @@ def prepare(layout: Path) -> None:
 
 @contextlib.contextmanager
 def _temporary(layout: Path) -> Iterator[tuple[BinaryIO, Path]]:
-    """A file in the layout's blob directory; it is gone afterwards unless it was renamed."""
+    """Yield a file in the layout's blob directory; it is gone afterwards unless it was renamed."""
     descriptor, name = tempfile.mkstemp(prefix=".writing-", dir=layout / "blobs" / "sha256")
     path = Path(name)
     try:

@@ -60,7 +60,7 @@ def _about(path: Path, scratch: Path) -> Buildpack:
 
 
 def _lifecycle_archive(binaries: Path, target: Path) -> Path:
-    """The archive that `lifecycle.uri` wants: `lifecycle.toml` and a `lifecycle/` directory.
+    """Return the archive that `lifecycle.uri` wants: `lifecycle.toml` and a `lifecycle/` directory.
 
     As pack 0.40.6 reads it: https://github.com/buildpacks/pack/blob/v0.40.6/internal/builder/lifecycle.go
     """

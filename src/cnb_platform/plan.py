@@ -19,7 +19,7 @@ class Require:
     metadata: Mapping[str, Any]
 
     def document(self) -> dict[str, Any]:
-        """The entry of a buildpack plan."""
+        """Return the entry of a buildpack plan."""
         return {"name": self.name, "metadata": dict(self.metadata)} if self.metadata else {"name": self.name}
 
 
@@ -56,7 +56,7 @@ class Unresolved:
 
 
 def read_options(document: Mapping[str, Any], buildpack: Buildpack) -> tuple[Option, ...]:
-    """The alternatives that bin/detect wrote, the first one first. Raises ContractBroken for another shape."""
+    """Return the alternatives that bin/detect wrote, the first one first. Raises ContractBroken for another shape."""
     try:
         alternatives = [document, *document.get("or", ())]
         return tuple(_option(alternative) for alternative in alternatives)

@@ -41,7 +41,7 @@ class Embedded:
         return "embedded with Docker" if self.container else "embedded"
 
     def layout(self, image: str) -> Path:
-        """Where an image is."""
+        """Return where an image is."""
         return self.root / "images" / image
 
     def build(self, app: Path, buildpacks: Sequence[Path], image: str, options: Options = _DEFAULTS) -> BuildResult:
@@ -88,5 +88,5 @@ class Embedded:
 
 
 def tag(image: str) -> str:
-    """What Docker calls an image."""
+    """Return what Docker calls an image."""
     return f"cnb-platform/{image}:embedded"

@@ -45,7 +45,7 @@ class Lifecycle:
         return "lifecycle"
 
     def layout(self, image: str) -> Path:
-        """Where an image is."""
+        """Return where an image is."""
         return self.root / "images" / _REGISTRY / image / _TAG
 
     def build(self, app: Path, buildpacks: Sequence[Path], image: str, options: Options = _DEFAULTS) -> BuildResult:

@@ -61,7 +61,7 @@ class Pack:
         return [word for volume in self.volumes for word in ("--volume", volume)]
 
     def _builder(self, buildpacks: Sequence[Path]) -> str:
-        """A builder with these buildpacks, created again: a buildpack's files may have changed."""
+        """Return a builder with these buildpacks, created again: a buildpack's files may have changed."""
         builder = Builder(
             buildpacks=tuple(buildpacks),
             build_image=self.build_image,
@@ -95,7 +95,7 @@ class Pack:
 
 
 def tag(image: str) -> str:
-    """What Docker calls an image."""
+    """Return what Docker calls an image."""
     return f"cnb-platform/{image}:pack"
 
 
@@ -115,7 +115,7 @@ def _flags(builder: str, app: Path, image: str, options: Options) -> Iterator[st
 
 
 def _lifecycle_code(log: str, code: int) -> int:
-    """The lifecycle's exit code: pack itself always returns 1 and names it in its last line."""
+    """Return the lifecycle's exit code: pack itself always returns 1 and names it in its last line."""
     _, found, rest = log.rpartition("failed with status code: ")
     digits = rest.split(maxsplit=1)[0].rstrip(".") if found else ""
     return int(digits) if digits.isdecimal() else code

@@ -66,7 +66,7 @@ class Started:
         return self.process.poll() is None
 
     def output(self) -> str:
-        """What it has printed so far."""
+        """Return what it has printed so far."""
         return self.written.read_text(encoding="utf-8", errors="replace")
 
 
@@ -102,7 +102,7 @@ def run(
 
 @contextlib.contextmanager
 def output_file() -> Iterator[Path]:
-    """A file for what a process prints."""
+    """Yield a file for what a process prints."""
     with tempfile.NamedTemporaryFile(prefix="cnb-platform-output-") as opened:
         yield Path(opened.name)
 
@@ -117,7 +117,7 @@ def result_of(  # noqa: PLR0913 - what is known of an image that another tool ma
     durations: Mapping[str, float],
     log: str,
 ) -> BuildResult:
-    """A result made from an image's labels; `known` are the diffIDs of the previous image."""
+    """Return a result made from an image's labels; `known` are the diffIDs of the previous image."""
     about = go_json.loads(labels.get(BUILD_LABEL, "{}"))
     names = dict(_names(go_json.loads(labels.get(LIFECYCLE_LABEL, "{}"))))
     rows = tuple(
@@ -150,7 +150,7 @@ def _state(diff_id: str, names: Mapping[str, str], known: Collection[str]) -> st
 
 
 def _names(metadata: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The diffIDs that the lifecycle's label knows, and what they are called here."""
+    """Return the diffIDs that the lifecycle's label knows, and what they are called here."""
     for number, app in enumerate(metadata.get("app") or (), start=1):
         yield app["sha"], f"app {number}"
     for key in ("sbom", "config", "launcher", "process-types"):

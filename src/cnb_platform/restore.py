@@ -67,7 +67,7 @@ class _Choice:
 def choose(
     image: Mapping[str, LayerRecord], cached: Mapping[str, LayerRecord], platform_minor: int
 ) -> Iterator[_Choice]:
-    """The restore table: the layers of one buildpack of which at least the metadata comes back."""
+    """Return the restore table: the layers of one buildpack of which at least the metadata comes back."""
     for name in sorted({*image, *cached}):
         in_image, in_cache = image.get(name), cached.get(name)
         contents = in_cache if in_cache is not None and in_cache.cache else None
@@ -117,7 +117,7 @@ def restore_store(session: Session, buildpack: Buildpack, previous: Previous) ->
 
 
 def _restore_layer(place: Place, buildpack: Buildpack, choice: _Choice, cache: Cache | None, log: Log) -> bool:
-    """Whether the layer's metadata is there afterwards."""
+    """Return whether the layer's metadata is there afterwards."""
     title = f"{buildpack.id}:{choice.name}"
     if choice.cached is not None and choice.cached.sha != choice.record.sha:
         log.line(f'Removing "{title}", wrong sha')
@@ -144,7 +144,7 @@ def _restore_contents(layer: Place, sha: str, cache: Cache, log: Log) -> None:
 
 
 def image_sboms(previous: Previous) -> Sboms:
-    """The SBOM files of launch layers in the previous image, by buildpack and layer."""
+    """Return the SBOM files of launch layers in the previous image, by buildpack and layer."""
     blob = previous.image.layer(previous.records.sbom) if previous.image and previous.records.sbom else None
     if blob is None:
         return {}
@@ -181,7 +181,7 @@ def _write_sboms(place: Place, layer: str, files: Mapping[str, bytes]) -> None:
 
 
 def describe(previous: Previous) -> str:
-    """One line for the log about what there is to go by."""
+    """Return one line for the log about what there is to go by."""
     known = sum(len(record.layers) for record in previous.records.buildpacks.values())
     cached = sum(len(record.layers) for record in previous.cached.buildpacks.values())
     image = "no previous image" if previous.image is None else f"previous image with {known} buildpack layers"

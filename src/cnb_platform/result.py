@@ -33,18 +33,18 @@ class BuildResult:
     log: str
 
     def layer(self, name: str) -> LayerRow:
-        """The layer called `<buildpack id>:<layer>`, `app 1`, `sbom`, …. Raises KeyError."""
+        """Return the layer called `<buildpack id>:<layer>`, `app 1`, `sbom`, …. Raises KeyError."""
         for row in self.layers:
             if row.name == name:
                 return row
         raise KeyError(name)
 
     def bytes_of(self, *states: str) -> int:
-        """The stored bytes of the layers in these states (`added`, `reused`, …)."""
+        """Return the stored bytes of the layers in these states (`added`, `reused`, …)."""
         return sum(row.size for row in self.layers if row.state in states)
 
     def document(self) -> dict[str, Any]:
-        """The report of `--report`."""
+        """Return the report of `--report`."""
         return {
             "image": self.image,
             "digest": self.digest,

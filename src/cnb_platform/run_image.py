@@ -21,20 +21,20 @@ SHELLS = ("bin/sh", "usr/bin/sh")
 
 
 def this_architecture() -> str:
-    """The machine's architecture in Go's words."""
+    """Return the machine's architecture in Go's words."""
     machine = platform.machine()
     return ARCHITECTURES.get(machine, machine)
 
 
 def empty_image() -> Image:
-    """An image with nothing in it."""
+    """Return an image with nothing in it."""
     return Image(
         config={"architecture": this_architecture(), "os": "linux", "rootfs": {"type": "layers", "diff_ids": []}}
     )
 
 
 def target_of(image: Image, machine: Machine, platform_minor: int) -> Target:
-    """What the build is for: the run image's platform, its distribution labels, else os-release of the build."""
+    """Return what the build is for: the run image's platform, its distribution labels, else os-release of the build."""
     labels = image.labels if platform_minor >= DISTRO_LABELS_SINCE else {}
     release = machine.os_release
     name = labels.get("io.buildpacks.base.distro.name") or release.get("ID", "")
@@ -48,7 +48,7 @@ def target_of(image: Image, machine: Machine, platform_minor: int) -> Target:
 
 
 def lacks_shell(image: Image, previous: Image | None) -> bool:
-    """Whether the launcher stand-in cannot run on an image; what the previous build found is not looked up again."""
+    """Return whether the launcher stand-in cannot run on an image; the previous build's answer is not checked again."""
     top = image.layers[-1].diff_id if image.layers else ""
     if previous is not None and _top_layer(previous) == top:
         return NO_SHELL in previous.annotations
@@ -69,12 +69,12 @@ def _has_shell(blob: oci.Blob) -> bool:
 
 
 def read_run_image(layout: Path | None) -> Image:
-    """The run image in a layout; an empty one where none is given. Raises AnalysisFailed."""
+    """Return the run image in a layout; an empty one where none is given. Raises AnalysisFailed."""
     return oci.read(layout, this_architecture()) if layout else empty_image()
 
 
 def created_at(caller: Mapping[str, str]) -> str:
-    """The image's creation time: SOURCE_DATE_EPOCH, else the lifecycle's constant. Raises UnusableArgument."""
+    """Return the image's creation time: SOURCE_DATE_EPOCH, else the lifecycle's constant. Raises UnusableArgument."""
     seconds = caller.get("SOURCE_DATE_EPOCH", str(MTIME))
     try:
         moment = dt.datetime.fromtimestamp(int(seconds), dt.UTC)

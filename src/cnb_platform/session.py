@@ -36,7 +36,7 @@ class Session:
         return int(self.platform_api.partition(".")[2])
 
     def buildpack_place(self, buildpack: Buildpack) -> Place:
-        """Where the phases see a buildpack."""
+        """Return where the phases see a buildpack."""
         return self.buildpacks[buildpack.key]
 
     def layers_of(self, buildpack: Buildpack) -> Place:
@@ -44,7 +44,7 @@ class Session:
         return self.layers.below(buildpack.directory_name)
 
     def plan_file(self, name: str, content: str) -> Place:
-        """A file of mode 0600 in a temporary directory that the build user may read and write."""
+        """Return a file of mode 0600 in a temporary directory that the build user may read and write."""
         place = self.plans.below(name)
         place.host.write_text(content, encoding="utf-8")
         place.host.chmod(0o600)
@@ -55,7 +55,7 @@ class Session:
 def phase_environment(
     session: Session, buildpack: Buildpack, inherited: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """The environment of bin/detect and bin/build: buildpack specification, "Provided by the Lifecycle".
+    """Return the environment of bin/detect and bin/build: buildpack specification, "Provided by the Lifecycle".
 
     The machine's allow-listed variables, or `inherited` with the layers of earlier buildpacks; then the user's and the
     operator's; then what the lifecycle provides.

@@ -15,7 +15,7 @@ _MAGIC = re.compile(r"[*?\[\\]")
 
 
 def app_layers(app: Place, slices: Sequence[Sequence[str]], owner: Owner) -> list[list[Entry]]:
-    """The entries of each app layer: n slices make n + 1 layers, each beginning with the app directory itself."""
+    """Return the entries of each app layer: n slices make n + 1 layers, each of which begins with the app directory."""
     entries = list(tar.tree(app.host, app.inside, owner))
     if not slices:
         return [entries]
@@ -58,7 +58,7 @@ def _children(directory: bytes, part: str) -> list[bytes]:
 
 
 def glob_expression(part: str) -> str:
-    """One path component of a filepath.Match pattern as a regular expression; hidden files are not special."""
+    """Return one path component of a filepath.Match pattern as a regular expression; hidden files are not special."""
     expression, rest = "", part
     while rest:
         character, rest = rest[0], rest[1:]
@@ -80,7 +80,7 @@ def glob_expression(part: str) -> str:
 
 
 def _subtrees(names: Sequence[bytes], roots: set[bytes]) -> set[bytes]:
-    """The names that are among the roots or below one; they come depth first: a parent is seen before its children."""
+    """Return the names that are among the roots or below one; they come depth first, parents before their children."""
     inside: set[bytes] = set()
     for name in names:
         if name in roots or name.rpartition(b"/")[0] in inside:

@@ -101,7 +101,7 @@ def _session(setup: _Setup, run_image: Image) -> Session:
 
 @contextlib.contextmanager
 def _work_directory(owner: Owner) -> Iterator[Path]:
-    """A temporary directory that the build user can reach."""
+    """Yield a temporary directory that the build user can reach."""
     parent = Path(tempfile.gettempdir())
     if not directories.reachable(parent / "x", owner):
         parent = Path("/tmp")  # noqa: S108 - the caller's own TMPDIR is closed to the build user
@@ -114,7 +114,7 @@ def _work_directory(owner: Owner) -> Iterator[Path]:
 
 
 def _buildpacks(request: Request, work: Path) -> tuple[Shelf, tuple[Group, ...]]:
-    """The buildpacks given, and the order: that of `--order`, else one group of all that were named."""
+    """Return the buildpacks given, and the order: that of `--order`, else one group of all that were named."""
     found: list[Buildpack] = []
     named: list[Buildpack] = []
     for number, path in enumerate(request.buildpacks):
@@ -139,7 +139,7 @@ def _previous_image(request: Request) -> Image | None:
 
 
 def _own(setup: _Setup) -> Path:
-    """The part of the work directory that is the build user's alone: it holds the user's variables."""
+    """Return the part of the work directory that is the build user's alone: it holds the user's variables."""
     own = setup.work / "own"
     own.mkdir(mode=0o700)
     for name in ("platform/env", "platform/bindings", "plans"):
@@ -148,7 +148,7 @@ def _own(setup: _Setup) -> Path:
 
 
 def _places_inside(setup: _Setup) -> _Places:
-    """Directories that are mounted into a container, where they have the platforms' paths."""
+    """Return directories that are mounted into a container, where they have the platforms' paths."""
     request, own = setup.request, _own(setup)
     for name, mode in (("layers", 0o755), ("workspace", 0o777)):
         (own / name).mkdir()
@@ -166,7 +166,7 @@ def _places_inside(setup: _Setup) -> _Places:
 
 
 def _places_here(setup: _Setup) -> _Places:
-    """Directories that the phases see as this process does."""
+    """Return directories that the phases see as this process does."""
     request, own = setup.request, _own(setup)
     pair = _pair(setup)
     return _Places(
@@ -201,7 +201,7 @@ def _pair(setup: _Setup) -> Pair:
 
 
 def _readable(setup: _Setup, buildpack: Buildpack) -> Path:
-    """The buildpack's directory if the build user can read it, else a copy that everybody can."""
+    """Return the buildpack's directory if the build user can read it, else a copy that everybody can."""
     directory = buildpack.directory
     programs = [directory / "bin" / name for name in ("detect", "build") if (directory / "bin" / name).exists()]
     read_and_pass = stat.S_IROTH | stat.S_IXOTH
@@ -216,7 +216,7 @@ def _readable(setup: _Setup, buildpack: Buildpack) -> Path:
 
 
 def _fill(request: Request, places: _Places) -> None:
-    """The app, the user's variables, the bindings."""
+    """Copy the app, the user's variables and the bindings."""
     results = {path.resolve() for path in (request.image, request.cache, request.previous_image) if path}
     directories.copy_app(request.app, places.app.host, results)
     for name, value in request.env.items():

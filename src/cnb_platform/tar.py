@@ -50,22 +50,22 @@ class Entry:
 
 
 def directory(name: str, owner: Owner, mode: int = 0o755) -> Entry:
-    """A directory that need not exist on disk."""
+    """Return a directory that need not exist on disk."""
     return Entry(name=name.encode(), mode=mode, owner=owner)
 
 
 def file(name: str, content: bytes, owner: Owner, mode: int = 0o644) -> Entry:
-    """A regular file with the contents given."""
+    """Return a regular file with the contents given."""
     return Entry(name=name.encode(), mode=mode, owner=owner, kind=FILE, size=len(content), content=content)
 
 
 def symlink(name: str, target: str, owner: Owner, mode: int = 0o777) -> Entry:
-    """A symbolic link."""
+    """Return a symbolic link."""
     return Entry(name=name.encode(), mode=mode, owner=owner, kind=SYMLINK, link=target.encode())
 
 
 def tree(root: Path, name: str, owner: Owner) -> Iterator[Entry]:
-    """The directory `root` and all below it, depth first, siblings in byte order, under `name` in the archive.
+    """Return the directory `root` and all below it, depth first, siblings in byte order, under `name` in the archive.
 
     Hard links become full files and extended attributes are lost, as in the lifecycle; sockets are left out.
     Raises ExportFailed for a device or a fifo, which the lifecycle could not restore.
@@ -89,7 +89,7 @@ def _below(source: bytes, name: bytes, owner: Owner) -> Iterator[Entry]:
 
 
 def entry_of(source: bytes, name: bytes, status: os.stat_result, owner: Owner) -> Entry:
-    """The entry for one path on disk; raises ExportFailed for what is neither file, directory nor link."""
+    """Return the entry for one path on disk; raises ExportFailed for what is neither file, directory nor link."""
     mode = stat.S_IMODE(status.st_mode)
     if stat.S_ISREG(status.st_mode):
         return Entry(name, mode, owner, FILE, status.st_size, source=source)
@@ -102,7 +102,7 @@ def entry_of(source: bytes, name: bytes, status: os.stat_result, owner: Owner) -
 
 
 def stream(entries: Iterable[Entry]) -> Iterator[bytes]:
-    """The archive in pieces of about a mebibyte."""
+    """Return the archive in pieces of about a mebibyte."""
     pending = bytearray()
     for entry in entries:
         pending += header(entry)
@@ -157,7 +157,7 @@ def _grew(entry: Entry) -> str:
 
 
 def header(entry: Entry) -> bytes:
-    """The header block of an entry, with a PAX header before it where ustar cannot hold the names."""
+    """Return the header block of an entry, with a PAX header before it where ustar cannot hold the names."""
     name, prefix, link = entry.name, b"", entry.link
     records = {}
     if not name.isascii() or len(name) > NAME_LIMIT:
@@ -184,7 +184,7 @@ def _split(name: bytes) -> tuple[bytes, bytes] | None:
 
 
 def _ascii(name: bytes) -> bytes:
-    """What remains of a name in the fixed field when the whole name is in a PAX record."""
+    """Return what remains of a name in the fixed field when the whole name is in a PAX record."""
     plain = bytes(byte for byte in name if byte < 0x80)  # noqa: PLR2004 - the end of ASCII
     cut = plain[:NAME_LIMIT]
     if len(plain) > NAME_LIMIT and cut.endswith(b"/"):  # Go: some readers take a cut name with a slash for a directory
@@ -239,7 +239,7 @@ class Written:
 
 
 def diff_id(pieces: Iterable[bytes]) -> str:
-    """The sha256 of an archive, written as `sha256:…`."""
+    """Return the sha256 of an archive, written as `sha256:…`."""
     digest = hashlib.sha256()
     for piece in pieces:
         digest.update(piece)

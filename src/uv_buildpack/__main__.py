@@ -85,7 +85,7 @@ def _build(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
 
 
 def _page_of_errors(buildpack: str) -> str:
-    """The address of the page with the errors of this version: its reader has no checkout of this repository."""
+    """Return the address of the page with the errors of this version: its reader has no checkout of this repository."""
     from cnb.context import read_buildpack  # noqa: PLC0415 (only a build that failed pays for it)
     from uv_buildpack.errors import page  # noqa: PLC0415
 

@@ -37,21 +37,21 @@ def configure(stream: TextIO, *, form: str = "text", level: str = "info") -> Non
 
 
 class _Stream:
-    """A stream that says in words that it cannot be written: full, or nobody reads any more."""
+    """A stream that raises `OutputRefused` when it cannot be written: the disk is full, or the reader has gone."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, text: str) -> None:
-        with self._refusals_are_said():
+        with self._refusals_reported():
             self._stream.write(text)
 
     def flush(self) -> None:
-        with self._refusals_are_said():
+        with self._refusals_reported():
             self._stream.flush()
 
     @contextmanager
-    def _refusals_are_said(self) -> Iterator[None]:
+    def _refusals_reported(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
@@ -70,53 +70,53 @@ def masked(text: str) -> str:
 
 
 def title(text: str) -> None:
-    """The name and version of the buildpack, once."""
+    """Log the name and version of the buildpack, once."""
     _LOGGER.info(text, kind="title")
 
 
 def heading(text: str) -> None:
-    """The start of a step."""
+    """Log the start of a step."""
     _LOGGER.info(text, kind="heading")
 
 
 def step(text: str) -> None:
-    """One thing that was decided or done, and from where."""
+    """Log one thing that was decided or done, and its origin."""
     _LOGGER.info(text, kind="step")
 
 
 def detail(text: str) -> None:
-    """A line that belongs to the step above."""
+    """Log a line that belongs to the step above."""
     _LOGGER.info(text, kind="detail")
 
 
 def command(argv: Sequence[str | Path]) -> None:
-    """A command that runs now."""
+    """Log a command that is about to run."""
     _LOGGER.info(" ".join(str(word) for word in argv), kind="command")
 
 
 def debug(text: str) -> None:
-    """Shown with `BP_LOG_LEVEL=debug` only."""
+    """Log a line that only `BP_LOG_LEVEL=debug` shows."""
     _LOGGER.debug(text, kind="debug")
 
 
 def layer(name: str, state: LayerState, reasons: Sequence[str] = ()) -> None:
-    """What became of a layer, and why it is not taken from the previous image as it is."""
+    """Log what became of a layer, and why it was not reused."""
     _LOGGER.info(name, kind="layer", state=state, reasons=list(reasons))
 
 
 def warning(what: str, *advice: str) -> None:
-    """Something that works but should not stay so."""
+    """Log something that works but should be changed."""
     _LOGGER.warning(what, kind="warning", advice=list(advice))
 
 
 def error(what: str, facts: Sequence[str], advice: Sequence[str], link: str) -> None:
-    """What happened, facts, what to do, where to read more."""
+    """Log what happened, facts, what to do, where to read more."""
     _LOGGER.error(what, kind="error", facts=list(facts), advice=list(advice), link=link)
 
 
 @contextmanager
 def timed(title: str) -> Iterator[None]:
-    """Head a step, and say at its end how long it took."""
+    """Log the start of a step, and at its end how long it took."""
     heading(title)
     begin = time.monotonic()
     yield
@@ -124,7 +124,7 @@ def timed(title: str) -> Iterator[None]:
 
 
 def table(rows: Sequence[Sequence[str]]) -> None:
-    """Rows of equal length, the first of them the heading."""
+    """Log rows of equal length, the first of them the heading."""
     _LOGGER.info(rows[0][0], kind="table", rows=[list(row) for row in rows])
 
 

@@ -79,7 +79,7 @@ def test_plan_entries_go_to_the_first_provider_and_on_to_the_next_when_unmet(
 
 
 def leave(files: str) -> str:
-    """A build that writes `name: content` lines, `\\n` in contents meaning a newline."""
+    """Return a build that writes `name: content` lines, `\\n` in contents meaning a newline."""
     commands = (line.strip().partition(": ")[::2] for line in files.strip().splitlines())
     return "\n".join(f"""mkdir -p "$(dirname "$1/{n}")"; printf '{c}' >"$1/{n}" """ for n, c in commands)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def package(workshop: Workshop, *toys: Path) -> Path:
-    """A `.cnb` file of these buildpacks; it is called after the first."""
+    """Return a `.cnb` file of these buildpacks; it is called after the first."""
     layout = workshop.root / "package"
     oci.prepare(layout)
     layers, versions = [], {}

@@ -39,7 +39,7 @@ FULL = f"{contribute('venv', 'ftf')}\n{PROCESSES}"
 
 
 def members(image: Image, number: int) -> list[tarfile.TarInfo]:
-    """The entries of a layer, by its number from the bottom."""
+    """Return the entries of a layer, by its number from the bottom."""
     with image.layers[number].open_tar() as opened, tarfile.open(fileobj=opened) as archive:
         return archive.getmembers()
 
@@ -236,7 +236,7 @@ def test_blobs_that_nothing_names_are_dropped(workshop: Workshop) -> None:
 
 
 def run_image(root: Path, types: MediaTypes, *files: str) -> Path:
-    """A run image with one layer of empty files."""
+    """Return a run image with one layer of empty files."""
     layout = root / "run-image"
     oci.prepare(layout)
     entries = [tar.file(name, b"", tar.ROOT) for name in files]

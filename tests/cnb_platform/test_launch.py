@@ -85,7 +85,7 @@ def start(request: pytest.FixtureRequest) -> Launcher:
 
 
 def base_image(root: Path) -> Path:
-    """A run image without layers whose user is the one that runs the tests."""
+    """Return a run image without layers whose user is the one that runs the tests."""
     layout = root / "base"
     oci.prepare(layout)
     settings = {"User": f"{os.getuid()}:{os.getgid()}", "Env": [f"{name}={value}" for name, value in BASE.items()]}
@@ -123,7 +123,7 @@ def variables(outcome: Outcome) -> dict[str, str]:
 
 
 def layer(name: str, files: str) -> str:
-    """A launch layer with files given as `path: content` lines; `path/` is a directory."""
+    """Return a launch layer with files given as `path: content` lines; `path/` is a directory."""
     commands = [declare(name, "ftf")]
     for line in files.strip().splitlines():
         path, _, content = line.strip().partition(": ")

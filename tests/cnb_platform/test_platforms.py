@@ -79,7 +79,7 @@ done
 
 
 def lifecycle(workshop: Workshop, ending: str) -> Lifecycle:
-    """A directory with a creator that looks at its flags and then does `ending`."""
+    """Return a directory with a creator that looks at its flags and then does `ending`."""
     directory = workshop.root / "lifecycle"
     directory.mkdir()
     for name, text in (("creator", CREATOR + ending), ("launcher", "")):

@@ -22,7 +22,7 @@ OWNER = Owner(1000, 1001)
 
 
 def golden(name: bytes, *, size: int = 0, kind: bytes = b"5", mode: bytes = b"0000755", prefix: bytes = b"") -> bytes:
-    """A header block, field by field as POSIX ustar has them."""
+    """Return a header block, field by field as POSIX ustar has them."""
     fields = [
         name.ljust(100, b"\0"),
         mode + b"\0",

@@ -86,7 +86,7 @@ class Workshop:
         return build_image(replace(request, **changes), self.caller, self.log)
 
     def printed(self) -> list[str]:
-        """The log without the headings of phases and the note on directories."""
+        """Return the log without the headings of phases and the note on directories."""
         lines = self.log.text().splitlines()
         return [line for line in lines if not line.startswith(("===>", "Layers are in "))]
 

@@ -104,7 +104,7 @@ def test_it_stands_alone_on_a_platform(root: Path) -> None:
 
 
 def standing_alone(directory: Path) -> Path:
-    """The buildpack with what it needs beside it, as its README tells."""
+    """Return the buildpack with what it needs beside it, as its README tells."""
     shutil.copytree(HELLO, directory)
     for package in (cnb, tomli, tomli_w):
         source = Path(str(package.__file__)).parent

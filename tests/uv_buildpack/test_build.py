@@ -36,7 +36,7 @@ def headings(text: str) -> list[str]:
 
 
 def clean(tmp_path: Path, files: dict[str, str]) -> dict[str, str]:
-    """The layers of a first build of the same app, in the same place."""
+    """Return the layers of a first build of the same app, in the same place."""
     (tmp_path / "layers").rename(tmp_path / "before")
     fresh = Workshop.__new__(Workshop)
     fresh.root, fresh.variables, fresh.restored, fresh.image, fresh.builds = tmp_path, {}, {}, {}, 0

@@ -91,7 +91,7 @@ _DEBUG_INFORMATION: Final = re.compile(r"(?<!\S)-g(?:gdb)?\d?(?:\s+|$)")
 
 
 def move_variables(variables: Mapping[str, object], prefix: str) -> dict[str, object]:
-    """The build-time variables of an installation at `prefix`, with tools that a build image can be expected to have.
+    """Return the build-time variables of an installation at `prefix`, with tools that build images usually have.
 
     python-build-standalone is compiled with clang; an image that compiles an extension has whatever `cc` names.
     """
@@ -109,7 +109,7 @@ def _moved_variable(name: str, value: object, prefix: str) -> object:
 
 
 def read_variables(path: Path) -> dict[str, object]:
-    """The dictionary in a `_sysconfigdata_*.py` file, read without running it."""
+    """Return the dictionary in a `_sysconfigdata_*.py` file, read without running it."""
     for statement in ast.parse(path.read_text(encoding="utf-8")).body:
         if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Dict):
             variables: dict[str, object] = ast.literal_eval(statement.value)

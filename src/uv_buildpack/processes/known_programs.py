@@ -114,7 +114,7 @@ def _not_installed(program: str, installed: Collection[str], elsewhere: Mapping[
 
 
 def _alike(program: str, installed: Collection[str]) -> str:
-    """The installed program that a name is nearly like: a slip of the keyboard."""
+    """Return the installed program that a name is nearly like: a slip of the keyboard."""
     import difflib  # noqa: PLC0415 (for names that nothing here knows)
 
     if program in installed:

@@ -177,7 +177,7 @@ def _from_table(table: Mapping[str, Any], default_process: str | None, app_dir: 
 
 
 def _entry(name: str, value: object, app_dir: Path, project_dir: Path) -> _Defined:
-    """One key of the table. Raises `ProcessInvalid`."""
+    """Return one key of the table. Raises `ProcessInvalid`."""
     origin = f"{TABLE} {name}"
     if not PROCESS_TYPE.match(name):
         raise ProcessInvalid(origin, "a process type is made of letters, digits, `.`, `_` and `-`")
@@ -213,7 +213,7 @@ def _is_words(value: object) -> TypeGuard[list[str]]:
 
 
 def _working_directory(value: object, origin: str, app_dir: Path, project_dir: Path) -> str | None:
-    """The directory to start in, absolute; `None` for the app directory, where every process starts by default."""
+    """Return the absolute directory to start in; `None` for the app directory, which is the default."""
     if value is None:
         return _start_directory(project_dir, app_dir)
     if not isinstance(value, str):
@@ -233,7 +233,7 @@ def _start_directory(directory: Path, app_dir: Path) -> str | None:
 
 
 def _from_procfile(default_process: str | None, app_dir: Path, project_dir: Path) -> ProcessPlan | None:
-    """The Procfile beside `pyproject.toml`, else the one of the app directory; `None` if there is neither."""
+    """Return the Procfile beside `pyproject.toml`, else the one of the app directory; `None` if there is neither."""
     for directory in dict.fromkeys((project_dir, app_dir)):
         path = directory / PROCFILE
         if path.is_file():

@@ -87,7 +87,7 @@ def _word(text: str, start: int) -> Word | None:
 
 
 def _piece(text: str, start: int) -> tuple[int, bool] | None:
-    """The end of the piece of a word at `start`, and whether it is plain; `None` if it is not understood."""
+    """Return the end of the piece of a word at `start`, and whether it is plain; `None` if it is not understood."""
     character = text[start]
     if character == "'":
         end = text.find("'", start + 1)

@@ -122,7 +122,7 @@ def _without_uv_run(line: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _uv_run(words: Sequence[str]) -> tuple[int, tuple[str, ...]]:
-    """How many words to drop and what to put there instead: `(0, ())` if it is no plain `uv run`."""
+    """Return how many words to drop and what to put there instead: `(0, ())` if it is no plain `uv run`."""
     if list(words[:2]) != ["uv", "run"]:
         return 0, ()
     index = 2

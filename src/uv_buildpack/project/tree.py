@@ -131,7 +131,7 @@ def remove_new_directories(top: Path, before: Collection[Path]) -> None:
 
 
 def _refuse(error: OSError) -> NoReturn:
-    """A directory that cannot be read is not an empty one."""
+    """Raise `FileUnreadable`: a directory that cannot be read is not an empty one."""
     raise FileUnreadable(str(error.filename), str(error.strerror)) from None
 
 

@@ -69,7 +69,7 @@ def _described(distribution: Distribution) -> _Described:
 
 
 def _locked(found: _Described, lock: Lock | None) -> LockedPackage | None:
-    """The lock's entry: that of the version which is installed (a local package's may be unknown to the lock)."""
+    """Return the lock's entry for the installed version (the lock may not know that of a local package)."""
     entries = lock.named(found.name) if lock else ()
     return next((entry for entry in entries if entry.version in {found.version, None}), None)
 
@@ -101,7 +101,7 @@ def _component(found: _Described, locked: LockedPackage | None, other_indexes: C
 
 
 def _address(locked: LockedPackage) -> str | None:
-    """The index or archive. Indexes on disk, and other paths, say nothing to a reader of the image."""
+    """Return the index or archive. Indexes on disk, and other paths, say nothing to a reader of the image."""
     if locked.source_kind not in {"registry", "url"} or "://" not in locked.source:
         return None
     return without_credentials(locked.source)
@@ -114,7 +114,7 @@ def _vcs(locked: LockedPackage) -> str | None:
 
 
 def _artifact(found: _Described, locked: LockedPackage) -> Artifact | None:
-    """The file it was installed from: the wheel with its tags; if none could be it, the source distribution."""
+    """Return the file it was installed from: the wheel with its tags; if none could be it, the source distribution."""
     tags = {wheel: _tags(wheel.filename) for wheel in locked.wheels}
     same = [wheel for wheel, of_wheel in tags.items() if of_wheel == found.tags]
     near = [wheel for wheel, of_wheel in tags.items() if of_wheel & found.tags]
@@ -131,7 +131,7 @@ def _tags(filename: str) -> frozenset[str]:
 
 
 def _licence(metadata: RawMetadata) -> tuple[str | None, tuple[str, ...]]:
-    """The SPDX expression, or the licences as the package calls them."""
+    """Return the SPDX expression, or the licences as the package calls them."""
     stated = metadata.get("license_expression") or metadata.get("license") or ""
     try:
         return canonicalize_license_expression(stated), ()
@@ -148,7 +148,7 @@ def _licence(metadata: RawMetadata) -> tuple[str | None, tuple[str, ...]]:
 
 
 def _extras(lock: Lock | None) -> Mapping[str, frozenset[str]]:
-    """The extras that the lock asks for, by package."""
+    """Return the extras that the lock asks for, by package."""
     found: dict[str, frozenset[str]] = {}
     for edge in _edges(lock.packages if lock else ()):
         found[edge.name] = found.get(edge.name, frozenset()) | set(edge.extras)
@@ -164,7 +164,7 @@ def _edges(packages: Iterable[LockedPackage]) -> Iterator[Dependency]:
 
 
 def _needed_names(metadata: RawMetadata, extras: Collection[str], python: str) -> Iterator[str]:
-    """The distributions that the package requires in this environment, with these of its extras."""
+    """Return the distributions that the package requires in this environment, with these of its extras."""
     for text in metadata.get("requires_dist", []):
         try:
             requirement = Requirement(text)

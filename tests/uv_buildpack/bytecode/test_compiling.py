@@ -149,7 +149,7 @@ def test_an_interpreter_that_fails_is_said(tmp_path: Path) -> None:
 
 
 def limited(directory: Path, limit: str) -> Path:
-    """An interpreter whose machine has not enough of something."""
+    """Return an interpreter whose machine has not enough of something."""
     python = directory / "limited-python"
     python.write_text(f'#!/bin/sh\n{limit}\nexec {PYTHON} "$@"\n', encoding="utf-8")
     python.chmod(0o755)

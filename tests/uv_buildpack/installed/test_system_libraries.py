@@ -44,7 +44,7 @@ def system(tmp_path: Path) -> Path:
 
 
 def found(layers: Path, system: Path) -> list[Use]:
-    """What is found, but for what the objects that tests are made of need themselves."""
+    """Return what is found, but for what the objects that tests are made of need themselves."""
     uses = find(layers, SITE_PACKAGES, [system, *directories("")])
     return [use for use in uses if use.library in {"libpq.so.5", "libgone.so.1"}]
 

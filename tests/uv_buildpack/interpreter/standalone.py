@@ -70,7 +70,7 @@ class Release:
         return f"{_DATE}/cpython-{self.version}+{_DATE}-{target}-install_only_stripped.tar.gz"
 
     def build(self, sha256: str) -> CPythonBuild:
-        """The entry of a catalogue."""
+        """Return the entry of a catalogue."""
         return CPythonBuild(
             version=self.version,
             date=_DATE,
@@ -82,7 +82,7 @@ class Release:
         )
 
     def variables(self) -> dict[str, object]:
-        """The build-time variables: configured for `/install`, compiled with clang in a container with `/tools`."""
+        """Return the build-time variables: configured for `/install`, compiled with the clang in `/tools`."""
         return {
             "AR": "/tools/llvm/bin/llvm-ar",
             "CC": "clang -pthread",
@@ -104,7 +104,7 @@ class Release:
         return "t" if self.freethreaded else ""
 
     def contents(self) -> dict[str, Content]:
-        """Everything in the archive, by path below `python/`."""
+        """Return everything in the archive, by path below `python/`."""
         return {
             **self._bin(),
             **self._include(),
@@ -205,12 +205,12 @@ class Release:
         return {f"lib/{self.name}/{path}": content for path, content in within.items()}
 
     def _sysconfigdata(self) -> bytes:
-        """A dictionary as JSON writes it, which is how their script writes it again."""
+        """Return a dictionary as JSON writes it, which is how their script writes it again."""
         head = "# system configuration generated and used by the sysconfig module\n"
         return f"{head}build_time_vars = {json.dumps(self.variables(), indent=4, sort_keys=True)}".encode()
 
     def _documents(self) -> dict[str, Content]:
-        """What CPython 3.14 and newer have: paths in `build-details.json` are relative, the other is left as it is."""
+        """Return what CPython 3.14 and newer have: relative paths in `build-details.json`, the other as it is."""
         details = {"base_prefix": "../..", "base_interpreter": f"bin/{self.name}", "language": {"version": self.minor}}
         variables = self.variables() | {
             "CPPFLAGS": "-I. -I/tools/deps/include -isystem /tools/deps/linux-uapi/usr/include"

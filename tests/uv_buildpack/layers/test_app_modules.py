@@ -40,7 +40,7 @@ class This:
     missing: bool = False
 
     def interpreter(self) -> Path:
-        """What compiles."""
+        """Return what compiles."""
         self.started += 1
         if self.missing:
             raise PythonUnusable("3.99.0", "nothing answers")
@@ -79,7 +79,7 @@ class Bench:
         return "\n".join(str(event["event"]) for event in events)
 
     def bytecode(self) -> dict[str, bytes]:
-        """The bytecode in the app directory, by the path of its source."""
+        """Return the bytecode in the app directory, by the path of its source."""
         found = {}
         for path in self.app.rglob("*.pyc"):
             source = path.parents[1] / f"{path.name.split('.')[0]}.py"
@@ -88,12 +88,12 @@ class Bench:
         return found
 
     def kept(self) -> Path:
-        """The snapshot."""
+        """Return the snapshot."""
         return self.snapshots / f"{APP_MODULES}.snapshot"
 
 
 def written(path: Path) -> tuple[int, int]:
-    """Which file it is, and when it was written: reading it changes neither."""
+    """Return which file it is, and when it was written: reading it changes neither."""
     return path.stat().st_ino, path.stat().st_mtime_ns
 
 

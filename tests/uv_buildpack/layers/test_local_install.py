@@ -54,7 +54,7 @@ def installed(
 
 
 def syncs(fake: FakeUv) -> list[list[str]]:
-    """The arguments of each `uv sync` after those that all have, with the directory in front."""
+    """Return the arguments of each `uv sync` after those that all have, with the directory in front."""
     first = "--no-compile-bytecode"
     calls = [call for call in fake.calls() if call.arguments[0] == "sync"]
     return [[call.directory, *call.arguments[call.arguments.index(first) + 1 :]] for call in calls]
@@ -94,7 +94,7 @@ def test_what_uv_installs_is_moved_out_of_the_environment(tmp_path: Path) -> Non
 
 
 def environment(root: Path) -> Path:
-    """An environment with a package in it."""
+    """Return an environment with a package in it."""
     files = {"pyvenv.cfg": f"home = {PYTHON.parent}\n", "lib/python3.13/site-packages/six.py": "six\n"}
     return plant(root / "venv", files)
 

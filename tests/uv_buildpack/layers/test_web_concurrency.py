@@ -39,7 +39,7 @@ def version_1(quota: int, memory: int, group: str = "") -> dict[str, str]:
 
 
 def output(tmp_path: Path, files: Mapping[str, str], environment: Mapping[str, str] | None = None) -> str:
-    """What the program writes to file descriptor 3; it must end well and say nothing."""
+    """Return what the program writes to file descriptor 3; it must end well and say nothing."""
     root = tmp_path / "root"
     root.mkdir()
     plant(root, files)

@@ -102,13 +102,13 @@ def find_applications(sources: Sources, starters: Sequence[Starter]) -> Found:
 
 
 def _words(kinds: Mapping[str, Kind]) -> list[bytes]:
-    """What a file has to mention to be parsed."""
+    """Return what a file has to mention to be parsed."""
     classes = dict.fromkeys(dotted.rpartition(".")[2] for dotted in kinds)
     return [name.encode() for name in (*classes, *FACTORY_NAMES)]
 
 
 def _in_file(sources: Sources, file: SourceFile, kinds: Mapping[str, Kind]) -> list[AppObject] | Unreadable:
-    """The file's likeliest applications."""
+    """Return the file's likeliest applications."""
     module = sources.module(file.path)
     if isinstance(module, Unreadable):
         return module
@@ -123,7 +123,7 @@ def _in_file(sources: Sources, file: SourceFile, kinds: Mapping[str, Kind]) -> l
 def _certain(
     sources: Sources, found: Sequence[AppObject], unreadable: Iterable[tuple[SourceFile, str]], considered: list[str]
 ) -> Found:
-    """The first of the objects found in one tier, with its equals and what speaks against it."""
+    """Return the first of the objects found in one tier, with its equals and what speaks against it."""
     best = [one for one in found if _is_equal(sources, one, found[0])]
     including = [one for one in best if all(_knows(sources, one, other) for other in best if other is not one)]
     best = including if len(including) == 1 else best
@@ -142,7 +142,7 @@ def _certain(
 
 
 def _is_equal(sources: Sources, one: AppObject, first: AppObject) -> bool:
-    """Whether neither is likelier: equal names, or the usual names of two directories that know nothing of each other.
+    """Return whether neither is likelier: equal names, or the usual names in two directories without a connection.
 
     A name tells which of two files in one directory is likelier. Of two directories the one with the top-level
     application imports the other.

@@ -58,7 +58,7 @@ def infer(app: AppFacts) -> Inference:
 
 
 def _default(app: AppFacts, found: list[InferredProcess], scripts: list[InferredProcess]) -> str | None:
-    """The type that is the default where there are several and none is `web`.
+    """Return the type that is the default where there are several and none is `web`.
 
     A script that is called like the project is what its users run (uvx goes by the same rule); a bot's worker starts
     the same program as the only script.
@@ -71,7 +71,7 @@ def _default(app: AppFacts, found: list[InferredProcess], scripts: list[Inferred
 
 
 def _shown(web: Web) -> list[str]:
-    """What speaks against the candidates, and the candidates if they are not certain."""
+    """Return what speaks against the candidates, and the candidates if they are not certain."""
     if web.certain:
         return []
     several = ", one of several" if len(web.candidates) > 1 else ""
@@ -88,7 +88,7 @@ def _suggestion(web: Web) -> str:
 
 
 def _embedded(app: AppFacts, sources: Sources, workers: Workers) -> list[str]:
-    """Where the project's own programs serve the application as one part of their work.
+    """Return where the project's own programs serve the application as one part of their work.
 
     A server that is started beside them would serve an application without what they do.
     """

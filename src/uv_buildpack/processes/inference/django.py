@@ -55,7 +55,7 @@ def find_projects(sources: Sources) -> list[DjangoProject]:
 
 
 def _manage_files(sources: Sources) -> Iterator[PurePosixPath]:
-    """Files called `manage.py` that are Django's: other frameworks have such a file as well."""
+    """Return files called `manage.py` that are Django's: other frameworks have such a file as well."""
     for file in sources.files:
         if file.path.name == "manage.py":
             content = sources.content(file)
@@ -88,7 +88,7 @@ def _project(sources: Sources, manage: PurePosixPath | None) -> DjangoProject:
 
 
 def _named_settings(module: Module) -> tuple[str, int]:
-    """The settings module in `os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")`, and the line."""
+    """Return module and line of `os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")`."""
     for node in (found for one in (*module.guarded, *_bodies(module)) for found in ast.walk(one)):
         if isinstance(node, ast.Call) and len(node.args) > 1 and _text(node.args[0]) == _VARIABLE:
             return _text(node.args[1]), node.lineno
@@ -104,7 +104,7 @@ def _bodies(module: Module) -> Iterator[ast.AST]:
 
 
 def _text(node: ast.expr) -> str:
-    """A plain text, or the default of `os.environ.get(name, default)` and its like."""
+    """Return a plain text, or the default of `os.environ.get(name, default)` and its like."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     if isinstance(node, ast.Call) and len(node.args) > 1:
@@ -119,7 +119,7 @@ def _settings_of(sources: Sources, application: AppObject) -> tuple[str, int] | 
 
 
 def _applications(sources: Sources, directory: PurePosixPath) -> Iterator[AppObject]:
-    """The modules below the directory that make a WSGI or an ASGI application of Django."""
+    """Return the modules below the directory that make a WSGI or an ASGI application of Django."""
     kinds = kinds_of([DJANGO])
     files = [file for file in sources.files if file.path.is_relative_to(directory)]
     for file in sources.mentioning((b"get_wsgi_application", b"get_asgi_application"), files):
@@ -138,7 +138,7 @@ def _applications(sources: Sources, directory: PurePosixPath) -> Iterator[AppObj
 
 
 def _root(sources: Sources, path: PurePosixPath, directory: PurePosixPath, module: Module) -> PurePosixPath:
-    """The directory that a Django package is imported from: the one from which its own settings module is found.
+    """Return the directory that a Django package is imported from: the one from which its own settings module is found.
 
     That is where `manage.py` lies, or a directory such as `src` below it.
     """
@@ -162,7 +162,7 @@ def _file_of(sources: Sources, settings: str, directory: PurePosixPath) -> PureP
 
 
 def _texts(sources: Sources, module: Module, hops: int = 0) -> Iterator[str]:
-    """The plain texts in lists of a settings module, and of those that it imports everything from."""
+    """Return the plain texts in lists of a settings module, and of those that it imports everything from."""
     for statement in module.statements:
         value = getattr(statement.node, "value", None)
         if isinstance(value, ast.List | ast.Tuple | ast.BinOp):
@@ -175,7 +175,7 @@ def _texts(sources: Sources, module: Module, hops: int = 0) -> Iterator[str]:
 
 
 def _is_custom(sources: Sources, application: AppObject) -> bool:
-    """Whether an ASGI application is more than `get_asgi_application()`: websockets, or another one beside it."""
+    """Return whether an ASGI application is more than `get_asgi_application()`: websockets, or another application."""
     module = sources.module(application.file.path)
     if application.binding.kind.interface != "asgi" or isinstance(module, Unreadable):
         return False

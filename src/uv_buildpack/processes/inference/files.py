@@ -125,7 +125,7 @@ def _walk(project_dir: Path) -> Iterator[str]:
 
 
 def _listing(directory: str) -> tuple[list[str], list[str], bool]:
-    """The modules and directories in a directory, sorted, and whether it is a tree of its own.
+    """Return the modules and directories in a directory, sorted, and whether it is a tree of its own.
 
     That is a virtual environment, or another project of the workspace: its application is not this one's.
     """

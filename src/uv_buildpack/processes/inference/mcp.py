@@ -52,7 +52,7 @@ def find_servers(app: AppFacts, sources: Sources, web: Web) -> None:
 
 
 def _on_http(binding: Binding, transport: str | None, file: SourceFile, web: Web) -> Binding | None:
-    """The server with the interface that its transport gives it, if that is HTTP."""
+    """Return the server with the interface that its transport gives it, if that is HTTP."""
     if transport in _HTTP:
         return binding._replace(kind=Kind(binding.kind.starter, f"{binding.kind.interface} {transport}"))
     reason = "on standard input and output" if transport == "stdio" else "whose transport is not in the source"
@@ -66,7 +66,7 @@ def _located(sources: Sources, file: SourceFile, module: Module, binding: Bindin
 
 
 def _runs(module: Module) -> Iterator[tuple[ast.Call, str, str | None]]:
-    """The calls `name.run(transport=…)`, with the transport if it is a plain text; without one it is stdio."""
+    """Return the calls `name.run(transport=…)`, with the transport if it is a plain text; without one it is stdio."""
     bodies = [*(one.node for one in module.statements), *module.definitions.values(), *module.guarded]
     seen: set[int] = set()
     for node in (found for body in bodies for found in ast.walk(body)):
@@ -94,13 +94,13 @@ def _transport(node: ast.Call, method: str) -> str | None:
 
 
 def _distinct(applications: list[AppObject]) -> list[AppObject]:
-    """The applications nearest to the top."""
+    """Return the applications nearest to the top."""
     depth = min((one.file.depth for one in applications), default=0)
     return [one for one in applications if one.file.depth == depth]
 
 
 def _refusals(sources: Sources, one: AppObject) -> Iterator[str]:
-    """The SDK's servers refuse requests for other hosts than this machine, unless they are made for another `host`.
+    """Return a warning for the SDK's servers: unless they have another `host`, they refuse requests for other hosts.
 
     See `FastMCP.__init__` in mcp/server/fastmcp/server.py, 1.30.
     """

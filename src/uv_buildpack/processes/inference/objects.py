@@ -63,7 +63,7 @@ def bindings(module: Module, kinds: Mapping[str, Kind], resolve: Resolve) -> lis
 
 
 def _mounted(module: Module) -> set[str]:
-    """The names of applications that another one includes: `app.mount("/admin", admin)`."""
+    """Return the names of applications that another one includes: `app.mount("/admin", admin)`."""
     calls = (one.node.value for one in module.statements if isinstance(one.node, ast.Expr))
     return {
         argument.id
@@ -115,7 +115,7 @@ class _Reader(NamedTuple):
                 yield Binding(name=name, line=node.lineno, kind=kind, wraps=inner if inner != name else "")
 
     def _imported(self, node: ast.ImportFrom, module: Module, hops: int) -> Iterator[Binding]:
-        """Objects of other modules of the project under the name that they have here."""
+        """Return objects of other modules of the project under the name that they have here."""
         for alias in node.names:
             bound = alias.asname or alias.name
             origin, _, name = module.names.get(bound, "").rpartition(".")
@@ -206,7 +206,7 @@ def _is_wrapper(dotted: str) -> bool:
 
 
 def _wrapped(node: ast.expr, found: Mapping[str, Binding]) -> str:
-    """The name of the application that a wrapper is given, or nothing."""
+    """Return the name of the application that a wrapper is given, or nothing."""
     if not isinstance(node, ast.Call) or not _is_wrapper(dotted_name(node.func) or ""):
         return ""
     given: Sequence[ast.expr] = [*node.args, *(keyword.value for keyword in node.keywords)]

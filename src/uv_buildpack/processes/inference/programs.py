@@ -103,7 +103,7 @@ def _top_level(module: Module) -> list[ast.stmt]:
 
 
 def _walk(body: Sequence[ast.stmt], *, enter: bool) -> Iterator[ast.AST]:
-    """Every node of statements in order; nested functions only if `enter`."""
+    """Return every node of statements in order; nested functions only if `enter`."""
     waiting: list[ast.AST] = list(reversed(body))
     while waiting:
         node = waiting.pop()
@@ -114,7 +114,7 @@ def _walk(body: Sequence[ast.stmt], *, enter: bool) -> Iterator[ast.AST]:
 
 
 def _definitions(sources: Sources, module: Module, dotted: str | None) -> Iterator[tuple[Module, str]]:
-    """The function or class of the project that a name stands for."""
+    """Return the function or class of the project that a name stands for."""
     if dotted is None:
         return
     if dotted in module.definitions:

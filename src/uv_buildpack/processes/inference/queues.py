@@ -27,7 +27,7 @@ _HUEYS = (
 
 
 def celery(search: Search) -> list[InferredProcess]:
-    """A Celery application, and `beat` where a schedule is defined."""
+    """Return a Celery application, and `beat` where a schedule is defined."""
     found = search.objects("celery", {"celery.Celery": "celery", "celery.app.Celery": "celery"})
     found += [one for place in search.places("celery", ".extensions[") for one in _flask_extension(place)]
     one = search.only(found, "Celery application")
@@ -53,7 +53,7 @@ def _flask_extension(place: Place) -> Iterator[Named]:
 
 
 def _schedule(search: Search) -> tuple[str, str]:
-    """Where a schedule is defined (in Django's database, or in the source) and the option for it."""
+    """Return where a schedule is defined (in Django's database, or in the source) and the option for it."""
     django = search.django
     if django is not None and "django_celery_beat" in django.installed_apps:
         where = f"{django.settings_file}: `django_celery_beat` in INSTALLED_APPS"
@@ -76,7 +76,7 @@ def _defines_schedule(node: ast.AST) -> bool:
 
 
 def dramatiq(search: Search) -> list[InferredProcess]:
-    """Every module with actors, after the one that sets the broker."""
+    """Return every module with actors, after the one that sets the broker."""
     managed = search.managed("rundramatiq", "django_dramatiq", search.version("dramatiq"))
     if managed:
         return managed
@@ -109,7 +109,7 @@ def _calls(module: Module, qualified: str) -> bool:
 
 
 def rq(search: Search) -> list[InferredProcess]:
-    """The project's own worker program, else RQ's for the queues that the source names."""
+    """Return the project's own worker program, else RQ's for the queues that the source names."""
     distribution = "rq" if "rq" in search.app.installed else "django-rq"
     managed = search.managed("rqworker default", "django_rq", search.version(distribution))
     if managed:
@@ -145,7 +145,7 @@ def rq(search: Search) -> list[InferredProcess]:
 
 
 def _queue_name(call: ast.Call) -> str:
-    """The name that a queue is given, or nothing where it is not a plain text."""
+    """Return the name that a queue is given, or nothing where it is not a plain text."""
     given = [one.value for one in call.keywords if one.arg == "name"] or call.args[:1]
     if not given:
         return "default"
@@ -154,7 +154,7 @@ def _queue_name(call: ast.Call) -> str:
 
 
 def arq(search: Search) -> list[InferredProcess]:
-    """The class with the settings of arq's worker."""
+    """Return the class with the settings of arq's worker."""
     found = [
         Named(place, name, definition.lineno)
         for place in search.places("", "WorkerSettings")
@@ -171,7 +171,7 @@ def arq(search: Search) -> list[InferredProcess]:
 
 
 def huey(search: Search) -> list[InferredProcess]:
-    """The Huey instance, in a module that imports its tasks as well: the consumer imports only that."""
+    """Return the Huey instance, in a module that imports its tasks as well: the consumer imports only that."""
     version = search.version("huey")
     managed = search.managed("run_huey", "huey.contrib.djhuey", version)
     if managed:
@@ -201,7 +201,7 @@ def huey(search: Search) -> list[InferredProcess]:
 
 
 def _task_modules(search: Search, owner: Named) -> list[Place]:
-    """The other modules with functions that an object decorates: `@huey.task()`, `@broker.task`."""
+    """Return the other modules with functions that an object decorates: `@huey.task()`, `@broker.task`."""
     prefix = f"{owner.place.name}.{owner.name}."
     found = [
         place
@@ -213,7 +213,7 @@ def _task_modules(search: Search, owner: Named) -> list[Place]:
 
 
 def taskiq(search: Search) -> list[InferredProcess]:
-    """The broker with every module that has tasks, and a scheduler where there is one."""
+    """Return the broker with every module that has tasks, and a scheduler where there is one."""
     one = search.only(_made(search, "Broker"), "taskiq broker")
     if one is None:
         return []
@@ -231,7 +231,7 @@ def taskiq(search: Search) -> list[InferredProcess]:
 
 
 def _made(search: Search, ending: str) -> list[Named]:
-    """Objects of classes whose names end so, of taskiq or its extensions (`taskiq_redis`)."""
+    """Return objects of classes whose names end so, of taskiq or its extensions (`taskiq_redis`)."""
     return [
         Named(place, name, statement.node.lineno)
         for place in search.places("taskiq", ending)
@@ -244,7 +244,7 @@ def _made(search: Search, ending: str) -> list[Named]:
 
 
 def _class_of(value: ast.expr, module: Module) -> str:
-    """The dotted name of the class that is called, also at the start of a chain of setters."""
+    """Return the dotted name of the class that is called, also at the start of a chain of setters."""
     while isinstance(value, ast.Call):
         inner = value.func.value if isinstance(value.func, ast.Attribute) else None
         if not isinstance(inner, ast.Call):
@@ -254,7 +254,7 @@ def _class_of(value: ast.expr, module: Module) -> str:
 
 
 def saq(search: Search) -> list[InferredProcess]:
-    """The mapping with the settings of SAQ's worker."""
+    """Return the mapping with the settings of SAQ's worker."""
     found = [
         Named(place, name, statement.node.lineno)
         for place in search.places("functions", "queue")

@@ -56,7 +56,7 @@ def import_root(
 
 
 def _possible_roots(path: PurePosixPath, module: Module) -> Iterator[PurePosixPath]:
-    """The file's ancestors below which its dotted name is made of identifiers."""
+    """Return the file's ancestors below which its dotted name is made of identifiers."""
     # A package's `__init__`, and what imports relatively, lies at least one directory below the root.
     within_package = path.name == "__init__.py" or has_relative_imports(module)
     for root in list(path.parents)[within_package:]:

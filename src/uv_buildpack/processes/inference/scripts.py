@@ -131,7 +131,7 @@ def _has_port(call: Call) -> bool:
 
 
 def _prepares(call: Call) -> str:
-    """Where the function around a call changes the state of modules or of an application."""
+    """Return where the function around a call changes the state of modules or of an application."""
     if call.within is None:
         return ""
     for node in ast.walk(call.within):

@@ -68,7 +68,7 @@ def served(app: AppFacts, sources: Sources, found: AppObject, web: Web) -> Infer
 
 
 def _asked_for(app: AppFacts) -> frozenset[str]:
-    """The direct dependencies. fastapi-cli is asked for to run uvicorn."""
+    """Return the direct dependencies. fastapi-cli is asked for to run uvicorn."""
     return app.direct | ({"uvicorn"} if "fastapi-cli" in app.direct else set())
 
 

@@ -173,7 +173,7 @@ def _module(tree: ast.Module, path: PurePosixPath, name: str, size: int) -> Modu
 def _statements(
     body: Sequence[ast.stmt], conditions: tuple[tuple[int, int], ...], guarded: list[ast.stmt]
 ) -> Iterator[Statement]:
-    """The statements that run on import, those in branches included; those of main guards go to `guarded`."""
+    """Return the statements that run on import, those in branches included; those of main guards go to `guarded`."""
     for node in body:
         yield Statement(node, conditions)
         if isinstance(node, ast.If) and _mentions(node.test, "__name__"):
@@ -209,7 +209,7 @@ def _imported(statement: ast.Import | ast.ImportFrom, package: str) -> Iterator[
 
 
 def _origin(statement: ast.ImportFrom, package: str) -> str:
-    """The dotted module of a `from … import`, relative ones resolved."""
+    """Return the dotted module of a `from … import`, relative ones resolved."""
     if not statement.level:
         return statement.module or ""
     parents = package.split(".")[: len(package.split(".")) - statement.level + 1]

@@ -67,7 +67,7 @@ def find(
 
 
 def _modules(sources: Sources, rule: Modules) -> list[PurePosixPath]:
-    """The modules nearest to the top that no other such module imports."""
+    """Return the modules nearest to the top that no other such module imports."""
     found: list[Module] = []
     for file in sources.mentioning([rule.imports.encode()]):
         module = sources.module(file.path)
@@ -126,7 +126,7 @@ def _starts(call: Call, rule: Programs, sources: Sources) -> bool:
 
 
 def _listening(app: AppFacts, sources: Sources, rule: Programs, program: Program) -> str:
-    """The command with which the program listens where web processes do."""
+    """Return the command with which the program listens where web processes do."""
     given = [program.call.value(program.call.argument(name)) for name in rule.listens]
     fixed = [node for node in given if node is not None and not _is_told(node)]
     reads = any(node is not None and _is_told(node) for node in given[1:])
@@ -137,7 +137,7 @@ def _listening(app: AppFacts, sources: Sources, rule: Programs, program: Program
 
 
 def _is_told(node: ast.expr) -> bool:
-    """Whether the value comes from the platform, or is the address of all interfaces."""
+    """Return whether the value comes from the platform, or is the address of all interfaces."""
     return "PORT" in ast.unparse(node) or (isinstance(node, ast.Constant) and node.value == "0.0.0.0")  # noqa: S104
 
 

@@ -73,7 +73,7 @@ def _objects(app: AppFacts, sources: Sources, starters: Sequence[Starter], web: 
 
 
 def _declared(app: AppFacts, sources: Sources, starters: Sequence[Starter], web: Web) -> AppObject | None:
-    """What `[tool.fastapi] entrypoint` says: the one declared hint that real applications have."""
+    """Return what `[tool.fastapi] entrypoint` says: the one declared hint that real applications have."""
     table = app.pyproject.get("tool", {}).get("fastapi", {})
     entrypoint = table.get("entrypoint") if isinstance(table, dict) else None
     fastapi = next((starter for starter in starters if starter.name == "FastAPI"), None)
@@ -103,7 +103,7 @@ def _example(objects: Objects, app: AppFacts) -> str:
 
 
 def _django(app: AppFacts, sources: Sources, project: DjangoProject, web: Web) -> None:
-    """The candidate of a Django project: its WSGI module, or its ASGI module where that is what the server takes."""
+    """Take the candidate of a Django project: its WSGI module, or its ASGI module if the server takes that."""
     missing = django.missing_settings(project, sources)
     if missing:
         web.doubts.append(missing)
@@ -145,7 +145,7 @@ def _django(app: AppFacts, sources: Sources, project: DjangoProject, web: Web) -
 
 
 def _of_interface(project: DjangoProject, interface: str) -> list[AppObject]:
-    """The applications with an interface; of several those in the usual file."""
+    """Return the applications with an interface; of several those in the usual file."""
     found = [one for one in project.applications if one.binding.kind.interface == interface]
     usual = [one for one in found if interface in one.file.path.with_suffix("").parts]
     return usual if len(usual) == 1 else found

@@ -125,7 +125,7 @@ class Search(NamedTuple):
         return [InferredProcess(type="worker", command=command, evidence=evidence, directory=self.directory)]
 
     def _place(self, path: PurePosixPath) -> Place | None:
-        """How a file is imported; `None` if it cannot be parsed or imported."""
+        """Return how a file is imported; `None` if it cannot be parsed or imported."""
         module = self.sources.module(path)
         if not isinstance(module, Module):
             return None
@@ -136,7 +136,7 @@ class Search(NamedTuple):
 
 
 def _own(place: Place, found: Sequence[Binding]) -> Iterator[Binding]:
-    """The objects that are made in the module: not factories, and not what it imports."""
+    """Return the objects that are made in the module: not factories, and not what it imports."""
     yield from (one for one in found if not one.factory and one.name not in place.module.names)
 
 

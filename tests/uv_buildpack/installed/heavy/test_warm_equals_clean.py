@@ -114,7 +114,7 @@ def remove_empty_directories(top: Path) -> None:
 
 
 def tree(top: Path) -> dict[str, str]:
-    """Everything below a directory, links by where they lead."""
+    """Return everything below a directory, links by where they lead."""
     found: dict[str, str] = {}
     for path in sorted(top.rglob("*")):
         kind = f"-> {path.readlink()}" if path.is_symlink() else "directory" if path.is_dir() else path.read_text()

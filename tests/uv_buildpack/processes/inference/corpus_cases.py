@@ -116,7 +116,7 @@ class Case:
 
 
 def cases() -> list[Case]:
-    """Every case of the corpus."""
+    """Return every case of the corpus."""
     return [
         _case(path.stem, text)
         for path in sorted(CORPUS.glob("*.txt"))
@@ -125,12 +125,12 @@ def cases() -> list[Case]:
 
 
 def started(plan: ProcessPlan) -> set[tuple[str, str, bool]]:
-    """What the image starts, without the `exec` that start commands get."""
+    """Return what the image starts, without the `exec` that start commands get."""
     return {(one.type, re.sub(r"\bexec ", "", shown(one)), bool(one.default)) for one in plan.processes}
 
 
 def words(plan: ProcessPlan) -> str:
-    """All that the log says about it but for the commands."""
+    """Return all that the log says about it but for the commands."""
     return "\n".join((*plan.considered, *plan.warnings))
 
 
