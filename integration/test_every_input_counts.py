@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 SNAPSHOTS = "uv-buildpack/python:snapshots"
 UNISOLATED = '[tool.uv]\nno-build-isolation-package = ["{name}"]\n'
+MATCHED = "[tool.uv.extra-build-dependencies]\n{name} = [{{ requirement = 'alpha', match-runtime = true }}]\n"
 # A backend in the tree, which imports what it is built with.
 LOCAL_BACKEND = """
 import alpha, zipfile
@@ -65,10 +66,11 @@ def test_what_is_built_without_isolation_is_built_again_when_what_it_sees_change
     assert content(second) == clean(bench, app, image)
 
 
-def test_a_local_package_without_isolation_has_its_environment_when_it_is_built_again(
-    bench: Workbench, app: App, image: str, index: PackageIndex
+@pytest.mark.parametrize("setting", [UNISOLATED, MATCHED], ids=["unisolated", "match-runtime"])
+def test_a_local_package_has_what_it_is_built_with_when_it_is_built_again(
+    bench: Workbench, app: App, image: str, index: PackageIndex, setting: str
 ) -> None:
-    text = project("seeing", ("alpha==1.0",), index=index.address, more=UNISOLATED.format(name="seeing") + OWN_BACKEND)
+    text = project("seeing", ("alpha==1.0",), index=index.address, more=setting.format(name="seeing") + OWN_BACKEND)
     app.write({"pyproject.toml": text, "backend.py": LOCAL_BACKEND, "seeing.txt": "x = 1\n"})
     app.lock()
     bench.build(app, image, previous=BASE)

@@ -12,10 +12,11 @@ from integration.application import App, project
 from integration.website import Website, serving
 from integration.workbench import BASE, Workbench, commands, errors, layer_states
 
+from uv_buildpack.uv.version import OLDEST
+
 if TYPE_CHECKING:
     from integration.package_index import PackageIndex
 
-ANOTHER_UV = "0.12.24"
 VERSION = "import json, platform, alpha; print(json.dumps(platform.python_version()))"
 
 
@@ -64,13 +65,15 @@ def test_another_implementation_is_an_error(bench: Workbench, small: App, image:
     assert "pypy" in error
 
 
-def test_another_uv_comes_from_the_index_for_the_build_only(bench: Workbench, app: App, image: str) -> None:
-    app.write({"pyproject.toml": project("older", ("six",)), "main.py": ""})
+def test_the_oldest_uv_comes_from_the_index_and_builds(bench: Workbench, app: App, image: str) -> None:
+    app.write({"pyproject.toml": project("older", ("six",), packaged=True), "src/older/__init__.py": "", "main.py": ""})
     app.lock()
-    app.write({"pyproject.toml": project("older", ("six",), more=f"[tool.uv]\nrequired-version = '=={ANOTHER_UV}'")})
+    with (app.directory / "pyproject.toml").open("a", encoding="utf-8") as file:
+        file.write(f"[tool.uv]\nrequired-version = '=={OLDEST}'\n")
     result = bench.build(app, image, previous=BASE)
-    assert any("pip install" in command and f"uv=={ANOTHER_UV}" in command for command in commands(result.log))
+    assert any("pip install" in command and f"uv=={OLDEST}" in command for command in commands(result.log))
     assert "uv" not in layer_states(result)
+    assert bench.python(image, "import json, older, six; print(json.dumps(six.__version__[0]))") == "1"
     again = bench.build(app, image, env={"HTTPS_PROXY": "http://127.0.0.1:9"})
     assert commands(again.log) == []
     assert again.digest == result.digest

@@ -755,6 +755,19 @@ class UvVersionContradictory(Problem):
         )
 
 
+class UvVersionTooOld(Problem):
+    """A version of uv is asked for that lacks what the buildpack needs of it."""
+
+    def __init__(self, wanted: str, origin: str, oldest: str) -> None:
+        """`origin` says where `wanted` is written."""
+        super().__init__(
+            what=f"uv {wanted} ({origin}) is too old: the oldest that can build an image is {oldest}.",
+            advice=[
+                f"Ask for uv {oldest} or newer. A newer uv reads the lock of an older one, and installs the same from it."
+            ],
+        )
+
+
 class UvVersionInexact(Problem):
     """A mirror of releases can be asked for one version only."""
 

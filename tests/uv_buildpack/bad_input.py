@@ -326,6 +326,7 @@ PRODUCERS: dict[type[errors.Problem], Producer] = {
     errors.UvVersionContradictory: app(
         {"pyproject.toml": f'{PYPROJECT}\n[tool.uv]\nrequired-version = ">=0.13"\n'}, {"BP_UV_VERSION": "0.12.3"}
     ),
+    errors.UvVersionTooOld: app(environment={"BP_UV_VERSION": "0.9.8"}),
     errors.UvVersionUnavailable: missing_uv,
     errors.UvVersionInexact: inexact_uv,
     errors.UvVersionInvalid: app(environment={"BP_UV_VERSION": "newest"}),

@@ -134,9 +134,22 @@ def _move_out(venv: Path, before: tree.Listing, directory: Path) -> None:
 
 def _sync(installation: Installation, directory: Path, packages: Sequence[LocalPackage], *more: str) -> None:
     """Let uv install some of the packages from the app, or from its copy, at `directory`."""
-    names = [package.name for package in packages]
     place = directory / installation.project.directory.relative_to(installation.project.app_dir)
-    installation.uv.sync_local(place, installation.venv, names, [*installation.arguments, *more])
+    chosen = [*_only(installation, packages), *installation.arguments, *more]
+    installation.uv.sync_local(place, installation.venv, chosen)
+
+
+def _only(installation: Installation, packages: Sequence[LocalPackage]) -> list[str]:
+    """Return the options that keep uv from touching anything but some of the packages.
+
+    With `--only-install-…` uv forgets all other packages, which a build with `match-runtime` needs to know, and ignores
+    `--no-install-package` (`include_package` in uv 0.12.5,
+    https://github.com/astral-sh/uv/blob/0.12.5/crates/uv-configuration/src/install_options.rs).
+    """
+    if installation.complete:
+        others = [package.name for package in installation.packages if package not in packages]
+        return [word for name in others for word in ("--no-install-package", name)]
+    return [word for package in packages for word in ("--only-install-package", package.name)]
 
 
 def _install_in_place(installation: Installation, packages: Sequence[LocalPackage]) -> list[LocalPackage]:

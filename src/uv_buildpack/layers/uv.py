@@ -17,7 +17,7 @@ from uv_buildpack.layers import making
 from uv_buildpack.uv import bindings
 from uv_buildpack.uv.indexes import Indexes, default_of, of_project, registries
 from uv_buildpack.uv.running import Uv, environment_for, with_python
-from uv_buildpack.uv.version import MIRROR, bounds, carried_fits, carried_version, find_carried
+from uv_buildpack.uv.version import MIRROR, bounds, carried_fits, carried_version, find_carried, usable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -99,7 +99,7 @@ def install(directory: Path, uv: Uv, request: UvRequest, settings: Mapping[str, 
     with TemporaryDirectory(dir=directory) as elsewhere:
         toml.dump(Path(elsewhere, "uv.toml"), dict(settings))
         try:
-            uv.install_tool(f"uv{request.specifier}", directory / "packages", Path(elsewhere))
+            uv.install_tool(f"uv{usable(request)}", directory / "packages", Path(elsewhere))
         except (ResolutionFailed, ProjectNotFound) as error:
             low, high = bounds(request)
             found = (uv.offered(f"uv<{low}", Path(elsewhere)), uv.offered(f"uv>{high}", Path(elsewhere), lowest=True))

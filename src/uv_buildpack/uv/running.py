@@ -94,15 +94,12 @@ class Uv:
         # VIRTUAL_ENV too: uv warns on each command where the two differ.
         self._visible(argv, directory, {"UV_PROJECT_ENVIRONMENT": str(venv), "VIRTUAL_ENV": str(venv)})
 
-    def sync_local(self, directory: Path, venv: Path, names: Sequence[str], arguments: Sequence[str]) -> None:
-        """Sync the packages `names` of the lock, and nothing else, into `venv`. Raises `Problem`.
+    def sync_local(self, directory: Path, venv: Path, arguments: Sequence[str]) -> None:
+        """Sync packages of the lock, which `arguments` choose, into what is in `venv`. Raises `Problem`.
 
-        uv ignores `--no-install-package` beside the other `--only-install-…` options (`include_package` in uv 0.12.5,
-        https://github.com/astral-sh/uv/blob/0.12.5/crates/uv-configuration/src/install_options.rs), so each package is
-        named. Without installer metadata: it holds times, and uv_cache.json would change with each build.
+        Without installer metadata: it holds times, and uv_cache.json would change with each build.
         """
-        only = [word for name in names for word in ("--only-install-package", name)]
-        argv = ["sync", "--frozen", "--inexact", "--no-default-groups", *only, _NO_BYTECODE]
+        argv = ["sync", "--frozen", "--inexact", "--no-default-groups", _NO_BYTECODE]
         environment = {"UV_PROJECT_ENVIRONMENT": str(venv), "VIRTUAL_ENV": str(venv), "UV_NO_INSTALLER_METADATA": "1"}
         self._visible([*argv, *arguments], directory, environment)
 

@@ -9,7 +9,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
 
 from uv_buildpack import package_data, specifiers
-from uv_buildpack.errors import UvNotFound, UvVersionContradictory, UvVersionInvalid
+from uv_buildpack.errors import UvNotFound, UvVersionContradictory, UvVersionInvalid, UvVersionTooOld
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 MIRROR = "UV_INSTALLER_GITHUB_BASE_URL"
 """The variable that names a mirror of uv's releases, for uv's own installer too."""
 
+OLDEST = "0.9.9"
+"""The oldest uv that a build can run: the first with `--only-install-package` (https://github.com/astral-sh/uv, 0.9.9).
+
+All else that is asked of uv is older: `--no-install-local` and several `--package` came with 0.9."""
 _HIGH = 10**6
 """More than any number in a version."""
 
@@ -49,18 +53,26 @@ def requested(wanted: str | None, project: Project) -> UvRequest | None:
     """Return what `BP_UV_VERSION` (`wanted`) and the project's `required-version` ask for together.
 
     uv refuses to run where its version does not meet `required-version`, so both count. Raises `UvVersionInvalid`,
-    `UvVersionContradictory`.
+    `UvVersionContradictory`, `UvVersionTooOld`.
     """
     required = project.root.uv_settings().get("required-version")
     file = "uv.toml" if (project.root.directory / "uv.toml").is_file() else project.root.shown
     own = read_request(wanted, "BP_UV_VERSION")
     other = read_request(required if isinstance(required, str) else None, f"required-version in {file}")
     if own is None or other is None:
-        return own or other
-    both = UvRequest(own.specifier & other.specifier, f"{own.origin} and {other.origin}")
-    if not any(both.specifier.contains(each, prereleases=True) for each in _around(both.specifier)):
-        raise UvVersionContradictory(str(own.specifier), str(other.specifier), other.origin)
-    return both
+        request = own or other
+    else:
+        request = UvRequest(own.specifier & other.specifier, f"{own.origin} and {other.origin}")
+        if not _meeting(request.specifier):
+            raise UvVersionContradictory(str(own.specifier), str(other.specifier), other.origin)
+    if request is not None and not any(Version(each) >= Version(OLDEST) for each in _meeting(request.specifier)):
+        raise UvVersionTooOld(str(request.specifier), request.origin, OLDEST)
+    return request
+
+
+def _meeting(specifier: SpecifierSet) -> list[str]:
+    """Return some versions that meet a specifier, a usable one among them if there is any."""
+    return [each for each in (OLDEST, *_around(specifier)) if specifier.contains(each, prereleases=True)]
 
 
 def _around(specifier: SpecifierSet) -> Iterator[str]:
@@ -82,6 +94,11 @@ def exact(request: UvRequest) -> str | None:
     """Return the version, if a request is for exactly one."""
     pinned = [part.version for part in request.specifier if part.operator == "==" and not part.version.endswith("*")]
     return pinned[0] if pinned else None
+
+
+def usable(request: UvRequest) -> SpecifierSet:
+    """Return the specifier of a request, of which an index may only have versions that are too old."""
+    return request.specifier if exact(request) else request.specifier & specifiers.read(f">={OLDEST}")
 
 
 def bounds(request: UvRequest) -> tuple[str, str]:

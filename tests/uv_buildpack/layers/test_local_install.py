@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,7 +67,7 @@ def contents(directory: Path) -> dict[str, str]:
 
 def test_a_static_package_is_installed_in_place(tmp_path: Path) -> None:
     fake = installed(tmp_path, FILES, [EDITABLE], "exit 0")
-    assert syncs(fake) == [[str(tmp_path / "app"), "--group", "docs"]]
+    assert syncs(fake) == [[str(tmp_path / "app"), "--only-install-package", "shop", "--group", "docs"]]
     assert list((tmp_path / "scratch").iterdir()) == []
 
 
@@ -74,8 +75,9 @@ def test_a_copy_is_built_from_a_copy_of_the_app(tmp_path: Path) -> None:
     fake = installed(tmp_path, FILES, [COPY], "echo litter > litter")
     (call,) = syncs(fake)
     assert call == [
-        str(tmp_path / "scratch" / "app"), "--group", "docs", "--no-editable", "--reinstall-package", "shop"
-    ]  # fmt: skip
+        *(str(tmp_path / "scratch" / "app"), "--only-install-package", "shop", "--group", "docs"),
+        *("--no-editable", "--reinstall-package", "shop"),
+    ]
     assert contents(tmp_path / "app") == {**FILES, "uv.lock": LOCK}
 
 
@@ -117,6 +119,15 @@ def test_what_is_built_without_isolation_sees_all_that_is_in_the_environment(tmp
     assert (tmp_path / "layer" / "seen").read_text() == "six.py\n"
     assert contents(tmp_path / "venv") == before
     assert (tmp_path / "layer" / "lib" / "python3.13" / "site-packages" / "six.py").read_text() == "new\n"
+
+
+def test_beside_a_complete_environment_uv_knows_all_packages_but_installs_one_kind_at_a_time(tmp_path: Path) -> None:
+    environment(tmp_path)
+    other = replace(COPY, name="other")
+    fake = installed(tmp_path, FILES, [EDITABLE, other], "exit 0", complete=True)
+    in_place, copied = syncs(fake)
+    assert in_place[1:3] == ["--no-install-package", "other"]
+    assert copied[1:3] == ["--no-install-package", "shop"]
 
 
 def test_the_environment_is_there_again_after_a_failure(tmp_path: Path) -> None:

@@ -213,14 +213,14 @@ def test_a_sync_is_frozen_and_takes_no_default_groups_and_nothing_local(tmp_path
     assert call.environment["UV_PROJECT_ENVIRONMENT"] == call.environment["VIRTUAL_ENV"] == "/layers/venv"
 
 
-def test_local_packages_are_synced_alone_and_without_what_differs_with_each_build(tmp_path: Path) -> None:
+def test_local_packages_are_synced_into_what_is_there_and_without_what_differs_with_each_build(tmp_path: Path) -> None:
     fake = fake_uv(tmp_path, {"sync*": "exit 0"}, INDEXES)
     with capture_logs():
-        fake.uv.sync_local(tmp_path, Path("/layers/venv"), ["api", "core"], ["--no-editable"])
+        fake.uv.sync_local(tmp_path, Path("/layers/venv"), ["--only-install-package", "api", "--no-editable"])
     (call,) = fake.calls()
     assert call.arguments == [
-        *("sync", "--frozen", "--inexact", "--no-default-groups"),
-        *("--only-install-package", "api", "--only-install-package", "core", "--no-compile-bytecode", "--no-editable"),
+        *("sync", "--frozen", "--inexact", "--no-default-groups", "--no-compile-bytecode"),
+        *("--only-install-package", "api", "--no-editable"),
     ]
     assert call.environment["UV_PROJECT_ENVIRONMENT"] == call.environment["VIRTUAL_ENV"] == "/layers/venv"
     assert call.environment["UV_NO_INSTALLER_METADATA"] == "1"

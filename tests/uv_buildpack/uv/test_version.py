@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.uv_buildpack.trees import PROJECT, PYPROJECT, plant
 
-from uv_buildpack.errors import UvNotFound, UvVersionContradictory, UvVersionInvalid
+from uv_buildpack.errors import UvNotFound, UvVersionContradictory, UvVersionInvalid, UvVersionTooOld
 from uv_buildpack.project.files import read_project
 from uv_buildpack.uv.version import (
+    OLDEST,
     UvRequest,
     carried_fits,
     carried_version,
@@ -17,6 +18,7 @@ from uv_buildpack.uv.version import (
     find_carried,
     read_request,
     requested,
+    usable,
 )
 
 if TYPE_CHECKING:
@@ -115,6 +117,22 @@ def test_what_cannot_both_be_met_is_an_error(tmp_path: Path, wanted: str, requir
 def test_one_of_them_counts_alone(tmp_path: Path, wanted: str | None, required: str | None, origin: str | None) -> None:
     request = asked(tmp_path, wanted, required)
     assert (request.origin if request else None) == origin
+
+
+@pytest.mark.parametrize(
+    ("wanted", "required"),
+    [("0.9.8", None), (None, "<0.9"), ("~=0.8.0", None), (">=0.5", "<0.9.9"), ("==0.8.*", ">=0.5"), ("<=0.9.8", None)],
+)
+def test_a_uv_without_what_a_build_needs_is_an_error(tmp_path: Path, wanted: str | None, required: str | None) -> None:
+    with pytest.raises(UvVersionTooOld, match=OLDEST):
+        asked(tmp_path, wanted, required)
+
+
+@pytest.mark.parametrize("wanted", [OLDEST, "==0.9.*", "<=0.9.9", "<0.9.10", "<0.10", ">=0.5", "<1", "!=0.9.9", "==0.*"])
+def test_a_range_with_a_usable_uv_in_it_counts(tmp_path: Path, wanted: str) -> None:
+    request = asked(tmp_path, wanted, None)
+    assert request is not None
+    assert not usable(request).contains("0.9.8")
 
 
 @pytest.mark.parametrize(("text", "version"), [("0.12.3", "0.12.3"), ("==0.12.*", None), (">=0.12", None)])
