@@ -762,9 +762,7 @@ class UvVersionTooOld(Problem):
         """`origin` says where `wanted` is written."""
         super().__init__(
             what=f"uv {wanted} ({origin}) is too old: the oldest that can build an image is {oldest}.",
-            advice=[
-                f"Ask for uv {oldest} or newer. A newer uv reads the lock of an older one, and installs the same from it."
-            ],
+            advice=[f"Ask for uv {oldest} or newer. It reads the lock of an older one, and installs the same from it."],
         )
 
 

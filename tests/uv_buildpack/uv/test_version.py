@@ -121,14 +121,14 @@ def test_one_of_them_counts_alone(tmp_path: Path, wanted: str | None, required: 
 
 @pytest.mark.parametrize(
     ("wanted", "required"),
-    [("0.9.8", None), (None, "<0.9"), ("~=0.8.0", None), (">=0.5", "<0.9.9"), ("==0.8.*", ">=0.5"), ("<=0.9.8", None)],
+    [("0.9.8", None), (None, "<0.9"), ("~=0.8.0", None), (">=0.5", "<0.9.9"), ("==0.8.*", ">=0.5")],
 )
 def test_a_uv_without_what_a_build_needs_is_an_error(tmp_path: Path, wanted: str | None, required: str | None) -> None:
     with pytest.raises(UvVersionTooOld, match=OLDEST):
         asked(tmp_path, wanted, required)
 
 
-@pytest.mark.parametrize("wanted", [OLDEST, "==0.9.*", "<=0.9.9", "<0.9.10", "<0.10", ">=0.5", "<1", "!=0.9.9", "==0.*"])
+@pytest.mark.parametrize("wanted", [OLDEST, "==0.9.*", "<=0.9.9", "<0.9.10", "<0.10", ">=0.5", "<1", "!=0.9.9"])
 def test_a_range_with_a_usable_uv_in_it_counts(tmp_path: Path, wanted: str) -> None:
     request = asked(tmp_path, wanted, None)
     assert request is not None
