@@ -57,10 +57,10 @@ class Environment:
             ["uv", *argv], cwd=self.directory, env=variables, capture_output=True, text=True, check=False
         )
 
-    def move_out(self) -> tuple[heavy.Group, ...]:
-        groups = heavy.group(survey(self.site_packages, LOW, ()), LOW)
-        move_out(self.site_packages, groups, self.layers)
-        return groups
+    def move_out(self) -> tuple[heavy.Bundle, ...]:
+        bundles = heavy.bundle(survey(self.site_packages, LOW, ()), LOW)
+        move_out(self.site_packages, bundles, self.layers)
+        return bundles
 
     def take_layers_away(self) -> None:
         for layer in self.layers.glob("packages-*"):
@@ -84,13 +84,13 @@ def environment(tmp_path: Path) -> Environment:
 
 
 def test_a_light_package_changes_while_heavy_directories_are_away(environment: Environment) -> None:
-    groups = environment.move_out()
+    bundles = environment.move_out()
     environment.take_layers_away()
     shared = keep_shared(environment.site_packages, {"light"})
     assert environment.sync("weight==1", "light==2").returncode == 0
     put_back(environment.site_packages, shared)
     assert (environment.site_packages / "space/light/a.py").read_text() == "2"
-    assert damages(environment.site_packages, (), {group.layer for group in groups}) == []
+    assert damages(environment.site_packages, (), {bundle.layer for bundle in bundles}) == []
 
 
 def test_uv_takes_shared_files_from_others_and_we_put_them_back(environment: Environment) -> None:
@@ -117,31 +117,31 @@ def test_a_change_of_a_package_whose_directories_are_away_fails(environment: Env
 
 @pytest.mark.parametrize("away", [False, True])
 def test_taken_apart_before_a_linked_package_changes_well(environment: Environment, *, away: bool) -> None:
-    groups = environment.move_out()
+    bundles = environment.move_out()
     if away:
         environment.take_layers_away()
-    take_apart(environment.site_packages, groups[0].packages, forget=False)
+    take_apart(environment.site_packages, bundles[0].packages, forget=False)
     assert environment.sync("weight==2", "light==1").returncode == 0
     environment.take_layers_away()
-    assert [group.layer for group in environment.move_out()] == ["packages-weight"]
+    assert [bundle.layer for bundle in environment.move_out()] == ["packages-weight"]
     assert (environment.site_packages / "weight/a.py").read_text().startswith("2")
     assert damages(environment.site_packages, ("packages-weight",), ()) == []
 
 
 def test_forgotten_a_package_is_reinstalled_though_its_version_is_the_same(environment: Environment) -> None:
-    groups = environment.move_out()
+    bundles = environment.move_out()
     environment.take_layers_away()
-    take_apart(environment.site_packages, groups[0].packages, forget=True)
+    take_apart(environment.site_packages, bundles[0].packages, forget=True)
     assert environment.sync("weight==1", "light==1").returncode == 0
     assert (environment.site_packages / "space/weight/b.py").read_text() == WEIGHT
     assert damages(environment.site_packages, (), ()) == []
 
 
 def test_a_removed_package_leaves_no_link_when_taken_apart(environment: Environment) -> None:
-    groups = environment.move_out()
+    bundles = environment.move_out()
     environment.take_layers_away()
     shared = keep_shared(environment.site_packages, {"weight"})
-    take_apart(environment.site_packages, groups[0].packages, forget=False)
+    take_apart(environment.site_packages, bundles[0].packages, forget=False)
     assert environment.sync("light==1").returncode == 0
     put_back(environment.site_packages, shared)
     left = [path.name for path in environment.site_packages.iterdir() if not path.name.startswith("_")]

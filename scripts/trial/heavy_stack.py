@@ -98,56 +98,56 @@ def _try(bench: Bench) -> int:
     with _timed("compile"):
         compiling.compile_tree(bench.interpreter, bench.site_packages)
     before = _use(bench, "before anything is moved")
-    groups = _move(bench, ())
-    _show(groups)
+    bundles = _move(bench, ())
+    _show(bundles)
     results = [
         _compare("after the move", before, _use(bench, "after the move")),
-        _change_light(bench, groups),
-        _change_heavy(bench, groups),
+        _change_light(bench, bundles),
+        _change_heavy(bench, bundles),
     ]
     return 0 if all(results) else 1
 
 
-def _change_light(bench: Bench, groups: tuple[heavy.Group, ...]) -> bool:
+def _change_light(bench: Bench, bundles: tuple[heavy.Bundle, ...]) -> bool:
     """Change a package and add one while no heavy layer is there."""
-    with _away(bench, groups):
+    with _away(bench, bundles):
         with _timed("sync of a light change, heavy layers away"):
             _sync(bench, _LIGHT)
-        same = _move(bench, groups) == groups
-        damages = links.damages(bench.site_packages, (), {group.layer for group in groups})
+        same = _move(bench, bundles) == bundles
+        damages = links.damages(bench.site_packages, (), {bundle.layer for bundle in bundles})
     _say(f"grouped as before: {same}; damages: {damages or 'none'}")
     _uv(bench, "pip", "check", "--python", str(bench.python))
     _use(bench, "after a light change")
     return same and not damages
 
 
-def _change_heavy(bench: Bench, groups: tuple[heavy.Group, ...]) -> bool:
+def _change_heavy(bench: Bench, bundles: tuple[heavy.Bundle, ...]) -> bool:
     """Change a heavy package while the layers of the others are away; then make the same environment from nothing."""
-    changed = tuple(group for group in groups if group.packages[0].name == "sympy")
-    kept = tuple(group for group in groups if group not in changed)
-    links.take_apart(bench.site_packages, [package for group in changed for package in group.packages], forget=True)
+    changed = tuple(bundle for bundle in bundles if bundle.packages[0].name == "sympy")
+    kept = tuple(bundle for bundle in bundles if bundle not in changed)
+    links.take_apart(bench.site_packages, [package for bundle in changed for package in bundle.packages], forget=True)
     shutil.rmtree(bench.layers / changed[0].layer)
     with _away(bench, kept), _timed("sync of a heavy change, other heavy layers away"):
         _sync(bench, _HEAVY)
         compiling.compile_files(bench.interpreter, _to_compile(bench.site_packages, changed[0]), "unchecked-hash")
-        warm_groups = _move(bench, kept)
-    damages = links.damages(bench.site_packages, {group.layer for group in warm_groups}, ())
+        warm_bundles = _move(bench, kept)
+    damages = links.damages(bench.site_packages, {bundle.layer for bundle in warm_bundles}, ())
     warm_use, warm = _use(bench, "after a heavy change"), _digests(bench)
     shutil.rmtree(bench.environment)
-    for group in warm_groups:
-        shutil.rmtree(bench.layers / group.layer)
+    for bundle in warm_bundles:
+        shutil.rmtree(bench.layers / bundle.layer)
     _install(bench, _HEAVY)
     compiling.compile_tree(bench.interpreter, bench.site_packages)
     clean_groups = _move(bench, ())
     clean = _digests(bench)
     differing = sorted(path for path in {*warm, *clean} if warm.get(path) != clean.get(path))
     _say(f"warm and clean: {len(clean)} files, directories and links, {len(differing)} differ {differing[:10]}")
-    _say(f"grouped as a clean build: {warm_groups == clean_groups}; damages: {damages or 'none'}")
+    _say(f"grouped as a clean build: {warm_bundles == clean_groups}; damages: {damages or 'none'}")
     clean_use = _use(bench, "made from nothing")
-    return _compare("clean", warm_use, clean_use) and not differing and not damages and warm_groups == clean_groups
+    return _compare("clean", warm_use, clean_use) and not differing and not damages and warm_bundles == clean_groups
 
 
-def _to_compile(site_packages: Path, changed: heavy.Group) -> list[Path]:
+def _to_compile(site_packages: Path, changed: heavy.Bundle) -> list[Path]:
     """Return the modules of what changed, and those without bytecode; none behind a link."""
     names = {package.name for package in changed.packages}
     recorded = (path for record in read_records(site_packages) if record.name in names for path in record.files)
@@ -197,24 +197,24 @@ def _uv(bench: Bench, *argv: str) -> None:
     subprocess.run(["uv", *argv], env=variables, check=True)
 
 
-def _move(bench: Bench, kept: tuple[heavy.Group, ...]) -> tuple[heavy.Group, ...]:
-    """Group what is on disk with the remembered groups, and move out what has not been."""
-    remembered = [package for group in kept for package in group.packages]
+def _move(bench: Bench, kept: tuple[heavy.Bundle, ...]) -> tuple[heavy.Bundle, ...]:
+    """Bundle what is on disk with the remembered bundles, and move out what has not been."""
+    remembered = [package for bundle in kept for package in bundle.packages]
     with _timed("survey"):
         surveyed = survey(bench.site_packages, _SETTING, {package.name for package in remembered})
-    groups = heavy.group([*surveyed, *remembered], _SETTING)
+    bundles = heavy.bundle([*surveyed, *remembered], _SETTING)
     with _timed("move out"):
-        links.move_out(bench.site_packages, [group for group in groups if group not in kept], bench.layers)
-    return groups
+        links.move_out(bench.site_packages, [bundle for bundle in bundles if bundle not in kept], bench.layers)
+    return bundles
 
 
 @contextmanager
-def _away(bench: Bench, groups: Iterable[heavy.Group]) -> Iterator[None]:
-    """Hide the layers of groups, as when the exporter takes them from the previous image."""
+def _away(bench: Bench, bundles: Iterable[heavy.Bundle]) -> Iterator[None]:
+    """Hide the layers of bundles, as when the exporter takes them from the previous image."""
     hidden = bench.directory / "hidden"
     hidden.mkdir()
-    for group in groups:
-        (bench.layers / group.layer).rename(hidden / group.layer)
+    for bundle in bundles:
+        (bench.layers / bundle.layer).rename(hidden / bundle.layer)
     try:
         yield
     finally:
@@ -283,12 +283,12 @@ def _digests(bench: Bench) -> dict[str, str]:
     return found
 
 
-def _show(groups: tuple[heavy.Group, ...]) -> None:
-    for group in groups:
-        names = ", ".join(package.name for package in group.packages)
-        back = f", ways back: {', '.join(group.ways_back)}" if group.ways_back else ""
-        _say(f"  {group.layer:<34} {group.size / 1e6:8.1f} MB  {names}{back}")
-    _say(f"  {len(groups)} layers, {sum(group.size for group in groups) / 1e9:.2f} GB")
+def _show(bundles: tuple[heavy.Bundle, ...]) -> None:
+    for bundle in bundles:
+        names = ", ".join(package.name for package in bundle.packages)
+        back = f", ways back: {', '.join(bundle.ways_back)}" if bundle.ways_back else ""
+        _say(f"  {bundle.layer:<34} {bundle.size / 1e6:8.1f} MB  {names}{back}")
+    _say(f"  {len(bundles)} layers, {sum(bundle.size for bundle in bundles) / 1e9:.2f} GB")
 
 
 @contextmanager

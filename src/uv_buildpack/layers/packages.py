@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cnb.context import BuildContext
-    from uv_buildpack.installed.heavy import Group
+    from uv_buildpack.installed.heavy import Bundle
     from uv_buildpack.layers.reuse import Wanted
     from uv_buildpack.layers.venv.key import VenvKey
 
@@ -45,23 +45,23 @@ class PackagesKey:
     """JSON: what of site-packages lies in the layer."""
 
 
-def key(group: Group, environment: VenvKey, identities: Mapping[str, str], layers_dir: Path) -> PackagesKey:
-    """Return the key of a group's layer; `identities` are those of the packages of this build."""
+def key(bundle: Bundle, environment: VenvKey, identities: Mapping[str, str], layers_dir: Path) -> PackagesKey:
+    """Return the key of a bundle's layer; `identities` are those of the packages of this build."""
     return PackagesKey(
         scheme=SCHEME,
-        path=str(layers_dir / group.layer),
-        packages=_text({package.name: identities.get(package.name, "") for package in group.packages}),
-        directories=_text(sorted(name for package in group.packages for name in package.directories)),
+        path=str(layers_dir / bundle.layer),
+        packages=_text({package.name: identities.get(package.name, "") for package in bundle.packages}),
+        directories=_text(sorted(name for package in bundle.packages for name in package.directories)),
         **for_bundles(environment),
     )
 
 
 def wanted(
-    context: BuildContext, group: Group, environment: VenvKey, identities: Mapping[str, str], *, on_disk: bool
+    context: BuildContext, bundle: Bundle, environment: VenvKey, identities: Mapping[str, str], *, on_disk: bool
 ) -> Wanted[PackagesKey]:
-    """Return the layer of a heavy group as this build wants it."""
-    new = key(group, environment, identities, context.layers_dir)
-    return reuse.wanted(context, group.layer, new, on_disk=on_disk)
+    """Return the layer of a heavy bundle as this build wants it."""
+    new = key(bundle, environment, identities, context.layers_dir)
+    return reuse.wanted(context, bundle.layer, new, on_disk=on_disk)
 
 
 def types(*, build: bool) -> LayerTypes:

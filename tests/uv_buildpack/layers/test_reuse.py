@@ -54,7 +54,7 @@ def following(context: BuildContext, **more: RestoredLayer) -> BuildContext:
         name: RestoredLayer(name, {**layer.metadata, "sbom": sbom_digest(SBOMS)}, None, SBOMS)
         for name, layer in layers(context).items()
     }
-    restored["venv"] = replace(restored["venv"], metadata={**restored["venv"].metadata, "groups": "[]"})
+    restored["venv"] = replace(restored["venv"], metadata={**restored["venv"].metadata, "bundles": "[]"})
     return replace(context, restored={**restored, **more})
 
 
@@ -177,14 +177,14 @@ def test_metadata_of_another_version_is_a_reason_and_no_crash(tmp_path: Path, na
     assert list(reasons(context)) == [name]
 
 
-@pytest.mark.parametrize("groups", [None, 4.0, "[", "[{}]", '[{"layer": "packages-numpy", "packages": [3]}]'])
-def test_an_environment_whose_links_are_unknown_is_rebuilt(tmp_path: Path, groups: object) -> None:
+@pytest.mark.parametrize("bundles", [None, 4.0, "[", "[{}]", '[{"layer": "packages-numpy", "packages": [3]}]'])
+def test_an_environment_whose_links_are_unknown_is_rebuilt(tmp_path: Path, bundles: object) -> None:
     context = following(context_for(tmp_path, WORKSPACE))
     restored = context.restored["venv"]
-    metadata = {name: value for name, value in restored.metadata.items() if name != "groups"}
-    changed = replace(restored, metadata=metadata if groups is None else {**metadata, "groups": groups})
+    metadata = {name: value for name, value in restored.metadata.items() if name != "bundles"}
+    changed = replace(restored, metadata=metadata if bundles is None else {**metadata, "bundles": bundles})
     context = replace(context, restored={**context.restored, "venv": changed})
-    assert reasons(context)["venv"] == ("it is not known which packages have layers of their own",)
+    assert reasons(context)["venv"] == ("it is unknown which packages have layers of their own",)
 
 
 @pytest.mark.parametrize("field", ["decisions", "packages"])

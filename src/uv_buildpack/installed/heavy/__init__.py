@@ -5,15 +5,15 @@ changes. Nothing here knows layers or uv: these are functions over a `site-packa
 more than is named here; `survey`, `links` and `shared` look into the directory and change it.
 """
 
-from uv_buildpack.installed.heavy.facts import Group, Package, from_text, group, to_text
+from uv_buildpack.installed.heavy.facts import Bundle, Package, bundle, from_text, to_text
 from uv_buildpack.installed.heavy.setting import HeavySetting, parse_setting
 
 __all__ = [
-    "Group",
+    "Bundle",
     "HeavySetting",
     "Package",
+    "bundle",
     "from_text",
-    "group",
     "parse_setting",
     "to_text",
 ]

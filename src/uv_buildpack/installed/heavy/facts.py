@@ -48,7 +48,7 @@ class Package:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
+class Bundle:
     """Packages that lie together in a layer, because they share directories; most often just one."""
 
     layer: str
@@ -84,10 +84,10 @@ class Group:
         return tuple(sorted(found))
 
 
-def group(packages: Iterable[Package], setting: HeavySetting) -> tuple[Group, ...]:
-    """Group the packages and keep what is heavy: at most 24 groups, the largest first, sorted by layer."""
+def bundle(packages: Iterable[Package], setting: HeavySetting) -> tuple[Bundle, ...]:
+    """Bundle the packages and keep what is heavy: at most 24 bundles, the largest first, sorted by layer."""
     heavy = [
-        _group(together)
+        _bundle(together)
         for together in gather(packages)
         if all(package.movable for package in together)
         and any(package.directories for package in together)
@@ -134,17 +134,17 @@ def parents(place: str) -> Iterator[str]:
         yield place
 
 
-def to_text(groups: Iterable[Group]) -> str:
-    """Write groups for a layer's metadata."""
-    return json.dumps([asdict(each) for each in groups], separators=(",", ":"))
+def to_text(bundles: Iterable[Bundle]) -> str:
+    """Write bundles for a layer's metadata."""
+    return json.dumps([asdict(each) for each in bundles], separators=(",", ":"))
 
 
-def from_text(text: str) -> tuple[Group, ...]:
+def from_text(text: str) -> tuple[Bundle, ...]:
     """Read what `to_text` wrote. Raises `ValueError` when it is something else."""
     try:
         return tuple(
-            Group(layer=str(each["layer"]), packages=tuple(_package(package) for package in each["packages"]))
-            for each in _list(parse_json(text, "groups"))
+            Bundle(layer=str(each["layer"]), packages=tuple(_package(package) for package in each["packages"]))
+            for each in _list(parse_json(text, "bundles"))
         )
     except (AttributeError, TypeError, KeyError) as error:
         message = f"not the text of heavy packages: {error}"
@@ -169,6 +169,6 @@ def _package(fields: dict[str, object]) -> Package:
     return package
 
 
-def _group(together: list[Package]) -> Group:
+def _bundle(together: list[Package]) -> Bundle:
     packages = tuple(sorted(together, key=lambda each: each.name))
-    return Group(layer=f"{PREFIX}{packages[0].name}", packages=packages)
+    return Bundle(layer=f"{PREFIX}{packages[0].name}", packages=packages)

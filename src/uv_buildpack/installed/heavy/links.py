@@ -21,7 +21,7 @@ from uv_buildpack.installed.heavy.shared import is_below_link
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
-    from uv_buildpack.installed.heavy.facts import Group, Package
+    from uv_buildpack.installed.heavy.facts import Bundle, Package
     from uv_buildpack.installed.heavy.records import Record
 
 INSIDE = "site-packages"
@@ -29,21 +29,21 @@ INSIDE = "site-packages"
 https://github.com/buildpacks/lifecycle/blob/v0.21.17/env/build.go"""
 
 
-def move_out(site_packages: Path, groups: Iterable[Group], layers_dir: Path) -> None:
-    """Move the directories of each group to `<layers_dir>/<layer>/site-packages`; absolute links take their place.
+def move_out(site_packages: Path, bundles: Iterable[Bundle], layers_dir: Path) -> None:
+    """Move the directories of each bundle to `<layers_dir>/<layer>/site-packages`; absolute links take their place.
 
     Bytecode moves along. What is a link already stays as it is. Raises `OSError`: the layers have to be on the same
     file system as site-packages, and the places must be free.
     """
-    for group in groups:
-        inside = layers_dir / group.layer / INSIDE
-        for directory in group.directories:
+    for bundle in bundles:
+        inside = layers_dir / bundle.layer / INSIDE
+        for directory in bundle.directories:
             source, target = site_packages / directory, inside / directory
             if not source.is_symlink():
                 _make_parents(target, layers_dir)
                 source.rename(target)
                 source.symlink_to(target)
-        for place in group.ways_back:
+        for place in bundle.ways_back:
             _make_parents(inside / place, layers_dir)
             (inside / place).unlink(missing_ok=True)
             (inside / place).symlink_to(site_packages / place)

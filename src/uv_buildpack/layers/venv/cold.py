@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from cnb.context import BuildContext
-    from uv_buildpack.installed.heavy import Group, HeavySetting
+    from uv_buildpack.installed.heavy import Bundle, HeavySetting
     from uv_buildpack.layers.venv.key import VenvKey
     from uv_buildpack.snapshots.policy import Store
     from uv_buildpack.uv.running import Uv
@@ -54,8 +54,8 @@ class Recipe(NamedTuple):
         return contents.site_packages_of(self.layer)
 
 
-def make(recipe: Recipe) -> tuple[Group, ...]:
-    """Make the environment in the empty layer from nothing, and return its heavy groups. Raises `Problem`, `OSError`."""
+def make(recipe: Recipe) -> tuple[Bundle, ...]:
+    """Make the environment in the empty layer from scratch, and return its bundles. Raises `Problem`, `OSError`."""
     recipe.uv.make_venv(recipe.layer, recipe.project_dir, recipe.python)
     sync(recipe)
     settle(recipe)
@@ -64,9 +64,9 @@ def make(recipe: Recipe) -> tuple[Group, ...]:
     contents.compile_packages(recipe.python, modules)
     tidy(recipe, modules)
     warn_of_refusals(recipe, ())
-    groups = heavy.group(survey(recipe.site_packages, recipe.heavy, ()), recipe.heavy)
-    move_out(recipe.site_packages, groups, recipe.context.layers_dir)
-    return groups
+    bundles = heavy.bundle(survey(recipe.site_packages, recipe.heavy, ()), recipe.heavy)
+    move_out(recipe.site_packages, bundles, recipe.context.layers_dir)
+    return bundles
 
 
 def sync(recipe: Recipe, *more: str) -> None:

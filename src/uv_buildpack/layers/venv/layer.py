@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from cnb.context import BuildContext
     from uv_buildpack.analysis import Analysis
-    from uv_buildpack.installed.heavy import Group
+    from uv_buildpack.installed.heavy import Bundle
     from uv_buildpack.layers.python import PythonKey
     from uv_buildpack.layers.reuse import Wanted
     from uv_buildpack.layers.venv.cold import Recipe
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
     Remade = Callable[[tuple[str, ...]], list[Layer | ReusedLayer]]
 
-_GROUPS = "groups"
-"""The field of the layer's metadata that holds its heavy groups."""
+_BUNDLES = "bundles"
+"""The field of the layer's metadata that holds its heavy bundles."""
 
 
 def key(context: BuildContext, analysis: Analysis, python: PythonKey) -> VenvKey:
@@ -69,7 +69,7 @@ def with_local(
     restored = {name: context.restored[name].metadata for name in (NAME, venv_project.NAME) if name in context.restored}
     wanted_links = links.read(restored.get(venv_project.NAME, {})) if local is not None else links.NONE
     if wanted_links is None:
-        return replace(layer, reasons=("it is not known which files of local packages are linked",))
+        return replace(layer, reasons=("it is unknown which files of local packages are linked",))
     return replace(layer, reasons=links.differences(links.read(restored[NAME]), wanted_links.files))
 
 
@@ -122,15 +122,15 @@ def contribute(work: Work, layer: Wanted[VenvKey], uv: Uv, python: Path) -> list
     decided = work.analysis.decisions
     noted = {"inputs": work.analysis.inputs, "decisions": decisions.write(decided)}
     if not layer.reasons:
-        groups = remembered_groups(work.context) or ()
-        key = layer.metadata | {_GROUPS: heavy.to_text(groups)}
-        return [reused(work, NAME, key, noted), *_bundles(work, layer.key, groups)]
+        bundles = remembered_bundles(work.context) or ()
+        key = layer.metadata | {_BUNDLES: heavy.to_text(bundles)}
+        return [reused(work, NAME, key, noted), *_bundles(work, layer.key, bundles)]
     directory = work.directory(NAME)
     with work.snapshots.built_wheels(uv, decided, for_wheels(layer.key), work.uv_cache):
-        groups = _make(work, layer.key, uv, python)
-    key = layer.metadata | {_GROUPS: heavy.to_text(groups)}
-    if not work.snapshots.keep(NAME, directory, key) and groups:
-        _keep_heavy_part(work, python, groups, key)
+        bundles = _make(work, layer.key, uv, python)
+    key = layer.metadata | {_BUNDLES: heavy.to_text(bundles)}
+    if not work.snapshots.keep(NAME, directory, key) and bundles:
+        _keep_heavy_part(work, python, bundles, key)
     new = Layer(
         name=NAME,
         types=types(build=work.analysis.asked.venv),
@@ -138,7 +138,7 @@ def contribute(work: Work, layer: Wanted[VenvKey], uv: Uv, python: Path) -> list
         environment=environment(directory),
         sboms=making.sbom.of_packages(making.contents.site_packages_of(directory), work.lock()),
     )
-    return [made(work, new, layer.reasons), *_bundles(work, layer.key, groups)]
+    return [made(work, new, layer.reasons), *_bundles(work, layer.key, bundles)]
 
 
 def warn_of_system_libraries(work: Work, layer: Wanted[VenvKey]) -> None:
@@ -150,12 +150,12 @@ def warn_of_system_libraries(work: Work, layer: Wanted[VenvKey]) -> None:
         making.system_libraries.warn(work.context.layers_dir, site_packages, search)
 
 
-def remembered_groups(context: BuildContext) -> tuple[Group, ...] | None:
-    """Return the heavy groups of the previous image's environment; `None` if they cannot be read."""
+def remembered_bundles(context: BuildContext) -> tuple[Bundle, ...] | None:
+    """Return the heavy bundles of the previous image's environment; `None` if they cannot be read."""
     restored = context.restored.get(NAME)
     if restored is None:
         return ()
-    text = restored.metadata.get(_GROUPS)
+    text = restored.metadata.get(_BUNDLES)
     try:
         return heavy.from_text(text) if isinstance(text, str) else None
     except ValueError:
@@ -164,25 +164,26 @@ def remembered_groups(context: BuildContext) -> tuple[Group, ...] | None:
 
 def _lost_packages(context: BuildContext, analysis: Analysis, key: VenvKey) -> tuple[str, ...]:
     """Return why an environment is useless although its key is equal: its links are broken, or unknown."""
-    groups = remembered_groups(context)
-    if groups is None:
-        return ("it is not known which packages have layers of their own",)
-    bundles = [packages.wanted(context, group, key, analysis.decisions.packages, on_disk=False) for group in groups]
-    return tuple(f"{bundle.name}: {reason}" for bundle in bundles for reason in bundle.reasons)
+    bundles = remembered_bundles(context)
+    if bundles is None:
+        return ("it is unknown which packages have layers of their own",)
+    identities = analysis.decisions.packages
+    layers = [packages.wanted(context, bundle, key, identities, on_disk=False) for bundle in bundles]
+    return tuple(f"{layer.name}: {reason}" for layer in layers for reason in layer.reasons)
 
 
-def _make(work: Work, key: VenvKey, uv: Uv, python: Path) -> tuple[Group, ...]:
-    """Make the environment from its snapshot, if there is one that fits, else from nothing; return its heavy groups."""
+def _make(work: Work, key: VenvKey, uv: Uv, python: Path) -> tuple[Bundle, ...]:
+    """Make the environment from its snapshot, if there is one that fits, else from scratch; return its bundles."""
     snapshot = work.snapshots.find(NAME)
     if snapshot is not None and compatible(snapshot.key, key) and not _built_in_it(work, snapshot.key):
         _empty_environment(work)
         try:
-            groups = making.warm.make(_recipe(work, key, uv, python, snapshot.key), snapshot)
+            bundles = making.warm.make(_recipe(work, key, uv, python, snapshot.key), snapshot)
         except (OSError, ValueError, KeyError, WorkFailed) as error:
             log.warning(f"The environment could not be restored from its snapshot: {str(error).rstrip('.')}.")
-            groups = None
-        if groups is not None:
-            return groups
+            bundles = None
+        if bundles is not None:
+            return bundles
         log.step("creating the environment from scratch")
     _empty_environment(work)
     return making.cold.make(_recipe(work, key, uv, python, {}))
@@ -203,8 +204,9 @@ def _built_in_it(work: Work, snapshot: Mapping[str, str]) -> bool:
 
 def _recipe(work: Work, key: VenvKey, uv: Uv, python: Path, snapshot: Mapping[str, str]) -> Recipe:
     analysis, identities = work.analysis, work.analysis.decisions.packages
-    groups = heavy.from_text(snapshot[_GROUPS]) if snapshot else ()
-    bundles = [packages.wanted(work.context, group, key, identities, on_disk=analysis.asked.venv) for group in groups]
+    bundles = heavy.from_text(snapshot[_BUNDLES]) if snapshot else ()
+    asked = analysis.asked.venv
+    layers = [packages.wanted(work.context, bundle, key, identities, on_disk=asked) for bundle in bundles]
     return making.cold.Recipe(
         context=work.context,
         key=key,
@@ -220,7 +222,7 @@ def _recipe(work: Work, key: VenvKey, uv: Uv, python: Path, snapshot: Mapping[st
         snapshots=work.snapshots,
         # What is built in the environment needs all of it on the disk.
         reusable=frozenset(
-            bundle.name for bundle in bundles if not bundle.reasons and not analysis.decisions.in_environment
+            layer.name for layer in layers if not layer.reasons and not analysis.decisions.in_environment
         ),
     )
 
@@ -243,25 +245,25 @@ def _empty_environment(work: Work) -> None:
     empty_layer(work.context, NAME)
 
 
-def _bundles(work: Work, key: VenvKey, groups: Sequence[Group]) -> list[Layer | ReusedLayer]:
+def _bundles(work: Work, key: VenvKey, bundles: Sequence[Bundle]) -> list[Layer | ReusedLayer]:
     """Declare the layers of heavy packages; what the image has of them is taken from there, even if it was made."""
     layers: list[Layer | ReusedLayer] = []
     asked = work.analysis.asked.venv
-    for group in groups:
-        bundle = packages.wanted(work.context, group, key, work.analysis.decisions.packages, on_disk=asked)
-        if bundle.reasons:
-            work.snapshots.keep(bundle.name, work.directory(bundle.name), bundle.metadata)
-            new = Layer(name=bundle.name, types=packages.types(build=asked), metadata=bundle.metadata)
-            layers.append(made(work, new, bundle.reasons))
+    for bundle in bundles:
+        layer = packages.wanted(work.context, bundle, key, work.analysis.decisions.packages, on_disk=asked)
+        if layer.reasons:
+            work.snapshots.keep(layer.name, work.directory(layer.name), layer.metadata)
+            new = Layer(name=layer.name, types=packages.types(build=asked), metadata=layer.metadata)
+            layers.append(made(work, new, layer.reasons))
         else:
-            layers.append(reused(work, bundle.name, bundle.metadata))
+            layers.append(reused(work, layer.name, layer.metadata))
     return layers
 
 
-def _keep_heavy_part(work: Work, python: Path, groups: Sequence[Group], key: Mapping[str, str]) -> None:
+def _keep_heavy_part(work: Work, python: Path, bundles: Sequence[Bundle], key: Mapping[str, str]) -> None:
     """Keep of a large environment what its heavy packages have in it: the next one installs the others only."""
     identities = work.analysis.decisions.packages
-    names = {package.name for group in groups for package in group.packages}
+    names = {package.name for bundle in bundles for package in bundle.packages}
     light = making.contents.files_of(work.directory(NAME), python, set(identities) - names, but=names)
     part = {name: identities[name] for name in names}
     work.snapshots.keep_part(NAME, work.directory(NAME), {**key, "packages": packages_text(part)}, light)

@@ -26,15 +26,15 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from uv_buildpack.installed.heavy import Group
+    from uv_buildpack.installed.heavy import Bundle
     from uv_buildpack.layers.venv.cold import Recipe
     from uv_buildpack.snapshots.file_format import Snapshot
 
 
-def make(recipe: Recipe, snapshot: Snapshot) -> tuple[Group, ...] | None:
+def make(recipe: Recipe, snapshot: Snapshot) -> tuple[Bundle, ...] | None:
     """Make the environment in the empty layer from a snapshot; `None` if that cannot be relied on.
 
-    Returns its heavy groups; those that are not on the disk have to come from the previous image.
+    Returns its heavy bundles; those that are not on the disk have to come from the previous image.
     Raises `Problem`, `OSError`.
     """
     stored = json_table(snapshot.key["packages"], "packages")
@@ -43,67 +43,69 @@ def make(recipe: Recipe, snapshot: Snapshot) -> tuple[Group, ...] | None:
     file_format.unpack(snapshot, recipe.layer)
     changed = {name for name in {*old, *recipe.packages} if old.get(name) != recipe.packages.get(name)}
     stale = {name for name in changed if _same_version(old, recipe.packages, name)}
-    kept, lost = _sort_groups(recipe, heavy.from_text(snapshot.key["groups"]), changed)
-    groups = _change(recipe, changed, stale, lost, kept)
-    moved = [group for group in kept if group not in groups]
+    kept, lost = _sort_bundles(recipe, heavy.from_text(snapshot.key["bundles"]), changed)
+    bundles = _change(recipe, changed, stale, lost, kept)
+    moved = [bundle for bundle in kept if bundle not in bundles]
     if moved:
         # The 25th heavy package pushes the smallest one back into the environment.
-        kept = [group for group in kept if group in groups]
-        groups = _change(recipe, set(), set(), moved, kept)
-    cold.warn_of_refusals(recipe, {package.name for group in kept for package in group.packages})
-    move_out(recipe.site_packages, [group for group in groups if group not in kept], recipe.context.layers_dir)
-    away = frozenset(group.layer for group in kept if not (recipe.context.layers_dir / group.layer).is_dir())
-    present = {group.layer for group in groups} - away
+        kept = [bundle for bundle in kept if bundle in bundles]
+        bundles = _change(recipe, set(), set(), moved, kept)
+    cold.warn_of_refusals(recipe, {package.name for bundle in kept for package in bundle.packages})
+    move_out(recipe.site_packages, [bundle for bundle in bundles if bundle not in kept], recipe.context.layers_dir)
+    away = frozenset(bundle.layer for bundle in kept if not (recipe.context.layers_dir / bundle.layer).is_dir())
+    present = {bundle.layer for bundle in bundles} - away
     lines = damages(recipe.site_packages, present, away)
-    lines += [f"{group.layer} groups differently" for group in kept if group not in groups]
+    lines += [f"{bundle.layer} would hold other packages" for bundle in kept if bundle not in bundles]
     for line in lines:
         log.warning(f"The environment from the snapshot cannot be used: {line}.")
-    return None if lines else groups
+    return None if lines else bundles
 
 
 def _change(
-    recipe: Recipe, changed: Collection[str], stale: Collection[str], lost: Sequence[Group], kept: Sequence[Group]
-) -> tuple[Group, ...]:
-    """Let uv change what changed, and install the `lost` groups again; then compile, and group as a clean build would.
+    recipe: Recipe, changed: Collection[str], stale: Collection[str], lost: Sequence[Bundle], kept: Sequence[Bundle]
+) -> tuple[Bundle, ...]:
+    """Let uv change what changed, and reinstall the `lost` bundles; then compile, and bundle as a clean build would.
 
     `stale` are packages that uv would take for installed, since it looks at versions only.
     """
     site_packages = recipe.site_packages
-    reinstalled = {package.name for group in lost for package in group.packages}
+    reinstalled = {package.name for bundle in lost for package in bundle.packages}
     shared = keep_shared(site_packages, reinstalled.union(changed))
     # uv would empty a heavy layer through its link, or fail on one that leads nowhere.
-    take_apart(site_packages, [package for group in lost for package in group.packages], forget=False)
+    take_apart(site_packages, [package for bundle in lost for package in bundle.packages], forget=False)
     for name in sorted(reinstalled.union(stale)):
         _uninstall(site_packages, name)
     cold.sync(recipe)
     put_back(site_packages, shared)
-    linked = {package.name for group in kept for package in group.packages}
+    linked = {package.name for bundle in kept for package in bundle.packages}
     settled = cold.settle(recipe, {file.path for file in shared}, linked)
     modules = wanted.modules(site_packages)
     _compile_changes(recipe, reinstalled.union(changed, settled).intersection(recipe.packages), modules)
     cold.tidy(recipe, modules)
-    remembered = [package for group in kept for package in group.packages]
+    remembered = [package for bundle in kept for package in bundle.packages]
     surveyed = survey(site_packages, recipe.heavy, {package.name for package in remembered})
-    return heavy.group([*surveyed, *remembered], recipe.heavy)
+    return heavy.bundle([*surveyed, *remembered], recipe.heavy)
 
 
-def _sort_groups(recipe: Recipe, groups: Iterable[Group], changed: Collection[str]) -> tuple[list[Group], list[Group]]:
-    """Sort the heavy groups of a snapshot: kept (in the previous image, or unpacked here), and to reinstall."""
-    kept: list[Group] = []
-    lost: list[Group] = []
-    for group in groups:
-        unchanged = not any(package.name in changed for package in group.packages)
-        usable = unchanged and (group.layer in recipe.reusable or _take(recipe, group))
-        (kept if usable else lost).append(group)
+def _sort_bundles(
+    recipe: Recipe, bundles: Iterable[Bundle], changed: Collection[str]
+) -> tuple[list[Bundle], list[Bundle]]:
+    """Sort the heavy bundles of a snapshot: kept (in the previous image, or unpacked here), and to reinstall."""
+    kept: list[Bundle] = []
+    lost: list[Bundle] = []
+    for bundle in bundles:
+        unchanged = not any(package.name in changed for package in bundle.packages)
+        usable = unchanged and (bundle.layer in recipe.reusable or _take(recipe, bundle))
+        (kept if usable else lost).append(bundle)
     return kept, lost
 
 
-def _take(recipe: Recipe, group: Group) -> bool:
-    """Unpack the layer of a group from a snapshot with an equal key, and tell whether there is one."""
+def _take(recipe: Recipe, bundle: Bundle) -> bool:
+    """Unpack the layer of a bundle from a snapshot with an equal key, and return whether there is one."""
     context = recipe.context
-    key = packages.key(group, recipe.key, recipe.packages, context.layers_dir)
-    directory = empty_layer(context, group.layer)
-    taken = recipe.snapshots.take(group.layer, directory, asdict(key))
+    key = packages.key(bundle, recipe.key, recipe.packages, context.layers_dir)
+    directory = empty_layer(context, bundle.layer)
+    taken = recipe.snapshots.take(bundle.layer, directory, asdict(key))
     if not taken:
         directory.rmdir()
     return taken

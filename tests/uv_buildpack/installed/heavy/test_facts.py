@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from uv_buildpack.installed.heavy import Group, HeavySetting, Package, from_text, group, to_text
+from uv_buildpack.installed.heavy import Bundle, HeavySetting, Package, bundle, from_text, to_text
 
 BIG = 20_000_000
 AUTO = HeavySetting(least=10_000_000)
@@ -20,7 +20,7 @@ def package(
 
 
 def layers(*packages: Package, setting: HeavySetting = AUTO) -> dict[str, list[str]]:
-    return {each.layer: [member.name for member in each.packages] for each in group(packages, setting)}
+    return {each.layer: [member.name for member in each.packages] for each in bundle(packages, setting)}
 
 
 def test_each_heavy_package_has_a_layer_of_its_own() -> None:
@@ -79,31 +79,31 @@ def test_the_order_of_the_facts_does_not_matter(seed: int) -> None:
     places = ["a", "a/b", "a/b/c", "n/x", "n/y", "n/y/z", "m"]
     packages = [package(f"p{number}", *sorted(set(chance.choices(places, k=2)))) for number in range(5)]
     shuffled = chance.sample(packages, k=len(packages))
-    assert group(packages, AUTO) == group(shuffled, AUTO)
+    assert bundle(packages, AUTO) == bundle(shuffled, AUTO)
 
 
 def test_a_directory_below_a_moved_one_is_not_moved_again() -> None:
-    (together,) = group([package("a", "nvidia/cu13/include"), package("b", "nvidia/cu13/include/thrust", "x")], AUTO)
+    (together,) = bundle([package("a", "nvidia/cu13/include"), package("b", "nvidia/cu13/include/thrust", "x")], AUTO)
     assert together.directories == ("nvidia/cu13/include", "x")
 
 
 def test_a_way_back_lies_beside_the_packages_and_as_high_as_it_can() -> None:
-    (torch,) = group([package("torch", reaches=("nvidia/cublas/lib", "nvidia/cudnn/lib"))], AUTO)
+    (torch,) = bundle([package("torch", reaches=("nvidia/cublas/lib", "nvidia/cudnn/lib"))], AUTO)
     assert torch.ways_back == ("nvidia",)
-    (solver,) = group(
+    (solver,) = bundle(
         [package("solver", "nvidia/solver", reaches=("nvidia/cublas/lib", "nvidia/solver", "nvidia"))], AUTO
     )
     assert solver.ways_back == ("nvidia/cublas",)
 
 
 def test_what_lies_in_the_same_layer_needs_no_way_back() -> None:
-    (both,) = group([package("a", "a", "s", reaches=("b/lib",)), package("b", "b", "s")], AUTO)
+    (both,) = bundle([package("a", "a", "s", reaches=("b/lib",)), package("b", "b", "s")], AUTO)
     assert both.ways_back == ()
 
 
 def test_groups_survive_being_remembered_as_text() -> None:
-    groups = group([package("a", "x", reaches=("n/l",)), package("b", "x", size=3), package("c")], AUTO)
-    assert from_text(to_text(groups)) == groups
+    bundles = bundle([package("a", "x", reaches=("n/l",)), package("b", "x", size=3), package("c")], AUTO)
+    assert from_text(to_text(bundles)) == bundles
     assert from_text(to_text(())) == ()
 
 
@@ -125,4 +125,4 @@ def test_values_of_other_types_are_refused(wrong: dict[str, object]) -> None:
 
 
 def test_a_group_is_as_large_as_its_packages() -> None:
-    assert Group(layer="packages-a", packages=(package("a", size=3), package("b", size=4))).size == 7
+    assert Bundle(layer="packages-a", packages=(package("a", size=3), package("b", size=4))).size == 7

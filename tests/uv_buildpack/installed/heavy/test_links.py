@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.uv_buildpack.installed.heavy.wheels import install, install_objects
 
-from uv_buildpack.installed.heavy import Group, HeavySetting, group
+from uv_buildpack.installed.heavy import Bundle, HeavySetting, bundle
 from uv_buildpack.installed.heavy.links import damages, move_out, take_apart
 from uv_buildpack.installed.heavy.survey import survey
 
@@ -32,10 +32,10 @@ def site_packages(tmp_path: Path) -> Path:
     return place
 
 
-def moved(site_packages: Path) -> tuple[Group, ...]:
-    groups = group(survey(site_packages, LOW, ()), LOW)
-    move_out(site_packages, groups, layers_of(site_packages))
-    return groups
+def moved(site_packages: Path) -> tuple[Bundle, ...]:
+    bundles = bundle(survey(site_packages, LOW, ()), LOW)
+    move_out(site_packages, bundles, layers_of(site_packages))
+    return bundles
 
 
 def layers_of(site_packages: Path) -> Path:
@@ -72,9 +72,9 @@ def test_the_layers_own_directories_have_mode_0755_whatever_the_umask(site_packa
 
 
 def test_moving_out_again_changes_nothing(site_packages: Path) -> None:
-    groups = moved(site_packages)
+    bundles = moved(site_packages)
     target = (site_packages / "spam").readlink()
-    move_out(site_packages, groups, layers_of(site_packages))
+    move_out(site_packages, bundles, layers_of(site_packages))
     assert (site_packages / "spam").readlink() == target
     assert (site_packages / "spam/a.py").is_file()
 
@@ -92,8 +92,8 @@ def test_run_paths_that_leave_a_heavy_package_arrive_through_its_layer(site_pack
 
 def test_taking_apart_removes_links_and_directories_that_held_nothing_else(site_packages: Path) -> None:
     shutil.rmtree(site_packages / "nvidia/light")
-    groups = moved(site_packages)
-    take_apart(site_packages, [package for each in groups for package in each.packages], forget=False)
+    bundles = moved(site_packages)
+    take_apart(site_packages, [package for each in bundles for package in each.packages], forget=False)
     assert sorted(path.name for path in site_packages.iterdir() if not path.name.endswith(".dist-info")) == [
         "light",
         "light.py",
@@ -103,15 +103,15 @@ def test_taking_apart_removes_links_and_directories_that_held_nothing_else(site_
 
 
 def test_taking_apart_leaves_a_namespace_with_others_in_it(site_packages: Path) -> None:
-    groups = moved(site_packages)
-    take_apart(site_packages, groups[0].packages, forget=False)
+    bundles = moved(site_packages)
+    take_apart(site_packages, bundles[0].packages, forget=False)
     assert [path.name for path in (site_packages / "nvidia").iterdir()] == ["light"]
 
 
 def test_forgetting_removes_all_that_is_left_of_a_package(site_packages: Path) -> None:
     install(site_packages, "mixed", {"mixed/a.py": 2000, "mixed_one.py": 10, "shared/__init__.py": "", "tests/a.py": 1})
-    groups = moved(site_packages)
-    take_apart(site_packages, [package for each in groups for package in each.packages], forget=True)
+    bundles = moved(site_packages)
+    take_apart(site_packages, [package for each in bundles for package in each.packages], forget=True)
     assert sorted(path.name for path in site_packages.iterdir()) == [
         "light",
         "light-1.0.dist-info",
@@ -122,8 +122,8 @@ def test_forgetting_removes_all_that_is_left_of_a_package(site_packages: Path) -
 
 
 def test_forgetting_never_reaches_through_a_link(site_packages: Path) -> None:
-    groups = moved(site_packages)
-    (spam,) = (each for each in groups if each.layer == SPAM)
+    bundles = moved(site_packages)
+    (spam,) = (each for each in bundles if each.layer == SPAM)
     (site_packages / "spam").unlink()
     (site_packages / "spam").symlink_to(layers_of(site_packages) / SPAM / "site-packages/spam")
     take_apart(site_packages, spam.packages, forget=True)

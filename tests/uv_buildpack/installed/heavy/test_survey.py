@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.uv_buildpack.installed.heavy.wheels import install, install_objects
 
-from uv_buildpack.installed.heavy import HeavySetting, group
+from uv_buildpack.installed.heavy import HeavySetting, bundle
 from uv_buildpack.installed.heavy.links import move_out
 from uv_buildpack.installed.heavy.survey import never_heavy, refusals, survey
 
@@ -19,7 +19,7 @@ LOW = HeavySetting(least=1000)
 
 
 def names(site_packages: Path, setting: HeavySetting = LOW) -> list[str]:
-    return [each.layer for each in group(survey(site_packages, setting, ()), setting)]
+    return [each.layer for each in bundle(survey(site_packages, setting, ()), setting)]
 
 
 @pytest.mark.parametrize("sizes", [True, False])
@@ -97,12 +97,12 @@ def test_who_looks_for_libraries_in_the_environment_stays_when_some_are_there(tm
     install_objects(site_packages, "open3d", {"open3d/libOpen3D.so": "$ORIGIN/../../.."})
     install_objects(site_packages, "scipy", {"scipy/a.so": "$ORIGIN"})
     assert names(site_packages) == ["packages-open3d", "packages-scipy"]
-    remembered = group(survey(site_packages, LOW, ()), LOW)
+    remembered = bundle(survey(site_packages, LOW, ()), LOW)
     install(site_packages, "tbb", {"../../libtbb.so.12": 5})
     assert names(site_packages) == ["packages-scipy"]
     facts = [package for each in remembered for package in each.packages]
     surveyed = survey(site_packages, LOW, {package.name for package in facts})
-    assert group([*facts, *surveyed], LOW) == group(survey(site_packages, LOW, ()), LOW)
+    assert bundle([*facts, *surveyed], LOW) == bundle(survey(site_packages, LOW, ()), LOW)
     assert refusals(site_packages, LOW, ()) == [
         "open3d stays in the environment: it shares a directory with tbb",
         "tbb stays in the environment: it has no directory of its own",
@@ -133,7 +133,7 @@ def test_facts_of_what_is_moved_are_as_before_but_for_the_run_paths(tmp_path: Pa
     install(tmp_path / "sp", "spam", {"spam/a.py": 2000})
     before = survey(tmp_path / "sp", LOW, ())
     (tmp_path / "layers").mkdir()
-    move_out(tmp_path / "sp", group(before, LOW), tmp_path / "layers")
+    move_out(tmp_path / "sp", bundle(before, LOW), tmp_path / "layers")
     (tmp_path / "layers").rename(tmp_path / "away")
     assert survey(tmp_path / "sp", LOW, ()) == before
 

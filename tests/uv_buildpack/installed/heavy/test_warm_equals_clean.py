@@ -1,4 +1,4 @@
-"""A warm environment, whose heavy layers are not on disk, groups and links as one that was made from nothing.
+"""A warm environment, whose heavy layers are not on disk, bundles and links as one that was made from nothing.
 
 Random changes of random environments, synced as uv does it: by the dist-info directories alone.
 """
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.uv_buildpack.installed.heavy.wheels import install
 
-from uv_buildpack.installed.heavy import Group, HeavySetting, Package, from_text, group, to_text
+from uv_buildpack.installed.heavy import Bundle, HeavySetting, Package, bundle, from_text, to_text
 from uv_buildpack.installed.heavy.links import damages, move_out, take_apart
 from uv_buildpack.installed.heavy.records import read_records
 from uv_buildpack.installed.heavy.shared import keep_shared, put_back
@@ -69,17 +69,17 @@ class World:
                 install(self.site_packages, name, files, version)
         remove_empty_directories(self.site_packages)
 
-    def clean(self, wheels: Wheels) -> tuple[Group, ...]:
+    def clean(self, wheels: Wheels) -> tuple[Bundle, ...]:
         shutil.rmtree(self.layers, ignore_errors=True)
         self.site_packages.mkdir(parents=True)
         self.sync(wheels)
         return self.finish(())
 
-    def warm(self, wheels: Wheels, groups: tuple[Group, ...], old: Wheels) -> tuple[Group, ...] | None:
-        """Build on an environment whose heavy layers are away; `None` if they group differently now."""
+    def warm(self, wheels: Wheels, bundles: tuple[Bundle, ...], old: Wheels) -> tuple[Bundle, ...] | None:
+        """Build on an environment whose heavy layers are away; `None` if they bundle differently now."""
         changed = {name for name in {*old, *wheels} if old.get(name) != wheels.get(name)}
-        lost = [each for each in groups if changed & {package.name for package in each.packages}]
-        kept = [each for each in groups if each not in lost]
+        lost = [each for each in bundles if changed & {package.name for package in each.packages}]
+        kept = [each for each in bundles if each not in lost]
         reinstalled = [package for each in lost for package in each.packages]
         shared = keep_shared(self.site_packages, changed | {package.name for package in reinstalled})
         take_apart(self.site_packages, reinstalled, forget=True)
@@ -95,11 +95,11 @@ class World:
         assert damages(self.site_packages, {each.layer for each in new} - layers, layers) == []
         return new
 
-    def finish(self, remembered: tuple[Package, ...]) -> tuple[Group, ...]:
+    def finish(self, remembered: tuple[Package, ...]) -> tuple[Bundle, ...]:
         surveyed = survey(self.site_packages, self.setting, {package.name for package in remembered})
-        groups = group([*surveyed, *remembered], self.setting)
-        move_out(self.site_packages, groups, self.layers)
-        return groups
+        bundles = bundle([*surveyed, *remembered], self.setting)
+        move_out(self.site_packages, bundles, self.layers)
+        return bundles
 
     def forget_layers(self) -> None:
         for path in self.layers.glob("packages-*"):
@@ -146,15 +146,15 @@ def test_a_warm_environment_equals_a_clean_one(tmp_path: Path, seed: int) -> Non
     chance = random.Random(seed)  # noqa: S311 (a seed that can be replayed)
     world = World(tmp_path / "layers", chance.choice(SETTINGS))
     wheels = {f"p{number}": a_wheel(chance, f"p{number}") for number in range(7)}
-    groups = world.clean(wheels)
+    bundles = world.clean(wheels)
     for _ in range(6):
         world.forget_layers()
         old, wheels = wheels, a_change(chance, wheels)
-        warm = world.warm(wheels, from_text(to_text(groups)), old)
+        warm = world.warm(wheels, from_text(to_text(bundles)), old)
         result = tree(world.site_packages)
         made = {path.name: tree(path) for path in world.layers.glob("packages-*")}
-        groups = world.clean(wheels)
+        bundles = world.clean(wheels)
         if warm is not None:
-            assert warm == groups
+            assert warm == bundles
             assert result == tree(world.site_packages)
             assert all(tree(world.layers / name) == content for name, content in made.items())

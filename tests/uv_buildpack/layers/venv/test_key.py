@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cnb.layer import LayerTypes
-from uv_buildpack.installed.heavy import Group, Package
+from uv_buildpack.installed.heavy import Bundle, Package
 from uv_buildpack.layers import packages
 from uv_buildpack.layers.reuse import differences
 from uv_buildpack.layers.venv.key import VenvKey, compatible, for_wheels, packages_text
@@ -133,7 +133,7 @@ DECIDES = {
     "packages": set[str](),
 }
 """What a field decides besides the environment. Who adds one has to think of each of these."""
-GROUP = Group(layer="packages-six", packages=(Package(name="six", directories=("six",), size=1),))
+GROUP = Bundle(layer="packages-six", packages=(Package(name="six", directories=("six",), size=1),))
 
 
 @pytest.mark.parametrize("field", [field.name for field in fields(VenvKey)])
