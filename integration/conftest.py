@@ -13,6 +13,7 @@ import pytest
 from integration.application import App, project
 from integration.machine import CONTAINERS, available_interpreters, make_platform, offered_versions, platform_names
 from integration.package_index import PackageIndex
+from integration.private_index import Authority, make_authority, make_environment
 from integration.website import Website, serving
 from integration.workbench import BASE, Workbench
 
@@ -92,6 +93,23 @@ def index() -> Iterator[PackageIndex]:
         index.add_wheel("gamma", "1.0")
         index.add_wheel("tester", "1.0")
         yield index
+
+
+@pytest.fixture(scope="session")
+def servers(public: Path) -> Path:
+    """The interpreter of the environment with servers for private packages."""
+    return make_environment(public / "servers", REPOSITORY)
+
+
+@pytest.fixture(scope="session")
+def authority(public: Path, servers: Path) -> Authority:
+    return make_authority(servers, public / "authority")
+
+
+@pytest.fixture
+def company(authority: Authority, public: Path, image: str) -> Path:
+    """A binding with the certificate of the authority, where the container's user may read it."""
+    return authority.binding(public / "bindings" / image / "company-ca")
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 
 import pytest
 from integration.application import App, project
-from integration.conftest import REPOSITORY
 from integration.package_index import wheel
 from integration.private_index import (
     PASSWORD,
@@ -17,8 +16,6 @@ from integration.private_index import (
     Authority,
     PrivateIndex,
     fronting,
-    make_authority,
-    make_environment,
     serving,
 )
 from integration.test_secrets import assert_nowhere
@@ -43,17 +40,6 @@ print(json.dumps([urllib.request.urlopen(sys.argv[1]).status, *(os.environ[name]
 
 
 @pytest.fixture(scope="module")
-def servers(public: Path) -> Path:
-    """The interpreter of the environment with the servers."""
-    return make_environment(public / "servers", REPOSITORY)
-
-
-@pytest.fixture(scope="module")
-def authority(public: Path, servers: Path) -> Authority:
-    return make_authority(servers, public / "authority")
-
-
-@pytest.fixture(scope="module")
 def private(public: Path, servers: Path, authority: Authority, index: PackageIndex) -> Iterator[PrivateIndex]:
     """pypiserver with one private package; for others it sends to the public index, which is another host."""
     with serving(servers, authority, public / "private", index.address) as private:
@@ -68,12 +54,6 @@ def discreet(app: App, private: PrivateIndex, authority: Authority) -> App:
     app.write({"pyproject.toml": text.replace('"tests"', '"corp-main"'), "main.py": ""})
     app.lock(variables={**CREDENTIALS, "SSL_CERT_FILE": str(authority.certificate)})
     return app
-
-
-@pytest.fixture
-def company(authority: Authority, public: Path, image: str) -> Path:
-    """A binding with the certificate of the authority, where the container's user may read it."""
-    return authority.binding(public / "bindings" / image / "company-ca")
 
 
 @dataclass(frozen=True, slots=True)

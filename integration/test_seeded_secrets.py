@@ -27,7 +27,7 @@ from cnb_platform import oci
 from uv_buildpack.downloads import zstandard
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 pytestmark = pytest.mark.platforms("embedded")
 
@@ -102,9 +102,10 @@ def binding(directory: Path, entries: Mapping[str, str]) -> Path:
 
 
 @contextmanager
-def watched() -> Iterator[list[bytes]]:
-    """Collect the command lines of all processes that hold a secret, while the block runs."""
+def watched(secrets: Sequence[str] = SECRETS) -> Iterator[list[bytes]]:
+    """Collect the command lines of all processes that hold one of the secrets, while the block runs."""
     found: list[bytes] = []
+    sought = {form for secret in secrets for form in forms(secret)}
     ended = threading.Event()
 
     def watch() -> None:
@@ -114,7 +115,7 @@ def watched() -> Iterator[list[bytes]]:
                     content = line.read_bytes()
                 except OSError:
                     continue  # it has ended
-                if any(form in content for form in FORMS):
+                if any(form in content for form in sought):
                     found.append(content)
 
     thread = threading.Thread(target=watch)

@@ -421,6 +421,8 @@ class Place:
     """Whether the environment has credentials for the index."""
     proxy: str = ""
     """The proxy that the request went to, with the variable that names it."""
+    repository: str = ""
+    """The address of the git repository, if the failure is git's."""
 
 
 class WorkFailed(Problem):
@@ -440,8 +442,11 @@ class WorkFailed(Problem):
 
     def _words(self) -> dict[str, str]:
         place = self.place
+        index = f"the index {place.index}" if place.index else "a package index"
+        repository = f"the git repository {place.repository}" if place.repository else ""
         return {
-            "index": f"the index {place.index}" if place.index else "a package index",
+            "index": repository or index,
+            "repository": repository or "the git repository of a dependency",
             "prefix": place.prefix or "UV_INDEX_<NAME>",
             "host": place.host or "a server",
             "package": place.package or "NAME",
@@ -638,10 +643,32 @@ class GitMissing(WorkFailed):
 class GitFailed(UvFailed):
     """A git repository could not be fetched."""
 
-    happened = "{what}: the git repository of a dependency could not be fetched."
+    happened = "{what}: {repository} could not be fetched."
     what_to_do = (
         "Check that the build reaches the repository, and that the commit in uv.lock is still there.",
-        "A private one needs credentials: GIT_* variables reach git (GIT_CONFIG_COUNT, GIT_CONFIG_KEY_0, ...).",
+        "Many servers say that a private repository is not there to who may not see it: check the credentials (netrc,",
+        "git-credentials or ssh-privatekey in a binding of type uv).",
+    )
+
+
+class GitAccessRefused(UvFailed):
+    """The server of a git repository requires credentials, or other ones."""
+
+    happened = "{what}: {repository} refused access."
+    what_to_do = (
+        "Over https: give user and token in netrc (NETRC, or a file netrc in a binding of type uv), or in a file",
+        "git-credentials of such a binding.",
+        "Over ssh: give the key in a file ssh-privatekey, and the host in known_hosts, of a binding of type uv.",
+    )
+
+
+class GitHostUnknown(UvFailed):
+    """The host of a git repository shows a key that nobody has vouched for, or another one."""
+
+    happened = "{what}: the host of {repository} has a key that known_hosts does not have."
+    what_to_do = (
+        "Put the host's line into a file known_hosts in a binding of type uv; `ssh-keyscan HOST` shows it. Compare it",
+        "with the one that the host's operator publishes.",
     )
 
 

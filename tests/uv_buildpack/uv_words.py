@@ -12,7 +12,9 @@ from uv_buildpack.errors import (
     AuthenticationFailed,
     BuildFailed,
     DiskFull,
+    GitAccessRefused,
     GitFailed,
+    GitHostUnknown,
     GitMissing,
     HashMismatch,
     NetworkUnreachable,
@@ -163,15 +165,97 @@ _SAMPLES: tuple[tuple[type[WorkFailed], str], ...] = (
         """,
     ),
     (
-        GitFailed,
+        GitAccessRefused,
         """
-        error: Failed to download and build `x @ git+https://git.example/x@0123456`
+        Updating https://git.example/team/x (HEAD)
+        error: Failed to download and build `x @ git+https://git.example/team/x@0123456`
           cause: Git operation failed
           cause: failed to clone into: /layers/uv-cache/git-v2/db/da3f674e5ca4338b
           cause: failed to fetch commit `0123456`
-          cause: process didn't exit successfully: `/usr/bin/git fetch --force` (exit status: 128)
+          cause: process didn't exit successfully: `/usr/bin/git fetch --force --update-head-ok 'https://git.example/team/x' '+0123456:refs/commit/0123456'` (exit status: 128)
                  --- stderr
                  fatal: could not read Username for 'https://git.example': terminal prompts disabled
+        """,
+    ),
+    (
+        GitAccessRefused,
+        """
+        Updating https://git.example/team/x (HEAD)
+        error: Failed to download and build `x @ git+https://git.example/team/x@0123456`
+          cause: Git operation failed
+          cause: failed to clone into: /layers/uv-cache/git-v2/db/da3f674e5ca4338b
+          cause: failed to fetch commit `0123456`
+          cause: process didn't exit successfully: `/usr/bin/git fetch --force --update-head-ok 'https://git.example/team/x' '+0123456:refs/commit/0123456'` (exit status: 128)
+                 --- stderr
+                 fatal: Authentication failed for 'https://git.example/team/x/'
+        """,
+    ),
+    (
+        GitAccessRefused,
+        """
+        Updating ssh://git.example/team/x (HEAD)
+        error: Failed to download and build `x @ git+ssh://git.example/team/x@0123456`
+          cause: Git operation failed
+          cause: failed to clone into: /layers/uv-cache/git-v2/db/da3f674e5ca4338b
+          cause: failed to fetch commit `0123456`
+          cause: process didn't exit successfully: `/usr/bin/git fetch --force --update-head-ok 'ssh://git.example/team/x' '+0123456:refs/commit/0123456'` (exit status: 128)
+                 --- stderr
+                 git@git.example: Permission denied (publickey,keyboard-interactive).
+                 fatal: Could not read from remote repository.
+        """,
+    ),
+    (
+        GitHostUnknown,
+        """
+        Updating ssh://git.example/team/x (HEAD)
+        error: Failed to download and build `x @ git+ssh://git.example/team/x@0123456`
+          cause: Git operation failed
+          cause: failed to clone into: /layers/uv-cache/git-v2/db/da3f674e5ca4338b
+          cause: failed to fetch commit `0123456`
+          cause: process didn't exit successfully: `/usr/bin/git fetch --force --update-head-ok 'ssh://git.example/team/x' '+0123456:refs/commit/0123456'` (exit status: 128)
+                 --- stderr
+                 No ED25519 host key is known for git.example and you have requested strict checking.
+                 Host key verification failed.
+                 fatal: Could not read from remote repository.
+        """,
+    ),
+    (
+        GitFailed,
+        """
+        Updating https://git.example/team/x (HEAD)
+        error: Failed to download and build `x @ git+https://git.example/team/x@0123456`
+          cause: Git operation failed
+          cause: failed to clone into: /layers/uv-cache/git-v2/db/da3f674e5ca4338b
+          cause: failed to fetch commit `0123456`
+          cause: process didn't exit successfully: `/usr/bin/git fetch --force --update-head-ok 'https://git.example/team/x' '+0123456:refs/commit/0123456'` (exit status: 128)
+                 --- stderr
+                 fatal: repository 'https://git.example/team/x/' not found
+        """,
+    ),
+    (
+        TLSVerificationFailed,
+        """
+        Updating https://git.example/team/x (HEAD)
+        error: Failed to download and build `x @ git+https://git.example/team/x@0123456`
+          cause: Git operation failed
+          cause: failed to clone into: /layers/uv-cache/git-v2/db/da3f674e5ca4338b
+          cause: failed to fetch commit `0123456`
+          cause: process didn't exit successfully: `/usr/bin/git fetch --force --update-head-ok 'https://git.example/team/x' '+0123456:refs/commit/0123456'` (exit status: 128)
+                 --- stderr
+                 fatal: unable to access 'https://git.example/team/x/': server certificate verification failed. CAfile: none CRLfile: none
+        """,
+    ),
+    (
+        TLSVerificationFailed,
+        """
+        Updating https://git.example/team/x (HEAD)
+        error: Failed to download and build `x @ git+https://git.example/team/x@0123456`
+          cause: Git operation failed
+          cause: failed to clone into: /layers/uv-cache/git-v2/db/da3f674e5ca4338b
+          cause: failed to fetch commit `0123456`
+          cause: process didn't exit successfully: `/usr/bin/git fetch --force --update-head-ok 'https://git.example/team/x' '+0123456:refs/commit/0123456'` (exit status: 128)
+                 --- stderr
+                 fatal: unable to access 'https://git.example/team/x/': SSL certificate problem: unable to get local issuer certificate
         """,
     ),
     (

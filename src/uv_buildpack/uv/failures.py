@@ -17,7 +17,9 @@ from uv_buildpack.errors import (
     AuthenticationFailed,
     BuildFailed,
     DiskFull,
+    GitAccessRefused,
     GitFailed,
+    GitHostUnknown,
     GitMissing,
     HashMismatch,
     NetworkUnreachable,
@@ -44,7 +46,8 @@ if TYPE_CHECKING:
 
     from uv_buildpack.uv.indexes import Index
 
-_ADDRESS = re.compile(r"for url \((\S+)\)|Failed to fetch: (\S+)|An index(?: URL)? \((\S+)\)")
+_ADDRESS = re.compile(r"for url \((\S+)\)|Failed to fetch: (\S+)|An index(?: URL)? \((\S+)\)|unable to access '(\S+)'")
+_REPOSITORY = re.compile(r"git fetch [^\n]*?'(\w+://[^']+)'|Updating (\S+) \(")
 _PACKAGE = re.compile(r"Failed to (?:download|fetch|build)[^`]*`([A-Za-z0-9._-]+)(?:==| @ )")
 _UNKNOWN_PROJECT = re.compile(r"Because (?:.* )?([A-Za-z0-9._-]+) was not found in the package registry")
 
@@ -55,7 +58,22 @@ _FAILURES: tuple[tuple[str, type[WorkFailed]], ...] = (
     (r"Hash mismatch for ", HashMismatch),
     (r"Failed to extract archive", PackageDamaged),
     (r"tunnel error|407 Proxy Authentication Required|socks connect error", ProxyRefused),
-    (r"invalid peer certificate|certificate verify failed|UnknownIssuer", TLSVerificationFailed),
+    # The last two are git's, with GnuTLS and with OpenSSL.
+    (
+        (
+            r"invalid peer certificate|certificate verify failed|UnknownIssuer"
+            r"|server (?:certificate )?verification failed|SSL certificate problem"
+        ),
+        TLSVerificationFailed,
+    ),
+    (
+        (
+            r"could not read (?:Username|Password) for|Authentication failed for '|Permission denied \("
+            r"|The requested URL returned error: 40[13]"
+        ),
+        GitAccessRefused,
+    ),
+    (r"Host key verification failed", GitHostUnknown),
     (r"401 Unauthorized|could not be queried due to a lack of valid auth", AuthenticationFailed),
     (r"403 Forbidden", AccessForbidden),
     (r"Git executable not found|`?git`? operation failed because .*not found", GitMissing),
@@ -110,7 +128,14 @@ def _place(output: str, indexes: Indexes, environment: Mapping[str, str]) -> Pla
         package=package,
         has_login=bool(index and _has_login(index, environment)),
         proxy=log.masked(_proxy(address, environment)),
+        repository=log.masked(_repository(output)),
     )
+
+
+def _repository(output: str) -> str:
+    # "Updating" alone says nothing: it may be the next package that failed.
+    match = _REPOSITORY.search(output) if "Git operation failed" in output else None
+    return (match[1] or match[2]) if match else ""
 
 
 def _only(indexes: Indexes) -> Index | None:

@@ -10,7 +10,7 @@ import netrc
 import re
 import shlex
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from cnb.bindings import read_entry
 from uv_buildpack.errors import SettingInvalid
@@ -24,6 +24,13 @@ KEYS = ("ssh-privatekey", "id_ed25519", "id_ecdsa", "id_rsa")
 KNOWN_HOSTS = ("known_hosts", "ssh-knownhosts")
 CREDENTIALS = ("git-credentials", ".git-credentials")
 """Lines of `https://user:password@host`, as `git credential-store` has them."""
+_REWRITING = re.compile(
+    r"(?P<before>(?i:url)\.)(?P<url>https?://[^/@\s]+:[^/@\s]*@.*)(?P<after>\.(?i:(push)?insteadOf))"
+)
+# git asks for `host:port`, and the hosts of a netrc have no ports.
+_WITHOUT_PORT = r"sed -E 's/^(host=.*):[0-9]+$/\1/' | git credential-store --file={file}"
+# What follows is for the operation, which git appends: it is `get` when git reads the answer.
+_ALWAYS = "cat {file}; :"
 
 
 def variables(
@@ -33,37 +40,77 @@ def variables(
 
     `entries` are the files of bindings. Raises `OSError`, `SettingInvalid` (a netrc that cannot be read).
     """
+    # Appended to what the user configures by variables (git-config, "GIT_CONFIG_COUNT").
+    count = environment.get("GIT_CONFIG_COUNT", "")
+    number = int(count) if re.fullmatch(r"[0-9]{1,9}", count) else 0
     made: dict[str, str] = {}
-    lines = [*_of_netrc(netrc_file), *_of_file(_first(entries, CREDENTIALS))]
-    if lines:
-        store = _write(directory / "git-credentials", "".join(f"{line}\n" for line in lines))
-        # Appended to what the user configures by variables (git-config, "GIT_CONFIG_COUNT").
-        count = environment.get("GIT_CONFIG_COUNT", "")
-        number = int(count) if re.fullmatch(r"[0-9]{1,9}", count) else 0
-        made["GIT_CONFIG_COUNT"] = str(number + 1)
-        made[f"GIT_CONFIG_KEY_{number}"] = "credential.helper"
-        made[f"GIT_CONFIG_VALUE_{number}"] = f"store --file={shlex.quote(str(store))}"
-    key = _first(entries, KEYS)
-    if key is not None and "GIT_SSH_COMMAND" not in environment:
-        made["GIT_SSH_COMMAND"] = shlex.join(_ssh(key, _first(entries, KNOWN_HOSTS), directory))
+    helpers = list(_helpers(entries, netrc_file, directory))
+    for name in [f"GIT_CONFIG_KEY_{place}" for place in range(number) if f"GIT_CONFIG_KEY_{place}" in environment]:
+        if rewriting := _REWRITING.fullmatch(environment[name]):
+            base, helper = _without_login(rewriting["url"], directory / f"rewriting-{len(helpers)}")
+            made[name] = f"{rewriting['before']}{base}{rewriting['after']}"
+            helpers.insert(0, helper)
+    for key, value in helpers:
+        made |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+        number += 1
+    if helpers:
+        made["GIT_CONFIG_COUNT"] = str(number)
+    key_file, known_hosts = _first(entries, KEYS), _first(entries, KNOWN_HOSTS)
+    if (key_file or known_hosts) and "GIT_SSH_COMMAND" not in environment:
+        made["GIT_SSH_COMMAND"] = shlex.join(_ssh(key_file, known_hosts, directory))
     return made
 
 
-def _ssh(key: Path, known_hosts: Path | None, directory: Path) -> Iterator[str]:
-    # ssh wants a key to end with a newline, which secrets made by hand often lack.
-    own = _write(directory / "ssh-key", read_entry(key) + "\n")
-    yield from ("ssh", "-i", str(own), "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes")
-    yield from ("-o", "StrictHostKeyChecking=yes")
+def _helpers(entries: Mapping[str, Path], netrc_file: Path | None, directory: Path) -> Iterator[tuple[str, str]]:
+    """Write what credential helpers read, and give git's settings for them (gitcredentials(7))."""
+    if credentials := _first(entries, CREDENTIALS):
+        lines = [f"{line.strip()}\n" for line in read_entry(credentials).splitlines() if line.strip()]
+        store = _write(directory / "git-credentials", "".join(lines))
+        yield "credential.helper", f"store --file={shlex.quote(str(store))}"
+    hosts = dict(_hosts(netrc_file)) if netrc_file else {}
+    default = hosts.pop("default", None)
+    if hosts:
+        lines = [
+            f"{scheme}://{_login(*entry)}@{host}\n" for host, entry in hosts.items() for scheme in ("https", "http")
+        ]
+        yield _shell(_WITHOUT_PORT, _write(directory / "netrc", "".join(lines)))
+    if default:
+        login, _, password = default
+        yield _shell(_ALWAYS, _write(directory / "netrc-default", f"username={login}\npassword={password}\n"))
+
+
+def _shell(program: str, file: Path) -> tuple[str, str]:
+    return "credential.helper", f"!{program.format(file=shlex.quote(str(file)))}"
+
+
+def _login(login: str, _: str, password: str) -> str:
+    return f"{quote(login or '', safe='')}:{quote(password or '', safe='')}"
+
+
+def _without_login(url: str, file: Path) -> tuple[str, tuple[str, str]]:
+    """Return an address without its login, and the setting of a helper that knows the login for what is below it.
+
+    git gives the rewritten address to its helper program, whose command line every user of the machine can read.
+    """
+    parts = urlsplit(url)
+    login, _, host = parts.netloc.rpartition("@")
+    _write(file, f"{parts.scheme}://{login}@{host}\n")
+    below = urlunsplit((parts.scheme, host, parts.path.rpartition("/")[0], "", ""))
+    return urlunsplit(parts._replace(netloc=host)), (
+        f"credential.{below}.helper",
+        f"store --file={shlex.quote(str(file))}",
+    )
+
+
+def _ssh(key: Path | None, known_hosts: Path | None, directory: Path) -> Iterator[str]:
+    yield from ("ssh", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes")
+    if key is not None:
+        # ssh wants a key to end with a newline, which secrets made by hand often lack.
+        own = _write(directory / "ssh-key", read_entry(key) + "\n")
+        yield from ("-i", str(own), "-o", "IdentitiesOnly=yes")
     if known_hosts is not None:
-        yield from ("-o", f"UserKnownHostsFile={known_hosts}")
-
-
-def _of_netrc(path: Path | None) -> Iterator[str]:
-    if path is None:
-        return
-    for host, (login, _, password) in _hosts(path).items():
-        if host != "default":
-            yield f"https://{quote(login or '', safe='')}:{quote(password or '', safe='')}@{host}"
+        # Quoted for ssh as well, which splits it at spaces.
+        yield from ("-o", f'UserKnownHostsFile="{known_hosts}"')
 
 
 def _hosts(path: Path) -> Mapping[str, tuple[str, str, str]]:
@@ -76,10 +123,6 @@ def _hosts(path: Path) -> Mapping[str, tuple[str, str, str]]:
     except (netrc.NetrcParseError, UnicodeDecodeError) as error:
         reason = f"line {error.lineno}" if isinstance(error, netrc.NetrcParseError) else "it is not UTF-8"
         raise SettingInvalid("netrc", str(path), f"the path of a file in the format of netrc ({reason})") from None
-
-
-def _of_file(path: Path | None) -> list[str]:
-    return [line.strip() for line in read_entry(path).splitlines() if line.strip()] if path else []
 
 
 def _first(entries: Mapping[str, Path], names: tuple[str, ...]) -> Path | None:

@@ -6,7 +6,7 @@ import pytest
 from tests.uv_buildpack.error_docs import classes
 from tests.uv_buildpack.uv_words import WORDS
 
-from uv_buildpack.errors import HashMismatch, WorkFailed
+from uv_buildpack.errors import GitAccessRefused, HashMismatch, TLSVerificationFailed, WorkFailed
 from uv_buildpack.uv.failures import failure
 from uv_buildpack.uv.indexes import Index, Indexes
 
@@ -84,3 +84,14 @@ def test_the_proxy_that_refused_is_named_without_its_password() -> None:
     said = "error: Failed to fetch: https://index.example/x\n  cause: tunnel error: unsuccessful"
     problem = failure(said, "uv sync", environment={"HTTPS_PROXY": "http://user:hunter2@proxy.example:3128"})
     assert problem.facts[-1] == "The request went to the proxy of HTTPS_PROXY=http://****@proxy.example:3128."
+
+
+def test_gits_failures_name_the_repository_and_no_index() -> None:
+    said = next(said for kind, said in WORDS if kind is GitAccessRefused)
+    assert failure(said, "uv sync", indexes=Indexes((CORP,))).what == (
+        "uv sync: the git repository https://git.example/team/x refused access."
+    )
+    certificate = next(said for kind, said in WORDS if kind is TLSVerificationFailed and "git fetch" in said)
+    assert failure(certificate, "uv sync", indexes=Indexes((CORP,))).what == (
+        "uv sync: the certificate of git.example is not trusted (the git repository https://git.example/team/x)."
+    )
