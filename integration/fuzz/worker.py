@@ -80,7 +80,7 @@ def _valid_layers() -> Iterator[dict[str, dict[str, str]]]:
             "inputs": analysis.inputs,
             "decisions": decisions.write(analysis.decisions),
             "packages": packages,
-            "groups": json.dumps([{"layer": "packages-x", "packages": [_HEAVY]}]),
+            "bundles": json.dumps([{"layer": "packages-x", "packages": [_HEAVY]}]),
             "build_environment": '{"CC": "0123"}',
             "scheme": "1",
             "sbom": sbom,
