@@ -111,13 +111,18 @@ def sdist(name: str, version: str, before: str = "pass") -> bytes:
         f'[project]\nname = "{name}"\nversion = "{version}"\n',
         "backend.py": BACKEND.format(name=name, version=version, before=before),
     }
+    return sdist_of(f"{name}-{version}", {path: text.encode() for path, text in content.items()})
+
+
+def sdist_of(base: str, contents: Mapping[str, bytes]) -> bytes:
+    """Return the archive of a source distribution, whose files are below the directory `base`."""
     target = io.BytesIO()
     with (
         gzip.GzipFile(fileobj=target, mode="wb", mtime=0) as packed,
         tarfile.open(fileobj=packed, mode="w") as archive,
     ):
-        for path, text in content.items():
-            member = tarfile.TarInfo(f"{name}-{version}/{path}")
-            member.size = len(text.encode())
-            archive.addfile(member, io.BytesIO(text.encode()))
+        for path, content in contents.items():
+            member = tarfile.TarInfo(f"{base}/{path}")
+            member.size, member.mode = len(content), 0o644
+            archive.addfile(member, io.BytesIO(content))
     return target.getvalue()

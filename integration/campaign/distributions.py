@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import base64
-import gzip
 import hashlib
 import io
-import tarfile
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from integration.package_index import sdist_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -96,13 +96,4 @@ def _sdist(distribution: Distribution) -> bytes:
         f"dependencies = {list(distribution.requires)}\n"
         '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
     ).encode()
-    target = io.BytesIO()
-    with (
-        gzip.GzipFile(fileobj=target, mode="wb", mtime=0) as compressed,
-        tarfile.open(fileobj=compressed, mode="w") as archive,
-    ):
-        for name, content in contents.items():
-            member = tarfile.TarInfo(f"{distribution.base}/{name}")
-            member.size, member.mode = len(content), 0o644
-            archive.addfile(member, io.BytesIO(content))
-    return target.getvalue()
+    return sdist_of(distribution.base, contents)

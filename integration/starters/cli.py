@@ -6,7 +6,6 @@ import argparse
 import os
 import re
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -18,6 +17,7 @@ import httpx
 from integration.application import App, project
 from integration.machine import CONTAINERS, EMBEDDED, available_interpreters, make_platform
 from integration.starters.cases import Case, all_cases
+from integration.workbench import free_port
 
 from cnb_platform.platforms import BuildFailed, Options
 from trial.prerequisites import REPOSITORY, package
@@ -92,7 +92,7 @@ def _outcome(case: Case, platform: Platform, buildpack: Path, variables: dict[st
     except BuildFailed as failed:
         return _row(case, "the build fails", "", failed.log)
     command = _default(result.log)
-    port = _free_port()
+    port = free_port()
     with platform.start(case.name, env={"PORT": str(port)}) as started:
         answer = _asked(case, f"http://127.0.0.1:{port}{case.path}", started)
         return _row(case, command, answer, "" if answer.startswith("200, as expected") else started.output())
@@ -130,13 +130,6 @@ def _show(outcome: _Outcome) -> bool:
     if outcome.failure:
         _say(f"\n```text\n{outcome.failure[-3000:]}\n```\n")
     return bool(outcome.failure)
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def _say(text: str) -> None:

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from cnb_platform import tar
 from cnb_platform.build import Built, Result
 from cnb_platform.cache import Cache
-from cnb_platform.layer_archives import buildpack_layer, declared, has_sboms, layer_name, sbom_layer
+from cnb_platform.layer_archives import buildpack_layer, declared, has_sboms, layer_name, recorded, sbom_layer
 from cnb_platform.layers import Layer
-from cnb_platform.metadata import BuildpackRecord, LayerRecord
+from cnb_platform.metadata import BuildpackRecord
 from cnb_platform.restore import Previous
 from cnb_platform.session import Session
 
@@ -69,15 +69,4 @@ def commit(session: Session, result: Result, staged: Mapping[str, str], cache: C
 
 
 def _record(built: Built, staged: Mapping[str, str]) -> BuildpackRecord:
-    layers = {
-        layer.name: LayerRecord(
-            sha=staged[layer_name(built, layer)],
-            data=layer.data,
-            build=layer.build,
-            launch=layer.launch,
-            cache=layer.cache,
-        )
-        for layer in built.layers
-        if layer_name(built, layer) in staged
-    }
-    return BuildpackRecord(key=built.buildpack.id, version=built.buildpack.version, layers=layers)
+    return BuildpackRecord(key=built.buildpack.id, version=built.buildpack.version, layers=recorded(built, staged))

@@ -198,15 +198,5 @@ def _image(session: Session, result: Result, rows: Sequence[Row], destination: D
 
 
 def _record(built: Built, shas: Mapping[str, str]) -> BuildpackRecord:
-    layers = {
-        layer.name: LayerRecord(
-            sha=shas[layer_name(built, layer)],
-            data=layer.data,
-            build=layer.build,
-            launch=layer.launch,
-            cache=layer.cache,
-        )
-        for layer in built.layers
-        if layer.launch
-    }
+    layers = layer_archives.recorded(built, shas)
     return BuildpackRecord(key=built.buildpack.id, version=built.buildpack.version, layers=layers, store=built.store)

@@ -13,6 +13,7 @@ from cnb_platform.build import Built, Result
 from cnb_platform.environment import Place
 from cnb_platform.launch_toml import metadata_toml
 from cnb_platform.layers import Layer, sbom_files
+from cnb_platform.metadata import LayerRecord
 from cnb_platform.session import Session
 from cnb_platform.tar import ROOT, Entry, Owner
 
@@ -29,6 +30,21 @@ def declared(result: Result) -> Iterator[tuple[Built, Layer]]:
     for built in result.built:
         for layer in built.layers:
             yield built, layer
+
+
+def recorded(built: Built, shas: Mapping[str, str]) -> dict[str, LayerRecord]:
+    """Return the records of a buildpack's layers, by name: of those that `shas` has a diffID of."""
+    return {
+        layer.name: LayerRecord(
+            sha=shas[layer_name(built, layer)],
+            data=layer.data,
+            build=layer.build,
+            launch=layer.launch,
+            cache=layer.cache,
+        )
+        for layer in built.layers
+        if layer_name(built, layer) in shas
+    }
 
 
 def buildpack_layer(session: Session, built: Built, layer: Layer) -> Iterator[Entry]:
