@@ -181,7 +181,7 @@ def installed(lock: Lock) -> dict[str, str]:
 
 
 def check(app: App, root: Path) -> list[str]:
-    """Pass both steps of the gate and give the kinds of what is said."""
+    """Pass both steps of the gate and return the kinds of what is said."""
     found = read_project(app.directory, ".")
     lock = read_lock(found.lock_path, "uv.lock")
     declared = lock_check.declared_differences(lock, {"app": read_pyproject(app.directory, found.pyproject.path)})

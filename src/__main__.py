@@ -11,7 +11,7 @@ _OURS = ("cnb", "uv_buildpack")
 
 
 def _start() -> int:
-    """Run the phase that the first argument names, and give the exit code; 2 where this Python cannot, or for a bug."""
+    """Run the phase that the first argument names, and return the exit code; 2 if this Python cannot, or for a bug."""
     if sys.version_info < _OLDEST:
         return _say(
             "the python3 on PATH is Python {}.{}; the buildpack needs 3.11 or newer".format(*sys.version_info[:2]),

@@ -39,7 +39,7 @@ What a run measured replaces the same cases in the output; others stay, each wit
 
 
 def main() -> int:
-    """Run the benchmark and give the exit code."""
+    """Run the benchmark and return the exit code."""
     arguments = _arguments()
     with tempfile.TemporaryDirectory(prefix="benchmark-", dir=arguments.work) as scratch:
         root = Path(scratch)

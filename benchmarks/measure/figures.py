@@ -24,7 +24,7 @@ _HEIGHT = 0.38
 
 
 def main(repository: Path) -> int:
-    """Draw and write; give the exit code."""
+    """Draw and write; return the exit code."""
     path = Path(sys.argv[1]) if len(sys.argv) > 1 else repository / "benchmarks" / "results.json"
     found = results.read(path)
     # The same file for the same figures.

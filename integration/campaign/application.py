@@ -64,7 +64,7 @@ class Tools:
     index: str
 
     def run(self, directory: Path, *argv: str) -> str:
-        """Run uv in a project and give what it printed. Raises CalledProcessError."""
+        """Run uv in a project and return what it printed. Raises CalledProcessError."""
         environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(self.cache),

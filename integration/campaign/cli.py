@@ -32,7 +32,7 @@ _SHOWN = 12  # lines of a failure when others may follow
 
 
 def main() -> int:
-    """Run a campaign and give the exit code."""
+    """Run a campaign and return the exit code."""
     parser = argparse.ArgumentParser(description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, help="default: a random one")
     parser.add_argument("--steps", type=int, default=300)

@@ -105,7 +105,7 @@ def _flip(path: Path, offset: int, bit: int) -> None:
 
 
 def _flip_unnoticed(committed: Path, path: Path, where: float, bit: int) -> str:
-    """Damage a file inside an archive and give the archive the name and record that belong to it then."""
+    """Damage a file inside an archive and return the archive the name and record that belong to it then."""
     with tarfile.open(path) as archive:
         members = [member for member in archive if member.isreg() and member.size]
     if not members:

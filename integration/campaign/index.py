@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def serving(distributions: Sequence[Distribution]) -> Iterator[str]:
-    """Serve a simple index (PEP 503, with metadata files of PEP 658) and give its address."""
+    """Serve a simple index (PEP 503, with metadata files of PEP 658) and return its address."""
     handler = partial(_Handler, _pages(distributions))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         server.daemon_threads = True

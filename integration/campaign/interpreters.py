@@ -118,7 +118,7 @@ def _write_catalogue(path: Path, builds: list[dict[str, Any]]) -> None:
 
 
 def _prune(source: Path, target: Path, entry: dict[str, Any], date: str) -> dict[str, Any]:
-    """Write the small archive of one build, as of another date, and give its catalogue entry."""
+    """Write the small archive of one build, as of another date, and return its catalogue entry."""
     with tempfile.TemporaryDirectory() as scratch:
         with tarfile.open(source / entry["path"]) as archive:
             archive.extractall(scratch, filter="fully_trusted")  # noqa: S202 (made a moment ago)

@@ -17,7 +17,7 @@ _SHOWN_LINES = 12
 
 
 def main() -> int:
-    """Run inputs and give the exit code."""
+    """Run inputs and return the exit code."""
     parser = argparse.ArgumentParser(description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, help="default: a random one")
     parser.add_argument("--inputs", type=int, default=10_000)

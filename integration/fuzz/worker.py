@@ -100,7 +100,7 @@ def _valid_layers() -> Iterator[dict[str, dict[str, str]]]:
 
 @contextlib.contextmanager
 def _placed(made: inputs.Input | None) -> Iterator[tuple[Path, dict[str, str]]]:
-    """Write an input, or the valid one, go into its app, and give its root and the variables of a platform."""
+    """Write an input, or the valid one, go into its app, and return its root and the variables of a platform."""
     # One place for all: paths are in what was decided.
     root = Path(tempfile.gettempdir(), f"uv-buildpack-fuzz-{os.getpid()}")
     shutil.rmtree(root, ignore_errors=True)

@@ -44,7 +44,7 @@ class _Outcome:
 
 
 def main() -> int:
-    """Run the cases and give the exit code."""
+    """Run the cases and return the exit code."""
     parser = argparse.ArgumentParser(description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pattern", nargs="?", default="", help="a regular expression of names (default: all)")
     parser.add_argument("--containers", action="store_true", help="build and start in Docker")

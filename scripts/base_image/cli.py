@@ -39,7 +39,7 @@ _KINDS = {
 
 
 def main() -> int:
-    """Make what is missing and name what there is; give the exit code."""
+    """Make what is missing and name what there is; return the exit code."""
     parser = argparse.ArgumentParser(description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--suite", default=own_suite(), help="release of the distribution (default: this machine's)")
     parser.add_argument(

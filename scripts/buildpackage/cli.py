@@ -29,7 +29,7 @@ fetched from its project. An archive of scripts/python-archive serves where that
 
 
 def main() -> int:
-    """Package for each architecture that there is an interpreter for; give the exit code."""
+    """Package for each architecture that there is an interpreter for; return the exit code."""
     options = _options()
     os.umask(0o022)
     options.output.mkdir(parents=True, exist_ok=True)

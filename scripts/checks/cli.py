@@ -33,7 +33,7 @@ class Outcome:
 
 
 def main() -> int:
-    """Run the steps, all of them even if one fails; give the exit code."""
+    """Run the steps, all of them even if one fails; return the exit code."""
     steps = all_steps(_REPOSITORY)
     parser = argparse.ArgumentParser(description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("steps", nargs="*", choices=[[], *(step.name for step in steps)], metavar="STEP")

@@ -24,7 +24,7 @@ _LIBC_OWN: Final = re.compile(
 
 
 def relocate_binaries(source: Installation, root: Path, *, patchelf: str, strip: str | None) -> None:
-    """Strip every binary, carry the shared libraries they need, and give each a relative run path to those.
+    """Strip every binary, carry the shared libraries they need, and return each a relative run path to those.
 
     `patchelf` and `strip` are programs; without the second one the archive is several times as large.
     """

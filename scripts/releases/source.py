@@ -26,7 +26,7 @@ Document = dict[str, Any]
 
 
 def locked_uv(version: str | None) -> Document:
-    """Let uv resolve itself (the newest, or `version`) and give the entry in the lock."""
+    """Let uv resolve itself (the newest, or `version`) and return the entry in the lock."""
     requirement = f"uv=={version}" if version else "uv"
     with tempfile.TemporaryDirectory() as directory:
         lines = ("[project]", 'name = "x"', 'version = "0"', 'requires-python = ">=3.11"')

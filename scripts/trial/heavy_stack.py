@@ -77,7 +77,7 @@ class Bench:
 
 
 def main() -> int:
-    """Run all of it; give the exit code."""
+    """Run all of it; return the exit code."""
     parser = argparse.ArgumentParser(description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--directory", type=Path, default=REPOSITORY / ".cache/heavy", help="default: %(default)s")
     parser.add_argument("--container", metavar="IMAGE", help="use the packages in a container with a read-only root")
@@ -224,7 +224,7 @@ def _away(bench: Bench, bundles: Iterable[heavy.Bundle]) -> Iterator[None]:
 
 
 def _use(bench: Bench, when: str) -> dict[str, object]:
-    """Run `heavy_use.py` as somebody who may not write to the layers, and give what the uses gave."""
+    """Run `heavy_use.py` as somebody who may not write to the layers, and return what the uses gave."""
     _say(f"using everything {when}")
     program = Path(__file__).with_name("heavy_use.py").read_text(encoding="utf-8")
     argv = [str(bench.python), "-B", "-c", program]

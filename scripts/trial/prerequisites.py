@@ -96,6 +96,6 @@ def _answers(address: str) -> bool:
 
 
 def package(interpreters: Interpreters, output: Path, *, run: Callable[..., None] = run) -> Path:
-    """Make the packaged buildpack and give its directory for this machine."""
+    """Make the packaged buildpack and return its directory for this machine."""
     run(REPOSITORY / "scripts/package", *interpreters.runtime(), "--output", output)
     return output / "uv-buildpack" / "linux" / _ARCHITECTURES[platform.machine()]

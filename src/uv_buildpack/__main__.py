@@ -18,7 +18,7 @@ EXIT_BUG = 2
 
 
 def main() -> int:
-    """Run the phase that the first argument names and give the exit code."""
+    """Run the phase that the first argument names and return the exit code."""
     # Modes of files are in the layers' digests, and the lifecycle's umask is not always 022.
     os.umask(0o022)
     _prepare_streams()

@@ -41,7 +41,7 @@ def run(
     input: str | None = None,  # noqa: A002 (the name subprocess has for it)
     seconds: float | None = None,
 ) -> Completed:
-    """Run a command with exactly this environment and give its output, whatever its exit status.
+    """Run a command with exactly this environment and return its output, whatever its exit status.
 
     After `seconds` it is stopped, with what it started. Raises `OSError`, `TimeoutError` among them.
     """
@@ -92,7 +92,7 @@ class _Output(Thread):
                 self._end.append(block)
 
     def text(self) -> str:
-        """Wait for the end, and give what was kept, lines as Python has them."""
+        """Wait for the end, and return what was kept, lines as Python has them."""
         self.join()
         content = bytes(self._begin) + (b"\n[...]\n" if self._dropped else b"") + b"".join(self._end)
         return content.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")

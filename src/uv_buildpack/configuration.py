@@ -55,7 +55,7 @@ def read_configuration(environment: Mapping[str, str], table: Mapping[str, Any],
 def gather(
     environment: Mapping[str, str], table: Mapping[str, Any], app_dir: Path
 ) -> tuple[Configuration, list[Problem]]:
-    """Read all settings, and give those that are valid with everything that is wrong: the rest may be wrong too."""
+    """Read all settings, and return those that are valid with everything that is wrong: the rest may be wrong too."""
     collector = Collector()
     values, origins = _values(SETTINGS, environment, table, collector)
     with collector.collecting():

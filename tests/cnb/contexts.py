@@ -31,7 +31,7 @@ def buildpack(directory: Path, content: str = BUILDPACK_TOML) -> Path:
 
 
 def variables(root: Path, plan: str = "") -> dict[str, str]:
-    """Make the directories of a build below `root` and give the variables that name them."""
+    """Make the directories of a build below `root` and return the variables that name them."""
     for name in ("layers", "platform", "app"):
         (root / name).mkdir(exist_ok=True)
     (root / "plan.toml").write_text(plan)

@@ -20,7 +20,7 @@ MACHINES = ("x86_64", "aarch64")
 
 
 def catalogue(root: Path, *versions: str) -> Path:
-    """Write a catalogue with builds of these versions for every target, and give its path."""
+    """Write a catalogue with builds of these versions for every target, and return its path."""
     builds = [
         {
             "version": version,

@@ -30,7 +30,7 @@ PROJECT = {"pyproject.toml": PYPROJECT, "uv.lock": LOCK}
 
 
 def plant(root: Path, files: Mapping[str, str]) -> Path:
-    """Write files below `root` and give it."""
+    """Write files below `root` and return it."""
     for name, text in files.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)

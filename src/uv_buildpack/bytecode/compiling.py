@@ -55,7 +55,7 @@ def compile_tree(python: Path, directory: Path) -> tuple[NotCompiled, ...]:
 def compile_files(
     python: Path, files: Sequence[Path], mode: Mode, *, jobs: int | None = None, prefix: Path | None = None
 ) -> tuple[NotCompiled, ...]:
-    """Compile `files` with the interpreter `python` (CPython 3.8 and newer), and give those that do not compile.
+    """Compile `files` with the interpreter `python` (CPython 3.8 and newer), and return those that do not compile.
 
     The paths are absolute and those of run time: the bytecode holds them. `jobs` is the number of processes, by default
     that of the CPUs this process may use. The bytes do not depend on it, nor on the order. `prefix` is a directory to

@@ -35,8 +35,8 @@ LARGEST = 9 * 1000 * 1000
 """Bytes, compressed: each megabyte costs every build 17 ms, and this is to cost none more than 0.15 s."""
 
 # Imports what `compile_worker.py` imports, and prints the files that this took: modules, and libraries from the loader.
-# Since CPython 3.15 modules of the standard library import others when they first use them (PEP 810); looking at the
-# name is a use.
+# Since CPython 3.15 modules of the standard library import others when they first use them; looking at the name is a
+# use: https://peps.python.org/pep-0810/
 _NEEDED = """
 import sys
 sys.path[:] = [entry for entry in sys.path if entry]

@@ -100,7 +100,7 @@ def _sorted(installation: Installation) -> tuple[list[LocalPackage], list[LocalP
 
 @contextmanager
 def _stand_in(installation: Installation) -> Iterator[tree.Listing]:
-    """Have an environment at the path of the `venv` layer, and give what is in it; at the end it is as it was."""
+    """Have an environment at the path of the `venv` layer, and return what is in it; at the end it is as it was."""
     venv, aside = installation.venv, installation.scratch / "venv"
     if venv.exists():
         venv.rename(aside)

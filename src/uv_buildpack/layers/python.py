@@ -122,7 +122,7 @@ def borrow(work: Work, layer: Wanted[PythonKey]) -> None:
 
 
 def _put(work: Work, layer: Wanted[PythonKey]) -> bool:
-    """Put the interpreter on the disk, and tell whether it was in a snapshot: then its library is compiled."""
+    """Put the interpreter on the disk, and return whether it was in a snapshot: then its library is compiled."""
     directory = empty_layer(work.context, NAME)
     if work.snapshots.take(NAME, directory, layer.metadata):
         return True

@@ -54,7 +54,7 @@ def _described(path: Path) -> tuple[str, str]:
 
 
 def copy(directory: Path, target: Path) -> Path:
-    """Copy a tree without what is no source (other tools' output, pipes, sockets), and give `target`.
+    """Copy a tree without what is no source (other tools' output, pipes, sockets), and return `target`.
 
     Raises `FileUnreadable`, `OSError`.
     """

@@ -173,7 +173,7 @@ def keep(  # noqa: PLR0913 (what is kept, where, and what of it)
 
 
 def forget(directory: Path, kind: str) -> bool:
-    """Remove the snapshot of a kind, and give `False`: there is none."""
+    """Remove the snapshot of a kind, and return `False`: there is none."""
     _path(directory, kind).unlink(missing_ok=True)
     return False
 

@@ -92,7 +92,7 @@ class Store:
             self.wanted[kind] = patience
 
     def keep(self, kind: str, tree: Path, key: Mapping[str, str]) -> bool:
-        """Keep a snapshot of what was made, if the policy says so, and tell whether there is one. Raises `OSError`."""
+        """Keep a snapshot of what was made if the policy says so, and return whether there is one. Raises `OSError`."""
         self.note(kind, key, hot=False)
         wanted = self.policy == "always" or kind in self.wanted
         if self.directory is None or (not wanted and kind not in _KEPT_IF_SMALL):

@@ -51,10 +51,12 @@ _REPOSITORY = re.compile(r"git fetch [^\n]*?'(\w+://[^']+)'|Updating (\S+) \(")
 _PACKAGE = re.compile(r"Failed to (?:download|fetch|build)[^`]*`([A-Za-z0-9._-]+)(?:==| @ )")
 _UNKNOWN_PROJECT = re.compile(r"Because (?:.* )?([A-Za-z0-9._-]+) was not found in the package registry")
 
+# Where uv 0.12.5 has each of them stands beside it, below https://github.com/astral-sh/uv/tree/0.12.5/crates/.
 # The order matters: a build that fails for lack of disk also says that it failed to build, and a proxy that refuses
 # also is a request that could not be sent.
 _FAILURES: tuple[tuple[str, type[WorkFailed]], ...] = (
     (r"No space left on device|os error 28\b", DiskFull),
+    # uv-distribution/src/error.rs
     (r"Hash mismatch for ", HashMismatch),
     (r"Failed to extract archive", PackageDamaged),
     (r"tunnel error|407 Proxy Authentication Required|socks connect error", ProxyRefused),
@@ -74,11 +76,15 @@ _FAILURES: tuple[tuple[str, type[WorkFailed]], ...] = (
         GitAccessRefused,
     ),
     (r"Host key verification failed", GitHostUnknown),
+    # uv-resolver/src/pubgrub/report.rs, and what HTTP calls the status.
     (r"401 Unauthorized|could not be queried due to a lack of valid auth", AuthenticationFailed),
     (r"403 Forbidden", AccessForbidden),
+    # uv-git/src/git.rs and resolver.rs
     (r"Git executable not found|`?git`? operation failed because .*not found", GitMissing),
     (r"Git operation failed", GitFailed),
+    # uv-distribution/src/distribution_database.rs
     (r"operation timed out|Failed to download distribution due to network timeout", RequestTimedOut),
+    # uv-client/src/error.rs
     (
         (
             r"error sending request for url|failed to lookup address|Connection refused|tcp connect error"
@@ -87,7 +93,9 @@ _FAILURES: tuple[tuple[str, type[WorkFailed]], ...] = (
         NetworkUnreachable,
     ),
     (r"404 Not Found|410 Gone", PackageNotFound),
+    # uv-build-frontend/src/error.rs, uv-distribution-types/src/dist_error.rs
     (r"The build backend returned an error|Failed to build ", BuildFailed),
+    # uv-resolver/src/lock/mod.rs, uv-distribution-types/src/prioritized_distribution.rs, uv/src/commands/project/mod.rs
     (
         (
             r"can't be installed because it (?:doesn't have a|is marked as)|has no .*compatible"
@@ -95,9 +103,12 @@ _FAILURES: tuple[tuple[str, type[WorkFailed]], ...] = (
         ),
         NoCompatibleDistribution,
     ),
+    # uv-resolver/src/pubgrub/report.rs and error.rs
     (r"was not found in the package registry", ProjectNotFound),
     (r"No solution found when resolving", ResolutionFailed),
+    # uv-settings/src/lib.rs
     (r"Required uv version ", UvVersionMismatch),
+    # uv/src/commands/project/mod.rs, uv-python/src/discovery.rs
     (r"is incompatible with the project's Python requirement|No interpreter found|requires Python", PythonIncompatible),
     (r"TOML parse error|Failed to parse|unknown field", UvSettingsInvalid),
 )

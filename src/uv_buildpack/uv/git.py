@@ -62,7 +62,7 @@ def variables(
 
 
 def _helpers(entries: Mapping[str, Path], netrc_file: Path | None, directory: Path) -> Iterator[tuple[str, str]]:
-    """Write what credential helpers read, and give git's settings for them (gitcredentials(7))."""
+    """Write what credential helpers read, and return git's settings for them (gitcredentials(7))."""
     if credentials := _first(entries, CREDENTIALS):
         lines = [f"{line.strip()}\n" for line in read_entry(credentials).splitlines() if line.strip()]
         store = _write(directory / "git-credentials", "".join(lines))

@@ -1,7 +1,7 @@
 """The package indexes of a project, so that a failure can name the index and the variables with its credentials.
 
 uv takes them from the workspace root's `uv.toml` or `[tool.uv]`, from a member's `[tool.uv]`, from the user's own
-`uv.toml`, and from variables (uv 0.13, docs/concepts/indexes.md).
+`uv.toml`, and from variables (uv 0.13, https://docs.astral.sh/uv/concepts/indexes/).
 """
 
 from __future__ import annotations
@@ -31,7 +31,10 @@ class Index(NamedTuple):
 
     @property
     def prefix(self) -> str:
-        """What the variables with its credentials begin with; empty if it has no name."""
+        """What the variables with its credentials begin with; empty if it has no name.
+
+        https://github.com/astral-sh/uv/blob/0.12.5/crates/uv-distribution-types/src/index_name.rs (`to_env_var`)
+        """
         return f"UV_INDEX_{re.sub(r'[^A-Z0-9]', '_', self.name.upper())}" if self.name else ""
 
     @property

@@ -44,6 +44,7 @@ _SYSTEM_VARIABLES = re.compile(r"PATH|LD_LIBRARY_PATH|HOME|TMPDIR|LANG|LC_\w+|HO
 # What `compile-bytecode = true` in uv's settings leaves differs with each build; no variable turns it off.
 _NO_BYTECODE = "--no-compile-bytecode"
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# https://github.com/astral-sh/uv/blob/0.12.5/crates/uv/src/commands/project/mod.rs
 _OUTDATED = "The lockfile at `uv.lock` needs to be updated, but "
 
 # 1980-01-01T00:00:01Z, which every file of the image gets; build backends put it into what they make.

@@ -98,7 +98,7 @@ def serving(*script: Callable[[Server], None]) -> Iterator[str]:
 
 
 def get(url: str, destination: Path, *, sha256: str = DIGEST, max_bytes: int = 10**8) -> list[float]:
-    """Fetch, and give the pauses that were made."""
+    """Fetch, and return the pauses that were made."""
     pauses: list[float] = []
     fetch(url, destination, sha256=sha256, max_bytes=max_bytes, network=Network(), pause=pauses.append)
     return pauses
@@ -240,7 +240,7 @@ def test_a_document_is_fetched_into_memory() -> None:
 def through(
     answer: Callable[[httpx.Request], httpx.Response], tmp_path: Path, environment: dict[str, str] | None = None
 ) -> int:
-    """Fetch by a transport that does what `answer` does, and give the number of attempts."""
+    """Fetch by a transport that does what `answer` does, and return the number of attempts."""
     attempts = 0
 
     def counted(request: httpx.Request) -> httpx.Response:

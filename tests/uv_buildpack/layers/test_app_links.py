@@ -26,7 +26,7 @@ INSTALLED = (
 
 
 def installed(root: Path) -> Path:
-    """Make a layer with a package in it, and give its site-packages."""
+    """Make a layer with a package in it, and return its site-packages."""
     site_packages = root / "layer" / "lib" / "python3.13" / "site-packages"
     record = "".join(f"{path},,\n" for path in INSTALLED)
     plant(site_packages, {**dict.fromkeys(INSTALLED[:-2], "made"), "shop_app-1.0.dist-info/RECORD": record})

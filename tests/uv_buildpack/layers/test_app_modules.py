@@ -59,7 +59,7 @@ class Bench:
         self.compiler = This()
 
     def build(self, files: Mapping[str, str] = FILES, *, policy: str = "auto") -> str:
-        """Write the app, compile it, and give what was said of it: one line for each event."""
+        """Write the app, compile it, and return what was said of it: one line for each event."""
         if self.app.exists():
             self.app.rename(self.root / f"app-of-{self.builds}")
         plant(self.app, files)

@@ -114,7 +114,8 @@ def _remove_empty_directories(layer: Path) -> None:
     """Remove directories with nothing in them, everywhere in the environment.
 
     uv leaves some behind where data files were, and makes those that a wheel has as entries of their own (pip does
-    not). After a sync nobody can tell the two apart, so neither stays, in a clean build either.
+    not). After a sync nobody can tell the two apart, so neither stays, in a clean build either. See uv 0.12.5,
+    https://github.com/astral-sh/uv/blob/0.12.5/crates/uv-install-wheel/src/uninstall.rs
     """
     for parent, directories, files in os.walk(layer, topdown=False):
         if not files and not any(os.path.lexists(Path(parent, name)) for name in directories):
@@ -124,7 +125,8 @@ def _remove_empty_directories(layer: Path) -> None:
 def _warn_of_differences(recipe: Recipe) -> None:
     for line in contents.unexpected(recipe.site_packages, recipe.packages):
         log.warning(f"uv and the buildpack read the lock differently: {line}.", "Please report this with your uv.lock.")
-    # uv unpacks sources in a directory with a random name. What has that name in it is another file in each build.
+    # uv unpacks sources in a directory with a random name; what has that name in it is another file in each build.
+    # https://github.com/astral-sh/uv/blob/0.12.5/crates/uv-distribution/src/source/mod.rs
     place = f"{recipe.uv.environment['UV_CACHE_DIR']}/sdists-v".encode()
     for name in sorted(recipe.built):
         files = contents.recorded(recipe.site_packages, {name})
@@ -136,7 +138,7 @@ def _warn_of_differences(recipe: Recipe) -> None:
 
 
 def warn_of_refusals(recipe: Recipe, remembered: Collection[str]) -> None:
-    """Return why packages that were asked for by name do not get layers of their own."""
+    """Warn why packages that were asked for by name do not get layers of their own."""
     if recipe.heavy.names:
         for line in refusals(recipe.site_packages, recipe.heavy, remembered):
             log.warning(f"BP_UV_HEAVY_PACKAGES: {line}.")

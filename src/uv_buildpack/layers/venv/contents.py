@@ -45,7 +45,8 @@ def compile_packages(python: Path, sources: Iterable[Path]) -> None:
 def verify_interpreter(venv: Path, python: Path) -> None:
     """Check that uv made the environment with `python`, and no other. Raises `WrongInterpreter`.
 
-    uv replaces an environment silently when it finds it unfit, on whatever Python it prefers.
+    uv replaces an environment silently when it finds it unfit, on whatever Python it prefers (`ProjectEnvironment` in
+    https://github.com/astral-sh/uv/blob/0.12.5/crates/uv/src/commands/project/mod.rs).
     """
     configuration = dict(
         re.findall(r"^(\S+) = (.*)$", (venv / "pyvenv.cfg").read_text(encoding="utf-8"), flags=re.MULTILINE)
@@ -68,7 +69,8 @@ def normalise(venv: Path) -> None:
 def _forget_times(path: Path) -> None:
     """Remove a file that says when an archive was written, as uv has it for those of an index in the app directory.
 
-    uv compares it for direct references only; what comes from an index it knows by the version.
+    uv compares it for direct references only; what comes from an index it knows by the version
+    (https://github.com/astral-sh/uv/blob/0.12.5/crates/uv-installer/src/satisfies.rs).
     """
     record, row = path.with_name("RECORD"), f"{path.parent.name}/{path.name},".encode()
     content = b"".join(line for line in record.read_bytes().splitlines(keepends=True) if not line.startswith(row))

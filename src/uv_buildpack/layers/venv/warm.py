@@ -66,7 +66,8 @@ def _change(
 ) -> tuple[Bundle, ...]:
     """Let uv change what changed, and reinstall the `lost` bundles; then compile, and bundle as a clean build would.
 
-    `stale` are packages that uv would take for installed, since it looks at versions only.
+    `stale` are packages that uv would consider installed, since it looks at versions only
+    (https://github.com/astral-sh/uv/blob/0.12.5/crates/uv-installer/src/satisfies.rs).
     """
     site_packages = recipe.site_packages
     reinstalled = {package.name for bundle in lost for package in bundle.packages}
@@ -114,7 +115,8 @@ def _take(recipe: Recipe, bundle: Bundle) -> bool:
 def _compile_changes(recipe: Recipe, fresh: Collection[str], modules: Collection[Path]) -> None:
     """Compile the modules of packages that changed, and those without bytecode.
 
-    Never only the latter: uv leaves the bytecode of a single-file module behind, which unchecked would be believed.
+    Never only the latter: uv leaves the bytecode of a single-file module behind, which unchecked would be believed
+    (https://github.com/astral-sh/uv/blob/0.12.5/crates/uv-install-wheel/src/uninstall.rs).
     """
     changed = set(contents.recorded(recipe.site_packages, fresh))
     missing = {path for path in modules if not compiling.place_of(recipe.python, path).is_file()}
