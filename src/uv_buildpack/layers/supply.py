@@ -1,9 +1,9 @@
 """Files of packages from directories of the user's (`BP_UV_FIND_LINKS`) instead of an index, by name and hash.
 
 `uv sync --frozen` takes packages from the addresses in the lock and from nowhere else: it reads no `UV_FIND_LINKS` for
-them (uv 0.13; as of 0.12.5 https://github.com/astral-sh/uv/blob/0.12.5/crates/uv-resolver/src/lock/installable.rs). So it
-gets a copy of the project's directory in which all but the lock are links, and in whose lock the addresses of local files
-lead to them. uv checks their hashes as it does for downloads.
+them (seen with uv 0.13). So it gets a copy of the project's directory in which all but the lock are links, and in whose
+lock the addresses of local files lead to them. uv checks their hashes as it does for downloads.
+How uv chooses among a package's files: https://github.com/astral-sh/uv/blob/0.12.5/crates/uv-resolver/src/lock/mod.rs
 """
 
 from __future__ import annotations
