@@ -36,7 +36,8 @@ def compile_file(path: str, checked: bool) -> str:  # noqa: FBT001 (as it comes 
     try:
         code = compiled(source, path)
     except MemoryError as error:
-        # CPython's parser says this of nesting that is too deep as well (MAXSTACK in Parser/parser.c).
+        # CPython's parser says this of nesting that is too deep as well (MAXSTACK in
+        # https://github.com/python/cpython/blob/v3.13.0/Parser/parser.c).
         check_memory(MEMORY + MEMORY_PER_BYTE * len(source))
         return f"MemoryError: {error}"
     except Exception as error:  # noqa: BLE001 (whatever a source provokes is the fault of that source)
@@ -106,7 +107,8 @@ def report(*line: "str | int | None") -> None:
 def attempt_apart(path: str, checked: bool) -> int:  # noqa: FBT001 (as it comes in)
     """Compile `path` in a process of its own, forked from one that has compiled nothing; return its exit status.
 
-    Before CPython 3.11 `marshal` looks at reference counts, which tell what else the process holds. Costs 3 ms a file.
+    Before CPython 3.11 `marshal` looks at reference counts, which tell what else the process holds (`w_ref` in
+    https://github.com/python/cpython/blob/v3.10.0/Python/marshal.c). Costs 3 ms a file.
     """
     child = os.fork()
     if child == 0:

@@ -3,8 +3,9 @@
 # docs/processes.md has the numbers and their reasons. The launcher runs this before each process (Buildpack
 # specification, "exec.d"). Only shell builtins are used: no program need be there, and it takes a few milliseconds.
 #
-# What cannot be read limits nothing: a launch must not fail for it. Control groups as documented in Linux's Documentation/admin-guide/cgroup-v2.rst, cgroup-v1/memory.rst and
-# scheduler/sched-bwc.rst. Tests give a directory that stands for the root of the file system.
+# What cannot be read limits nothing: a launch must not fail for it. Control groups:
+# https://docs.kernel.org/admin-guide/cgroup-v2.html, https://docs.kernel.org/admin-guide/cgroup-v1/memory.html and
+# https://docs.kernel.org/scheduler/sched-bwc.html. Tests give a directory that stands for the root of the file system.
 set -u
 root=${1-}
 [ -z "${WEB_CONCURRENCY-}" ] || exit 0

@@ -1,4 +1,7 @@
-"""Running `collectstatic` in the environment of the application; only a build that collects imports this."""
+"""Running `collectstatic` in the environment of the application; only a build that collects imports this.
+
+https://docs.djangoproject.com/en/5.2/ref/contrib/staticfiles/#collectstatic
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Unpacking `tar.gz` and `tar.zst` archives safely: nothing can be written, or point, outside the target."""
+"""Unpacking `tar.gz` and `tar.zst` archives safely: nothing can be written, or point, outside the target.
+
+What archives can do, and what tarfile's own filters (CPython 3.11.4 and newer) refuse: https://peps.python.org/pep-0706/
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Which certificate authorities are trusted: the system's, or those of `SSL_CERT_FILE`, and those of bindings."""
+"""Which certificate authorities are trusted: the system's, or those of `SSL_CERT_FILE`, and those of bindings.
+
+What uv reads of these variables: https://docs.astral.sh/uv/concepts/authentication/certificates/
+"""
 
 from __future__ import annotations
 

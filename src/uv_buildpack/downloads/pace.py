@@ -1,6 +1,7 @@
 """The pace of a download: whoever sends one byte a second is no server that a build waits for.
 
-httpx limits the time between two pieces, not that of the whole: a drip would go on for months.
+httpx limits the time between two pieces, not that of the whole: a drip would go on for months
+(https://www.python-httpx.org/advanced/timeouts/).
 """
 
 from __future__ import annotations
@@ -78,7 +79,8 @@ class Pace:
         self._window_begin, self._in_window = self._clock(), 0
 
     def _trace(self, event: str, info: dict[str, Any]) -> None:
-        # connection.connect_tcp.complete and connection.start_tls.complete, also those of proxies, give a stream.
+        # connection.connect_tcp.complete and connection.start_tls.complete, also those of proxies, give a stream:
+        # https://www.encode.io/httpcore/extensions/
         if event.endswith((".connect_tcp.complete", ".start_tls.complete")):
             self._sockets.append(info["return_value"].get_extra_info("socket"))
 

@@ -3,6 +3,7 @@
 Clients read `NO_PROXY` differently: uv 0.13 (reqwest) takes hosts, suffixes with a leading dot, addresses and networks,
 but no `*`, no `*.example.com` and no ports; curl takes `*`. So the variables are read here, and written for others in
 the form that all of them understand.
+reqwest: https://docs.rs/reqwest/latest/reqwest/struct.NoProxy.html; curl: https://curl.se/docs/manpage.html
 """
 
 from __future__ import annotations

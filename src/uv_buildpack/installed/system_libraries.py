@@ -3,6 +3,7 @@
 What `ldd` would say of each shared object, for all of them at once and without starting a program. Wheels contain what
 they need but for a few libraries that every desktop has (PEP 600) and slim images have not; packages that are built
 from source use what the build image has; and some load a library only when they are imported, which no header tells.
+Where the loader looks: https://man7.org/linux/man-pages/man8/ld.so.8.html; PEP 600: https://peps.python.org/pep-0600/
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 Two parties need this: the `python` layer, which unpacks an archive that was configured for `/install`, and
 `scripts/python-archive`, which makes such archives. The script runs on a bare interpreter, so this module imports the
 standard library only.
+What an archive holds: https://github.com/astral-sh/python-build-standalone/blob/20260814/docs/distributions.rst
+What names its prefix: https://docs.python.org/3/library/sysconfig.html and https://peps.python.org/pep-0739/
 """
 
 import ast

@@ -121,7 +121,8 @@ def _keep(python: Path, key: Mapping[str, str], store: Store, scratch: Path) -> 
         copy = tree / path.relative_to(prefix)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, copy)
-    # By this directory and os.py the interpreter finds its library (Modules/getpath.py).
+    # By this directory and os.py the interpreter finds its library:
+    # https://github.com/python/cpython/blob/v3.13.0/Modules/getpath.py
     (tree / "lib" / python.name / "lib-dynload").mkdir(parents=True, exist_ok=True)
     compiling.compile_tree(tree / "bin" / python.name, tree / "lib")
     file_format.keep(store.directory, COMPILER, tree, key, limit=LARGEST)

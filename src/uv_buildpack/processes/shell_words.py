@@ -2,6 +2,7 @@
 
 The point is to know when a command line needs no shell, and where `exec` may be put without changing what it does. What
 is not understood for certain is `None`, and then the shell gets the line as it is.
+The grammar: https://pubs.opengroup.org/onlinepubs/9699919799/utilities/V3_chap02.html
 """
 
 from __future__ import annotations

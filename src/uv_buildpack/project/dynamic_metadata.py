@@ -2,6 +2,7 @@
 
 For the check of the lock uv has such a backend run, where it may write into the tree, and the answer depends on what
 the backend reads. A version that is dynamic is not in the lock, and uv does not ask for it (tried with uv 0.13.9).
+setuptools: https://setuptools.pypa.io/en/latest/userguide/pyproject_config.html#dynamic-metadata
 """
 
 from __future__ import annotations

@@ -103,7 +103,10 @@ class Pyproject(NamedTuple):
             raise PyprojectInvalid(self.shown, str(error)) from None
 
     def default_groups(self) -> tuple[str, ...]:
-        """Return the dependency groups that uv installs without being asked: `dev`, unless the file says otherwise."""
+        """Return the dependency groups that uv installs without being asked: `dev`, unless the file says otherwise.
+
+        https://docs.astral.sh/uv/concepts/projects/dependencies/#default-groups
+        """
         value = self.uv.get("default-groups", ["dev"])
         if value == "all":
             value = [*self.table("dependency-groups"), "dev"]

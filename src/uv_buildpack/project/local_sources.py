@@ -2,6 +2,7 @@
 
 An editable package of a backend that only reads the tree depends on what goes into its metadata; everything else on
 every file of its directory, and on the app around it where its build may read that.
+Settings of backends: https://hatch.pypa.io/latest/config/build/ and https://backend.pdm-project.org/build_config/
 """
 
 from __future__ import annotations

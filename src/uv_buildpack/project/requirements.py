@@ -1,4 +1,7 @@
-"""What a project declares that it needs, and what its lock says it declared: names, extras and version specifiers."""
+"""What a project declares that it needs, and what its lock says it declared: names, extras and version specifiers.
+
+Dependency groups and what they include: https://peps.python.org/pep-0735/
+"""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 It decides whether a build is hot, and which Python minors have wheels, so it must be possible before anything is
 downloaded. After each sync the result is compared with what uv really installed (`layers/venv.py`).
 The walk is uv's `Installable` (0.12.5): https://github.com/astral-sh/uv/blob/0.12.5/crates/uv-resolver/src/lock/installable.rs
+Markers: https://packaging.python.org/en/latest/specifications/dependency-specifiers/
 Markers of conflicting extras and groups: https://github.com/astral-sh/uv/blob/0.12.5/crates/uv-resolver/src/universal_marker.rs
 """
 

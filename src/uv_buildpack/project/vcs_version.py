@@ -1,6 +1,7 @@
 """Local packages that take their version from git.
 
 Platforms often leave `.git` out, and then builds of such packages fail or, worse, make a version 0.0.0.
+The variables of setuptools-scm: https://setuptools-scm.readthedocs.io/en/latest/overrides/
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 Secrets are read here and masked in everything that is printed from then on. They end up in no layer: files that
 programs need as files are below the scratch directory.
+Where uv looks for the user's own `uv.toml`: https://docs.astral.sh/uv/concepts/configuration-files/
 """
 
 from __future__ import annotations

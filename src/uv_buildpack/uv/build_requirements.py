@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from uv_buildpack.project.files import Pyproject
 
 _WITHOUT_TABLE = ("setuptools>=40.8.0",)
-"""PEP 518: what a source without `[build-system]` needs."""
+"""What a source without `[build-system]` needs: uv 0.12.5, `DEFAULT_BACKEND` in
+https://github.com/astral-sh/uv/blob/0.12.5/crates/uv-build-frontend/src/lib.rs"""
 _CARRIED = frozenset({"uv-build"})
 """Backends that are a part of uv."""
 

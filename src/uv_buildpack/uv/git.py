@@ -2,6 +2,7 @@
 
 git reads no `NETRC`, and ssh refuses a key that others may read, as files of a mounted binding are. So both get what
 they need from below the scratch directory, which only the build's user may enter and which goes with the build.
+What git asks credential helpers: https://git-scm.com/docs/gitcredentials
 """
 
 from __future__ import annotations

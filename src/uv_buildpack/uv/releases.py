@@ -1,7 +1,7 @@
 """Another uv from a mirror of its releases, where no index has it.
 
 The mirror is named as for uv's own installer: `UV_INSTALLER_GITHUB_BASE_URL` replaces `https://github.com` in the
-address of a release (uv 0.13, docs/reference/environment.md). Each archive has its SHA-256 beside it.
+address of a release (https://docs.astral.sh/uv/reference/environment/). Each archive has its SHA-256 beside it.
 """
 
 from __future__ import annotations

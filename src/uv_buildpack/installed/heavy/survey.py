@@ -1,4 +1,7 @@
-"""Looking at what is installed: which distributions could be heavy, and which must not be."""
+"""Looking at what is installed: which distributions could be heavy, and which must not be.
+
+`.pth` files: https://docs.python.org/3/library/site.html; run paths: https://man7.org/linux/man-pages/man8/ld.so.8.html
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""gunicorn's own configuration file: what it sets is not set again on the command line, where it would be overruled."""
+"""gunicorn's own configuration file: what it sets is not set again on the command line, where it would be overruled.
+
+https://docs.gunicorn.org/en/stable/configure.html
+"""
 
 from __future__ import annotations
 
