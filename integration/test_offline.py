@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import subprocess
 from typing import TYPE_CHECKING
@@ -10,11 +12,12 @@ import pytest
 from integration.application import App, project
 from integration.conftest import REPOSITORY
 from integration.package_index import PackageIndex, sdist, wheel
+from integration.test_secrets import CREDENTIALS, PASSWORD, USER
 from integration.website import Website, serving
 from integration.workbench import BASE, Workbench, diff_ids, errors, layer_states
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 VERSION = ("python", "-c", "import alpha; print(alpha.version)")
@@ -30,21 +33,29 @@ def gone() -> Iterator[PackageIndex]:
             index.add_wheel("alpha", version)
         index.add_wheel("beta", "1.0")
         index.add("gamma-1.0.tar.gz", sdist("gamma", "1.0"))
+        index.add_wheel("direct", "1.0")
+        index.add("straight-1.0.tar.gz", sdist("straight", "1.0"))
         yield index
 
 
 @pytest.fixture
 def vendored(app: App, gone: PackageIndex) -> App:
     """An app that has all that its lock names in a directory, which scripts/vendor has filled."""
-    app.write({"pyproject.toml": project("vendored", ("alpha==1.0", "beta"), index=gone.address), "main.py": ""})
+    files = f"{gone.site.address}/files"
+    sources = f"""[tool.uv.sources]
+direct = {{ url = "{files}/direct-1.0-py3-none-any.whl" }}
+straight = {{ url = "{files}/straight-1.0.tar.gz" }}
+"""
+    text = project("vendored", ("alpha==1.0", "beta", "direct", "straight"), index=gone.address, more=sources)
+    app.write({"pyproject.toml": text, "main.py": ""})
     app.lock()
     fill(app)
     return app
 
 
-def fill(app: App, *options: str) -> str:
+def fill(app: App, *options: str, variables: Mapping[str, str] | None = None) -> str:
     command = [str(REPOSITORY / "scripts/vendor"), str(app.directory), *options]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ})
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **(variables or {})})
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -106,10 +117,48 @@ def test_a_directory_alone_changes_nothing_and_files_at_hand_are_used_where_it_i
     (vendored.directory / "vendor" / "beta-1.0-py3-none-any.whl").unlink()
     gone.site.requests.clear()
     bench.build(vendored, image, previous=BASE)
-    assert sorted(gone.downloads) == ["alpha-1.0-py3-none-any.whl", "beta-1.0-py3-none-any.whl"]
+    assert from_index(gone) == {"alpha-1.0-py3-none-any.whl", "beta-1.0-py3-none-any.whl"}
     gone.site.requests.clear()
     bench.build(vendored, f"{image}-named", previous=BASE, env={"BP_UV_FIND_LINKS": "vendor"})
-    assert gone.downloads == ["beta-1.0-py3-none-any.whl"]
+    assert from_index(gone) == {"beta-1.0-py3-none-any.whl"}
+
+
+def from_index(index: PackageIndex) -> set[str]:
+    """What was fetched, but for what has an address of its own: the lock gate asks there, where it may."""
+    return {name for name in index.downloads if not name.startswith(("direct", "straight"))}
+
+
+def test_a_directory_is_filled_for_another_machine_from_a_private_index(app: App, tmp_path: Path) -> None:
+    tags = [
+        "cp313-cp313-manylinux_2_17_x86_64",
+        "cp313-cp313-musllinux_1_2_aarch64",
+        "cp313-cp313-manylinux_2_17_aarch64",
+    ]
+    with serving(Website(login=f"{USER}:{PASSWORD}")) as site:
+        index = PackageIndex(site)
+        for tag in tags:
+            index.add(f"omega-1.0-{tag}.whl", wheel("omega", "1.0"))
+        index.add("sigma-1.0-cp313-cp313-manylinux_2_17_aarch64.whl", wheel("sigma", "1.0"))
+        index.add("sigma-1.0.tar.gz", sdist("sigma", "1.0"))
+        app.write({"pyproject.toml": project("other", ("omega", "sigma"), index=index.address)})
+        app.lock(variables=CREDENTIALS)
+        variables = {**CREDENTIALS, **catalogue(tmp_path, "aarch64", "musl")}
+        fill(app, "--target", "linux/arm64", "--libc", "musl", "--with-python", variables=variables)
+    assert sorted(path.name for path in (app.directory / "vendor").iterdir()) == [
+        "cpython-3.13.9-aarch64-musl.tar.gz",
+        "omega-1.0-cp313-cp313-musllinux_1_2_aarch64.whl",
+        "sigma-1.0.tar.gz",
+    ]
+
+
+def catalogue(directory: Path, arch: str, libc: str) -> dict[str, str]:
+    """The variables that name a catalogue with one build of CPython, and where it is."""
+    name = f"cpython-3.13.9-{arch}-{libc}.tar.gz"
+    (directory / name).write_bytes(b"an interpreter")
+    build = {"version": "3.13.9", "date": "20251120", "arch": arch, "libc": libc, "variant": "default", "path": name}
+    build["sha256"] = hashlib.sha256(b"an interpreter").hexdigest()
+    (directory / "catalogue.json").write_text(json.dumps({"builds": [build]}), encoding="utf-8")
+    return {"BP_PYTHON_CATALOGUE": str(directory / "catalogue.json"), "BP_PYTHON_MIRROR": directory.as_uri()}
 
 
 def test_files_may_be_in_a_binding(bench: Workbench, vendored: App, image: str, tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -17,10 +16,11 @@ from uv_buildpack.downloads import download
 from uv_buildpack.errors import Problem, Problems
 from uv_buildpack.interpreter import installation
 from uv_buildpack.uv import build_requirements, indexes
+from vendoring.build_tools import Unavailable, environment, fetch
 from vendoring.files import Wanted, wanted_files, with_login
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Sequence
 
     from uv_buildpack.analysis import Analysis
     from uv_buildpack.downloads.network import Network
@@ -55,20 +55,20 @@ def main() -> int:
     log.configure(sys.stdout)
     try:
         for target in arguments.target or ["linux/amd64"]:
-            _fill(to, _analysed(app, target), libc=arguments.libc, with_python=arguments.with_python)
+            _fill(to, _analysed(app, target, arguments.libc), libc=arguments.libc, with_python=arguments.with_python)
     except Problem as problem:
         return _failed([problem])
     except Problems as problems:
         return _failed(problems.problems)
-    except subprocess.CalledProcessError as error:
-        print(f"vendor: `{' '.join(error.cmd[1:4])} …` ended with exit code {error.returncode}", file=sys.stderr)
+    except Unavailable as error:
+        print(f"vendor: {error}", file=sys.stderr)
         return 1
     files = [path for path in to.iterdir() if path.is_file()]
     print(f"{len(files)} files, {sum(path.stat().st_size for path in files) / 1e6:.1f} MB in {to}")
     return 0
 
 
-def _analysed(app: Path, target: str) -> Analysis:
+def _analysed(app: Path, target: str, libc: str) -> Analysis:
     """Decide as a build for the target would. Raises `Problems`."""
     os_name, _, arch = target.partition("/")
     with tempfile.TemporaryDirectory() as layers:
@@ -85,7 +85,7 @@ def _analysed(app: Path, target: str) -> Analysis:
             store={},
             restored={},
         )
-        return analyse(context)
+        return analyse(context, libc)
 
 
 def _fill(to: Path, analysis: Analysis, *, libc: str, with_python: bool) -> None:
@@ -97,7 +97,9 @@ def _fill(to: Path, analysis: Analysis, *, libc: str, with_python: bool) -> None
     sources = [to / file.name for file in files if file.is_source]
     local = {package.name for package in analysis.decisions.local}
     tables = [file.document for name, file in analysis.pyprojects.items() if name in local]
-    _fetch_build_requirements(to, {*build_requirements.of_sources(sources), *build_requirements.of_tables(tables)})
+    needed = {*build_requirements.of_sources(sources), *build_requirements.of_tables(tables)}
+    default = indexes.default_of(network.variables, analysis.project.root.uv_settings())
+    fetch(needed, to, analysis.decisions.python, environment(default, known, network.variables))
     if with_python:
         build = analysis.decisions.python
         url = installation.address(build, analysis.configuration.python_mirror)
@@ -111,19 +113,6 @@ def _fetch(file: Wanted, to: Path, network: Network, url: str) -> None:
     if file.is_right(path):
         return
     download.fetch(url, path, sha256=file.hash.removeprefix("sha256:"), max_bytes=_LARGEST, network=network)
-
-
-def _fetch_build_requirements(to: Path, requirements: Iterable[str]) -> None:
-    """Let pip fetch what building needs, for this machine: backends are pure, with few exceptions."""
-    needed = sorted(requirements)
-    if needed:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--dest", str(to), *_index(os.environ), *needed]
-        subprocess.run(command, check=True)
-
-
-def _index(variables: Mapping[str, str]) -> list[str]:
-    url = variables.get("UV_DEFAULT_INDEX") or variables.get("UV_INDEX_URL")
-    return ["--index-url", url.partition("=")[2] if "=" in url.partition("://")[0] else url] if url else []
 
 
 def _failed(problems: Sequence[Problem]) -> int:

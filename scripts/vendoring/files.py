@@ -13,7 +13,7 @@ from uv_buildpack.project.lockfile import read_lock
 from uv_buildpack.uv.indexes import Indexes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from uv_buildpack.analysis import Analysis
@@ -63,15 +63,22 @@ def wanted_files(analysis: Analysis, libc: str) -> list[Wanted]:
 def with_login(file: Wanted, known: Sequence[Index], variables: Mapping[str, str]) -> str:
     """Return the address of a file with the credentials of its index, if it is on the same host."""
     index = Indexes(known, (("file", file.registry),)).of_package("file")
-    user, password = (variables.get(f"{index.prefix}_{part}", "") if index else "" for part in ("USERNAME", "PASSWORD"))
-    parts = urlsplit(file.url)
-    if not (user or password) or index is None or urlsplit(index.url).hostname != parts.hostname:
+    if index is None or urlsplit(index.url).hostname != urlsplit(file.url).hostname:
         return file.url
-    place = f"{quote(user, safe='')}:{quote(password, safe='')}@{parts.netloc.rpartition('@')[2]}"
-    return urlunsplit(parts._replace(netloc=place))
+    return address_with_login(file.url, index, variables)
 
 
-def _files(package: LockedPackage, platform: selection.Platform, sdists: Sequence[str]) -> Sequence[Artifact]:
+def address_with_login(url: str, index: Index, variables: Mapping[str, str]) -> str:
+    """Return an address with the credentials that an index has, in variables or in its own address."""
+    parts = urlsplit(url)
+    user, password = (variables.get(f"{index.prefix}_{part}", "") for part in ("USERNAME", "PASSWORD"))
+    login = f"{quote(user, safe='')}:{quote(password, safe='')}" if index.prefix and (user or password) else ""
+    login = login or urlsplit(index.url).netloc.rpartition("@")[0]
+    place = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{login}@{place}")) if login else url
+
+
+def _files(package: LockedPackage, platform: selection.Platform, sdists: Collection[str]) -> Sequence[Artifact]:
     if package.name in sdists and package.sdist is not None:
         return (package.sdist,)
     return selection.candidates(package, platform)

@@ -109,10 +109,12 @@ class _Given(NamedTuple):
     configuration: Configuration
     project: Project
     requests: tuple[PythonRequest, ...]
+    libc: str
 
 
-def analyse(context: BuildContext) -> Analysis:
-    """Read everything and decide. Raises `Problems` with all that is wrong."""
+def analyse(context: BuildContext, libc: str = "") -> Analysis:
+    """Read everything and decide, for `libc` or that of this machine. Raises `Problems` with all that is wrong."""
+    libc = libc or surroundings.libc()
     collector = Collector()
     with collector.collecting():
         surroundings.check(context)
@@ -139,7 +141,14 @@ def analyse(context: BuildContext) -> Analysis:
         uv_request = uv_version.requested(configuration.uv_version, project)
     with collector.collecting():
         requests = _python_requests(context, configuration, project)
-    given = _Given(context=context, network=network, configuration=configuration, project=project, requests=requests)
+    given = _Given(
+        context=context,
+        network=network,
+        configuration=configuration,
+        project=project,
+        requests=requests,
+        libc=libc,
+    )
     recalled = None if collector.problems else _recall(given)
     decided, pyprojects = recalled or _work_out(given, collector)
     collector.problems.extend(metadata_files.problems(pyprojects.values()))
@@ -155,7 +164,7 @@ def analyse(context: BuildContext) -> Analysis:
         recalled=recalled is not None,
         inputs=_inputs(given, decided),
         pyprojects=pyprojects,
-        target=surroundings.target_text(context.target),
+        target=surroundings.target_text(context.target, libc),
         build_environment=surroundings.build_environment(context.environment, project, config_file(context.bindings)),
         find_links=places,
     )
@@ -235,7 +244,7 @@ def _work_out(given: _Given, collector: Collector) -> tuple[Decisions, dict[str,
         offered = catalogue.load(configuration.python_catalogue, given.network)
         # For another machine there is nothing; that it is unsupported has been said.
         machine = surroundings.MACHINES.get(context.target.arch)
-        builds = catalogue.candidates(offered, request, machine, surroundings.libc()) if machine else ()
+        builds = catalogue.candidates(offered, request, machine, given.libc) if machine else ()
     with collector.collecting():
         _check_processes(given)
     collector.raise_if_any()
@@ -322,7 +331,7 @@ def _pyprojects(project: Project, paths: Mapping[str, str]) -> dict[str, Pyproje
 
 def _inputs(given: _Given, decided: Decisions) -> str:
     requests = [f"{request.text} {request.origin}" for request in given.requests]
-    target = surroundings.target_text(given.context.target)
+    target = surroundings.target_text(given.context.target, given.libc)
     offered = catalogue.digest(given.configuration.python_catalogue, given.network)
     return inputs.digest(given.context, given.project, given.configuration, decided, (*requests, target, offered))
 

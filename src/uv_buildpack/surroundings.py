@@ -32,9 +32,9 @@ def check(context: BuildContext) -> None:
         raise LayersDirectoryNotWritable(str(context.layers_dir), reason)
 
 
-def target_text(target: Target) -> str:
+def target_text(target: Target, libc: str) -> str:
     """Return the target as keys have it, with the C library: wheels and interpreters depend on it."""
-    parts = (target.os, target.arch, target.arch_variant, libc(), target.distro_name, target.distro_version)
+    parts = (target.os, target.arch, target.arch_variant, libc, target.distro_name, target.distro_version)
     return " ".join(part for part in parts if part)
 
 

@@ -387,7 +387,7 @@ def test_variables_and_settings_for_builds_have_one_digest(tmp_path: Path) -> No
 
 
 def test_a_target_is_said_with_its_c_library(tmp_path: Path) -> None:
-    words = target_text(context_for(tmp_path, PROJECT).target).split()
+    words = target_text(context_for(tmp_path, PROJECT).target, libc()).split()
     assert words[:2] == ["linux", "amd64"]
     assert words[2] in {"gnu", "musl"}
     assert words[3:] == ["debian", "13"]

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import hashlib
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from cnb import toml
 from uv_buildpack import decisions as decided
 from uv_buildpack.project import selection
+from uv_buildpack.project.lockfile import file_name
 from uv_buildpack.uv import build_requirements
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from uv_buildpack.project.lockfile import Artifact, Lock, LockedPackage
 
 _SHOWN = 2
+_NOBODY = {"registry": "https://index.invalid/simple"}
+"""Instead of the address that a package comes from: uv takes no file of this machine for one, and asks no index."""
 
 
 class Supply(NamedTuple):
@@ -62,6 +65,20 @@ def survey(lock: Lock, chosen: Decisions, pyprojects: Mapping[str, Pyproject], p
     return Supply(files=files, missing=tuple(missing), wrong=tuple(wrong))
 
 
+def addresses(lock: Lock, files: Collection[str]) -> dict[str, str]:
+    """Return the packages that come from an address of their own, whose file is at hand: name → address."""
+    return {
+        package.name: _without_login(package.source)
+        for package in lock.packages
+        if package.source_kind == "url" and "#" not in package.source and file_name(package.source) in files
+    }
+
+
+def _without_login(url: str) -> str:
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
 def overlay(project: Project, files: Mapping[str, Path], target: Path) -> Path:
     """Make a directory that looks as the app's, with a lock that leads to `files`; return that of the project in it.
 
@@ -75,6 +92,7 @@ def overlay(project: Project, files: Mapping[str, Path], target: Path) -> Path:
     document = toml.load(project.lock_path)
     for package in document.get("package", ()):
         _lead(package, files)
+    _replace_sources(document)
     (copied / "uv.lock").unlink()
     toml.dump(copied / "uv.lock", document)
     return target / project.directory.relative_to(app_dir)
@@ -91,9 +109,12 @@ def _link_all(directory: Path, target: Path, real: Collection[Path]) -> None:
 
 def _lead(package: dict[str, Any], files: Mapping[str, Path]) -> None:
     """Let the files of a package in the lock's document be those at hand; others stay as they are."""
+    address = package["source"].get("url", "")
+    if "sdist" in package and address:
+        package["sdist"].setdefault("url", address)
     entries = [*package.get("wheels", ()), *([package["sdist"]] if "sdist" in package else [])]
     for entry in entries:
-        name = unquote(urlsplit(entry.get("url", "")).path).rsplit("/", 1)[-1]
+        name = file_name(entry.get("url", ""))
         if name in files:
             entry["url"] = files[name].as_uri()
     at_hand = [wheel for wheel in package.get("wheels", ()) if wheel.get("url", "").startswith("file:")]
@@ -102,7 +123,25 @@ def _lead(package: dict[str, Any], files: Mapping[str, Path]) -> None:
         package["wheels"] = at_hand
 
 
+def _replace_sources(document: dict[str, Any]) -> None:
+    """Let packages whose address leads to a file at hand come from an index, and be depended on as such."""
+    replaced = []
+    for package in document.get("package", ()):
+        entries = [*package.get("wheels", ()), *([package["sdist"]] if "sdist" in package else [])]
+        if "url" in package["source"] and any(entry.get("url", "").startswith("file:") for entry in entries):
+            replaced.append(package["source"])
+            package["source"] = _NOBODY
+    for package in document.get("package", ()) if replaced else ():
+        tables = (package.get("optional-dependencies", {}), package.get("dev-dependencies", {}))
+        lists = [package.get("dependencies", ()), *(each for table in tables for each in table.values())]
+        for dependency in (each for dependencies in lists for each in dependencies):
+            if dependency.get("source") in replaced:
+                dependency["source"] = _NOBODY
+
+
 def _wanted(package: LockedPackage, platform: selection.Platform, sdists: Collection[str]) -> tuple[Artifact, ...]:
+    if package.source_kind == "url" and "#" in package.source:
+        return ()  # no index has such a thing, so uv could not be led to the file
     if package.name in sdists and package.sdist is not None:
         return (package.sdist,)
     return selection.candidates(package, platform)
@@ -134,6 +173,8 @@ def _lacking(package: LockedPackage, wanted: Sequence[Artifact]) -> str:
     name = f"{package.name} {package.version}"
     if package.source_kind == "git":
         return f"{name} comes from a git repository, which needs the network"
+    if package.source_kind == "url" and "#" in package.source:
+        return f"{name} is a directory of an archive ({_without_login(package.source)}), which needs the network"
     shown = " or ".join(file.filename for file in wanted[:_SHOWN])
     more = f" (or {len(wanted) - _SHOWN} others)" if len(wanted) > _SHOWN else ""
     return f"{name}: {shown}{more} is missing"

@@ -182,11 +182,22 @@ def _package(entry: Table) -> LockedPackage:
         extras=_dependency_table(entry.table("optional-dependencies")),
         groups=_dependency_table(entry.table("dev-dependencies")),
         wheels=tuple(_artifact(wheel, source) for wheel in entry.tables("wheels")),
-        sdist=_artifact(entry.table("sdist"), source) if "sdist" in entry else None,
+        sdist=_sdist(entry.table("sdist"), kind, source) if "sdist" in entry else None,
         forks=entry.texts("resolution-markers"),
         metadata=_metadata(entry.table("metadata")) if "metadata" in entry else None,
         group_pythons=_texts(entry.table("group-requires-python")),
     )
+
+
+def _sdist(entry: Table, kind: str, source: str) -> Artifact:
+    found = _artifact(entry, source)
+    # That of a package from an address has the address in its `source` only.
+    return found if found.filename or kind != "url" else found._replace(filename=file_name(source))
+
+
+def file_name(address: str) -> str:
+    """Return the name of the file at an address: torch-2.9.1%2Bcpu-cp313-….whl has a `+` in it."""
+    return unquote(address.partition("#")[0].partition("?")[0]).rsplit("/", 1)[-1]
 
 
 def _texts(table: Table) -> dict[str, str]:

@@ -13,7 +13,7 @@ from cnb import toml
 from cnb.bindings import read_bindings
 from uv_buildpack.analysis import analyse
 from uv_buildpack.errors import FindLinksMissing, Problems
-from uv_buildpack.layers.supply import overlay, survey
+from uv_buildpack.layers.supply import addresses, overlay, survey
 from uv_buildpack.project.lockfile import read_lock
 from uv_buildpack.uv.find_links import directories
 
@@ -129,3 +129,49 @@ def test_directories_are_in_the_app_or_absolute_or_bindings(tmp_path: Path) -> N
     with pytest.raises(Problems) as raised:
         directories(["none", "nothing"], tmp_path / "app", bound)
     assert [type(problem) for problem in raised.value.problems] == [FindLinksMissing, FindLinksMissing]
+
+
+DIRECT = """
+
+[[package]]
+name = "direct"
+version = "1.0"
+source = {{ url = "https://user:word@files.example/direct-1.0.tar.gz" }}
+sdist = {{ hash = "sha256:{digest}" }}
+
+[[package]]
+name = "part"
+version = "1.0"
+source = {{ url = "https://files.example/part-1.0.tar.gz", subdirectory = "part" }}
+sdist = {{ hash = "sha256:{digest}" }}
+
+[[package]]
+name = "user"
+version = "1.0"
+source = {{ virtual = "user" }}
+dependencies = [{{ name = "direct", source = {{ url = "https://user:word@files.example/direct-1.0.tar.gz" }} }}]
+"""
+
+
+def test_a_package_from_an_address_comes_from_a_file_under_its_name(tmp_path: Path) -> None:
+    digest = hashlib.sha256(CONTENT.encode()).hexdigest()
+    lock = LOCK.format(digest=digest, more=', { name = "direct" }, { name = "part" }') + DIRECT.format(digest=digest)
+    files = {"vendor/direct-1.0.tar.gz": CONTENT, "vendor/part-1.0.tar.gz": CONTENT, f"vendor/{WHEEL}": CONTENT}
+    user = PYPROJECT.replace("shop", "user")
+    made = analyse(
+        context_for(tmp_path, {"pyproject.toml": PYPROJECT, "uv.lock": lock, "user/pyproject.toml": user, **files})
+    )
+    found = surveyed(made, "vendor")
+    assert set(found.files) == {"direct-1.0.tar.gz", WHEEL}
+    assert found.missing == (
+        "part 1.0 is a directory of an archive (https://files.example/part-1.0.tar.gz#part), which needs the network",
+    )
+    whole = read_lock(made.project.lock_path, "uv.lock")
+    assert addresses(whole, found.files) == {"direct": "https://files.example/direct-1.0.tar.gz"}
+    document = toml.load(overlay(made.project, found.files, tmp_path / "copy") / "uv.lock")
+    packages = {package["name"]: package for package in document["package"]}
+    at_hand = (made.project.app_dir / "vendor/direct-1.0.tar.gz").as_uri()
+    assert packages["direct"]["sdist"] == {"hash": f"sha256:{digest}", "url": at_hand}
+    assert "registry" in packages["direct"]["source"]
+    assert packages["user"]["dependencies"][0]["source"] == packages["direct"]["source"]
+    assert "url" in packages["part"]["source"]

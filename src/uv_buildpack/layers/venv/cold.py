@@ -45,6 +45,8 @@ class Recipe(NamedTuple):
     """Names of those that have to be built from source."""
     heavy: HeavySetting
     snapshots: Store
+    addresses: Mapping[str, str]
+    """Packages that come from an address of their own, and here from a file at hand: name → address."""
     reusable: frozenset[str]
     """Layers of heavy packages that the previous image has with the key that they have in this build."""
 
@@ -74,6 +76,7 @@ def sync(recipe: Recipe, *more: str) -> None:
     recipe.uv.sync(recipe.project_dir, recipe.layer, [*recipe.arguments, *more])
     contents.verify_interpreter(recipe.layer, recipe.python)
     contents.normalise(recipe.layer)
+    contents.note_addresses(recipe.site_packages, recipe.addresses)
 
 
 def settle(recipe: Recipe, also: Collection[str] = (), linked: Collection[str] = ()) -> list[str]:

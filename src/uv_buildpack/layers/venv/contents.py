@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import base64
 import errno
+import hashlib
 import json
 import os
 import re
@@ -77,6 +79,27 @@ def _forget_times(path: Path) -> None:
     for each in (path, record):
         each.unlink()  # RECORD may be a hard link into uv's cache
     record.write_bytes(content)
+
+
+def note_addresses(site_packages: Path, addresses: Mapping[str, str]) -> None:
+    """Write what uv writes of the addresses that packages come from (PEP 610), where it was led to a file instead.
+
+    With the same bytes: an environment that was made without a network is the one that is made with it.
+    """
+    for distribution in installed(site_packages, addresses):
+        path, record = distribution.dist_info / "direct_url.json", distribution.dist_info / "RECORD"
+        if path.exists():
+            continue
+        document = {"url": addresses[distribution.name], "archive_info": {}}
+        content = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+        path.write_bytes(content)
+        digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=")
+        name = f"{distribution.dist_info.name}/{path.name}".encode()
+        lines = record.read_bytes().splitlines(keepends=True)
+        before = sum(line.partition(b",")[0] < name for line in lines)
+        lines.insert(before, b"%b,sha256=%b,%d\n" % (name, digest, len(content)))
+        record.unlink()  # it may be a hard link into uv's cache
+        record.write_bytes(b"".join(lines))
 
 
 def site_packages_of(venv: Path) -> Path:

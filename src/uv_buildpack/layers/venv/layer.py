@@ -220,6 +220,7 @@ def _recipe(work: Work, key: VenvKey, uv: Uv, python: Path, snapshot: Mapping[st
         built=analysis.decisions.sdists,
         heavy=analysis.configuration.heavy_packages,
         snapshots=work.snapshots,
+        addresses=making.supply.addresses(work.lock(), work.files) if work.files else {},
         # What is built in the environment needs all of it on the disk.
         reusable=frozenset(
             layer.name for layer in layers if not layer.reasons and not analysis.decisions.in_environment

@@ -42,6 +42,8 @@ def make(recipe: Recipe, snapshot: Snapshot) -> tuple[Bundle, ...] | None:
     log.step("starting from the snapshot of the environment")
     file_format.unpack(snapshot, recipe.layer)
     changed = {name for name in {*old, *recipe.packages} if old.get(name) != recipe.packages.get(name)}
+    # uv would take those that it finds installed from an address for others than those that it is led to.
+    changed |= {name for name in recipe.addresses if name in old}
     stale = {name for name in changed if _same_version(old, recipe.packages, name)}
     kept, lost = _sort_bundles(recipe, heavy.from_text(snapshot.key["bundles"]), changed)
     bundles = _change(recipe, changed, stale, lost, kept)
