@@ -6,12 +6,20 @@ import os
 import re
 import subprocess
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from integration.application import App, project
-from integration.machine import CONTAINERS, available_interpreters, make_platform, offered_versions, platform_names
+from integration.machine import (
+    CONTAINERS,
+    available_interpreters,
+    make_platform,
+    offered_versions,
+    one_at_a_time,
+    platform_names,
+)
 from integration.package_index import PackageIndex
 from integration.private_index import Authority, make_authority, make_environment
 from integration.website import Website, serving
@@ -27,7 +35,7 @@ if TYPE_CHECKING:
 # Those CPythons need their containers; what was not run is named in the last lines.
 collect_ignore = ["test_todays_pythons.py"] if todays_reason() else []
 REPOSITORY = Path(__file__).resolve().parents[1]
-_MEASURED = pytest.StashKey[list[str]]()
+_MEASURED = "measured"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -63,7 +71,8 @@ def public() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def interpreters(public: Path) -> Interpreters:
     """The real address of CPython builds, or a mirror with archives of CPythons on this machine."""
-    return available_interpreters(os.environ, REPOSITORY / ".cache").copied_to(public / "interpreters")
+    with one_at_a_time():
+        return available_interpreters(os.environ, REPOSITORY / ".cache").copied_to(public / "interpreters")
 
 
 @pytest.fixture(scope="session")
@@ -124,7 +133,8 @@ def bench(
     shared = [*certificates, *([interpreters.directory] if interpreters.directory else [])]
     root = public / request.param
     root.mkdir()
-    platform = make_platform(request.param, root, shared, os.environ)
+    with one_at_a_time():
+        platform = make_platform(request.param, root, shared, os.environ)
     bench = Workbench(platform=platform, buildpack=buildpack, variables=variables)
     app = App(root / "base-app")
     app.write({"pyproject.toml": project("base", ("gamma",), index=index.address), "main.py": ""})
@@ -151,16 +161,18 @@ def image(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def measured(pytestconfig: pytest.Config) -> Callable[[str], None]:
+def measured(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
     """Takes a line that the end of the run shows: what a test measured, not only that it was within its limit."""
-    return pytestconfig.stash.setdefault(_MEASURED, []).append
+    return partial(record_property, _MEASURED)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Show what was measured and which platforms there were: a run without Docker must not look like one with it."""
     terminalreporter.section("measured")
-    for line in terminalreporter.config.stash.get(_MEASURED, []):
-        terminalreporter.line(line)
+    for report in terminalreporter.getreports(""):
+        properties = report.user_properties if report.when == "teardown" else ()
+        for line in (value for name, value in properties if name == _MEASURED):
+            terminalreporter.line(str(line))
     terminalreporter.section("platforms")
     for availability in availabilities(os.environ):
         terminalreporter.line(str(availability))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import json
 import re
@@ -20,7 +22,7 @@ from uv_buildpack.downloads.network import Network
 from uv_buildpack.interpreter import catalogue
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from cnb_platform.platforms import Platform
 
@@ -29,6 +31,14 @@ _NAMES = {"embedded": EMBEDDED, "embedded, in Docker containers": CONTAINERS, "l
 _BASE_IMAGES = REPOSITORY / ".cache" / "base-images"
 # Programs of this machine that builds may use; HOME is not among the variables.
 _CALLER = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+
+
+@contextlib.contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Let one process of a run make what they share below `.cache`; the others wait, and find it made."""
+    with (REPOSITORY / ".cache" / "tests.lock").open("w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def platform_names(environment: Mapping[str, str]) -> list[str]:

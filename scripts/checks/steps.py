@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _TYPED = ("src", "tests", "integration", "scripts", "benchmarks")
+_SIDE_BY_SIDE = ("--numprocesses=auto", "--maxprocesses=4")
 _SHELL = ("bin", "src", "scripts", "benchmarks", ".ci")
 
 
@@ -27,8 +28,9 @@ def all_steps(repository: Path) -> list[Step]:
         Step("types", (("mypy", *_python_files(repository)),)),
         Step("shell", (("shellcheck", "--external-sources", *_shell_files(repository)),)),
         Step("docs", (("scripts/docs",),)),
-        Step("tests", (("pytest", "tests", "--cov", "--cov-report=term"),)),
-        Step("integration", (("pytest", "integration"),)),
+        Step("tests", (("pytest", "tests", *_SIDE_BY_SIDE, "--cov", "--cov-report=term"),)),
+        # By file: what the cases of a file share is made once.
+        Step("integration", (("pytest", "integration", *_SIDE_BY_SIDE, "--dist=loadfile", "--durations=25"),)),
     ]
 
 

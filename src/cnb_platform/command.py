@@ -1,9 +1,11 @@
 """The platform's only home of subprocess."""
 
+import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO
 
@@ -15,6 +17,7 @@ INHERIT = None
 PIPE = subprocess.PIPE
 NOTHING = subprocess.DEVNULL
 _PATIENCE = 10  # seconds
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,15 +74,38 @@ def follow(command: Command, sink: Sink, *, umask: int = -1, account: Owner | No
 
     It gets a process group of its own, so that an interrupted build takes everything with it that it started.
     """
-    process = _popen(command, umask, account, NOTHING, PIPE, subprocess.STDOUT, process_group=0)
-    with process:
-        try:
-            while process.stdout and (piece := os.read(process.stdout.fileno(), 1 << 16)):
-                sink(piece)
-            return process.wait()
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
+    with contextlib.ExitStack() as at_end:
+        with signals_wait():
+            process = _popen(command, umask, account, NOTHING, PIPE, subprocess.STDOUT, process_group=0)
+            at_end.enter_context(process)
+            at_end.callback(_kill_group, process)
+        while process.stdout and (piece := os.read(process.stdout.fileno(), 1 << 16)):
+            sink(piece)
+        return process.wait()
+
+
+def _kill_group(process: Running) -> None:
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def signals_wait() -> Iterator[None]:
+    """Have signals wait that end this program, while it starts another one and takes note of it.
+
+    Python runs handlers between any two steps, those within `Popen` included. One that raises there would leave a
+    program running that nobody ends. They run in the main thread only.
+    """
+    came: list[int] = []
+    numbers = _ENDING if threading.current_thread() is threading.main_thread() else ()
+    handlers = {each: signal.signal(each, lambda number, _: came.append(number)) for each in numbers}
+    try:
+        yield
+    finally:
+        for each, handler in handlers.items():
+            signal.signal(each, handler)
+        for number in came:
+            signal.raise_signal(number)
 
 
 def stop(process: Running) -> None:

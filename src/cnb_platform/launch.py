@@ -13,7 +13,7 @@ from typing import Any
 
 from cnb import toml
 from cnb_platform import environment, oci
-from cnb_platform.command import INHERIT, NOTHING, Command, Running, output_of, start, stop
+from cnb_platform.command import INHERIT, NOTHING, Command, Running, output_of, signals_wait, start, stop
 from cnb_platform.directories import NotFree, Pair, claim
 from cnb_platform.errors import LaunchFailed
 from cnb_platform.extract import extract
@@ -67,15 +67,15 @@ def running(request: LaunchRequest, stdout: int | None, stdin: int | None = NOTH
     """Yield the process, started; it is stopped, and what was unpacked is removed, at the end. Raises LaunchFailed."""
     with _contents(request) as contents:
         command = compose(contents, request.process, request.arguments, request.env, stdout)
-        try:
-            process = start(command, umask=0o022, account=contents.account, stdout=stdout, stdin=stdin)
-        except OSError as error:
-            raise LaunchFailed(f"{command.argv[0]} cannot be started: {error}") from error
-        with process:
-            try:
-                yield process
-            finally:
-                stop(process)
+        with contextlib.ExitStack() as at_end:
+            with signals_wait():
+                try:
+                    process = start(command, umask=0o022, account=contents.account, stdout=stdout, stdin=stdin)
+                except OSError as error:
+                    raise LaunchFailed(f"{command.argv[0]} cannot be started: {error}") from error
+                at_end.enter_context(process)
+                at_end.callback(stop, process)
+            yield process
 
 
 @contextlib.contextmanager
