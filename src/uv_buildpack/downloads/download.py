@@ -259,9 +259,9 @@ def _client(url: str, network: Network, transport: httpx.BaseTransport | None) -
     chosen = proxies.read(network.variables)
     for address in chosen.addresses.values():
         _check_proxy(address)
-    trusted = _trusted(network)
+    context = trusted(network)
     return httpx.Client(
-        transport=transport or _routes(chosen, trusted),
+        transport=transport or _routes(chosen, context),
         auth=_login(network),
         timeout=httpx.Timeout(30.0, connect=10.0),
         follow_redirects=True,
@@ -271,7 +271,7 @@ def _client(url: str, network: Network, transport: httpx.BaseTransport | None) -
     )
 
 
-def _routes(chosen: proxies.Proxies, trusted: ssl.SSLContext) -> httpx.BaseTransport:
+def _routes(chosen: proxies.Proxies, context: ssl.SSLContext) -> httpx.BaseTransport:
     """Return a transport that sends each request directly or to a proxy: a redirect may lead to either kind."""
 
     # A class in a function: httpx is not imported before something is downloaded (`defer_imports` in __main__.py).
@@ -282,7 +282,7 @@ def _routes(chosen: proxies.Proxies, trusted: ssl.SSLContext) -> httpx.BaseTrans
         def handle_request(self, request: httpx.Request) -> httpx.Response:
             proxy = chosen.of(str(request.url))
             if proxy not in self._transports:
-                self._transports[proxy] = httpx.HTTPTransport(proxy=proxy, verify=trusted)
+                self._transports[proxy] = httpx.HTTPTransport(proxy=proxy, verify=context)
             return self._transports[proxy].handle_request(request)
 
         def close(self) -> None:
@@ -292,7 +292,8 @@ def _routes(chosen: proxies.Proxies, trusted: ssl.SSLContext) -> httpx.BaseTrans
     return Routes()
 
 
-def _trusted(network: Network) -> ssl.SSLContext:
+def trusted(network: Network) -> ssl.SSLContext:
+    """Return whom downloads trust, and the certificate they show. Raises `CertificateInvalid`, `SettingInvalid`."""
     variables = network.variables
     try:
         if variables.get("SSL_CERT_FILE") or variables.get("SSL_CERT_DIR"):
