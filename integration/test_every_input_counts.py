@@ -159,6 +159,7 @@ def test_the_lock_is_checked_again_when_a_backend_declares_other_dependencies(
     app.write({"requirements.txt": "alpha==1.0\ngamma\n"})
     log = bench.failing(app, image)
     assert "#lockfile-outdated" in log
+    assert "Run `uv lock --refresh`" in log
     assert "gamma" in "".join(errors(log)) + log
 
 

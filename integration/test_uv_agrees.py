@@ -189,7 +189,8 @@ def check(app: App, root: Path) -> list[str]:
     (root / "scratch").mkdir()
     with capture_logs() as events:
         uv = real_uv(root / "cache")
-        lock_check.check_with_uv(partial(uv.check_lock, app.directory), uv, found, root / "scratch", installed)
+        answer = partial(uv.check_lock, app.directory)
+        lock_check.check_with_uv(answer, uv, found, root / "scratch", installed, dynamic=False)
     return [event["kind"] for event in events if event["kind"] != "command"]
 
 

@@ -10,6 +10,7 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import tomli_w
 from integration.campaign.distributions import BACKEND, Distribution
@@ -33,6 +34,10 @@ class Local:
     """Its backend writes a module into the tree."""
     static: bool = False
     """It is built by uv itself."""
+    against: str = ""
+    """A module that its backend imports."""
+    dynamic: bool = False
+    """Its backend says what it depends on."""
 
     @property
     def module(self) -> str:
@@ -50,8 +55,14 @@ LOCALS = (
     Local(name="member-static", path="members/static", static=True),
     Local(name="member-stamped", path="members/stamped", stamp=True),
     Local(name="path-plain", path="vendor/plain"),
-    Local(name="path-stamped", path="vendor/stamped", stamp=True),
+    Local(name="path-stamped", path="vendor/stamped [v2] #1;@100% é", stamp=True),
+    Local(name="path-dynamic", path="vendor/dynamic", stamp=True, dynamic=True),
+    Local(name="path-seer", path="vendor/it's seen", against="plain"),
 )
+GUEST = Local(name="member-guest", path="members/guest & co", static=True)
+"""A member that comes and goes."""
+ASSETS = "vendor/plain/assets"
+_REQUIREMENTS = "requirements.txt"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +111,19 @@ class Application:
 
     def lock(self, *arguments: str) -> None:
         """Lock again. Raises CalledProcessError."""
-        self.tools.run(self.directory, "lock", "--quiet", *arguments)
+        self.uv("lock", "--quiet", *arguments)
+
+    def uv(self, *arguments: str) -> None:
+        """Run uv, and remove what backends left in the tree. Raises CalledProcessError."""
+        try:
+            self.tools.run(self.directory, *arguments)
+        finally:
+            for local in LOCALS:
+                (self.directory / local.source / "stamp.py").unlink(missing_ok=True)
+
+    def locals(self) -> tuple[Local, ...]:
+        """Give the local packages that are there."""
+        return (ROOT, *LOCALS, *([GUEST] if (self.directory / GUEST.path).exists() else []))
 
     def dependencies(self) -> list[str]:
         """Return the names in `dependencies`."""
@@ -119,7 +142,8 @@ class Application:
         for line in lines:
             text = line.partition(" ; ")[0].removeprefix("-e ")
             name, _, version = text.partition("==")
-            found[self._named(name) if text.startswith(".") else name.partition("[")[0]] = version
+            local = text.startswith(".")
+            found[self._named(unquote(text)) if local else name.partition("[")[0]] = "" if local else version
         return found
 
     def _named(self, path: str) -> str:
@@ -129,7 +153,8 @@ class Application:
 
     def saved(self) -> dict[str, bytes]:
         """Keep the files that uv and `change` write."""
-        paths = [self.directory / "uv.lock", *self.directory.rglob("pyproject.toml"), self.directory / WHEEL]
+        paths = [self.directory / "uv.lock", self.directory / WHEEL]
+        paths += [path for name in ("pyproject.toml", _REQUIREMENTS) for path in self.directory.rglob(name)]
         return {str(path): path.read_bytes() for path in paths}
 
     def restore(self, saved: dict[str, bytes]) -> None:
@@ -142,22 +167,23 @@ class Application:
         return bool(self.document()["tool"]["uv"].get("package", True))
 
 
-def create(directory: Path, tools: Tools) -> Application:
-    """Write an application and its lock. Raises CalledProcessError."""
+def create(directory: Path, tools: Tools, oldest: str) -> Application:
+    """Write an application and its lock; a group is for the `oldest` Python alone. Raises CalledProcessError."""
     directory.mkdir(parents=True)
     application = Application(directory, tools)
     shutil.copy(REPORT, directory / "main.py")
     (directory / "README.md").write_text("# Nothing\n", encoding="utf-8")
     (directory / "settings.py").write_text("VALUE = 0\n", encoding="utf-8")
-    (directory / "pyproject.toml").write_text(tomli_w.dumps(_root_document(tools.index)), encoding="utf-8")
+    document = _root_document(tools.index, oldest)
+    (directory / "pyproject.toml").write_text(tomli_w.dumps(document), encoding="utf-8")
     for local in (ROOT, *LOCALS):
-        _write_local(directory, local)
+        write_local(directory, local)
     _write_wheel(directory)
     application.lock()
     return application
 
 
-def _root_document(index: str) -> dict[str, Any]:
+def _root_document(index: str, oldest: str) -> dict[str, Any]:
     sources: dict[str, Any] = {
         local.name: {"workspace": True} if local.path.startswith("members/") else {"path": local.path}
         for local in LOCALS
@@ -173,7 +199,7 @@ def _root_document(index: str) -> dict[str, Any]:
             "optional-dependencies": {"more": ["tool"], "space": ["space-one"]},
             "scripts": {"app-run": "app:main"},
         },
-        "dependency-groups": {"dev": ["single"], "operations": ["space-two"], "empty": []},
+        "dependency-groups": {"dev": ["single"], "operations": ["space-two"], "empty": [], "old": ["single"]},
         "build-system": _STATIC_BACKEND,
         "tool": {
             "uv": {
@@ -181,13 +207,16 @@ def _root_document(index: str) -> dict[str, Any]:
                 "index": [{"name": "campaign", "url": index, "default": True}],
                 "sources": sources,
                 "workspace": {"members": ["members/*"]},
+                "dependency-groups": {"old": {"requires-python": f"=={oldest}.*"}},
+                "no-build-isolation-package": ["seer", "path-seer"],
             },
             "uv-buildpack": {"processes": {"web": "python main.py"}},
         },
     }
 
 
-def _write_local(directory: Path, local: Local) -> None:
+def write_local(directory: Path, local: Local) -> None:
+    """Write a local package."""
     package = directory / local.source
     package.mkdir(parents=True)
     body = f'VALUE = "{local.name} 0"\n\n\ndef main():\n    print(VALUE)\n'
@@ -199,8 +228,13 @@ def _write_local(directory: Path, local: Local) -> None:
         "project": {"name": local.name, "version": "0.1.0", "requires-python": ">=3.11", "dependencies": []},
         "build-system": _STATIC_BACKEND if local.static else _OWN_BACKEND,
     }
-    if local.stamp:
-        document["tool"] = {"tiny": {"stamp": True}}
+    if local.dynamic:
+        del document["project"]["dependencies"]
+        document["project"]["dynamic"] = ["dependencies"]
+        write_requirements(directory, "plain")
+    if local.against:
+        document["project"]["dependencies"] = [local.against]
+    document["tool"] = {"tiny": {"stamp": local.stamp, "against": local.against}}
     (directory / local.path / "pyproject.toml").write_text(tomli_w.dumps(document), encoding="utf-8")
     if not local.static:
         shutil.copy(BACKEND, directory / local.path / "backend.py")
@@ -209,6 +243,13 @@ def _write_local(directory: Path, local: Local) -> None:
 def _write_wheel(directory: Path, value: str = "wheeled 0") -> None:
     wheel = Distribution(name="wheeled", version="1.0", files={"wheeled.py": f"VALUE = {json.dumps(value)}\n".encode()})
     (directory / WHEEL).write_bytes(wheel.content())
+
+
+def write_requirements(directory: Path, name: str) -> None:
+    """Write what the package with dynamic dependencies depends on."""
+    for local in LOCALS:
+        if local.dynamic:
+            (directory / local.path / _REQUIREMENTS).write_text(f"{name}\n", encoding="utf-8")
 
 
 def rewrite_wheel(application: Application, value: str) -> None:

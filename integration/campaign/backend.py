@@ -1,11 +1,14 @@
 """A build backend without requirements, copied into source trees: a wheel of what lies in `src`, or a `.pth` to it.
 
-With `[tool.tiny] stamp = true` it writes a module with the version into the tree first, as hatch-vcs and setuptools-scm
-do. It runs in the interpreter of a build, never in that of the campaign.
+`[tool.tiny]` says what else it does, as other backends do. With `stamp = true` it writes a module with the version into
+the tree first (hatch-vcs, setuptools-scm). `against` names a module that it imports when it builds, and whose value is
+in the wheel then (a torch extension). `requirements.txt` has the dependencies where they are dynamic (setuptools), and
+what is in `assets` is installed below `etc`. It runs in the interpreter of a build, never in that of the campaign.
 """
 
 import base64
 import hashlib
+import importlib
 import tomllib
 import zipfile
 from collections.abc import Mapping
@@ -15,16 +18,16 @@ from typing import Any
 _TIME = (1980, 1, 1, 0, 0, 0)
 
 
-def build_wheel(wheel_directory: str, _settings: object = None, _metadata_directory: object = None) -> str:
+def build_wheel(wheel_directory: str, _config: object = None, _metadata_directory: object = None) -> str:
     """Make a wheel of what lies in `src` (PEP 517)."""
-    return _wheel(wheel_directory, _sources())
+    return _wheel(wheel_directory, _sources() | _more())
 
 
-def build_editable(wheel_directory: str, _settings: object = None, _metadata_directory: object = None) -> str:
+def build_editable(wheel_directory: str, _config: object = None, _metadata_directory: object = None) -> str:
     """Make a wheel that leads to `src` (PEP 660)."""
     _sources()
     name = _project()["name"].replace("-", "_")
-    return _wheel(wheel_directory, {f"__editable__.{name}.pth": f"{Path('src').absolute()}\n".encode()})
+    return _wheel(wheel_directory, {f"__editable__.{name}.pth": f"{Path('src').absolute()}\n".encode()} | _more())
 
 
 def _document() -> dict[str, Any]:
@@ -44,17 +47,40 @@ def _base() -> str:
 def _sources() -> dict[str, bytes]:
     """Return path → content of all below `src`, after writing the version where that is asked for."""
     project = _project()
-    if _document().get("tool", {}).get("tiny", {}).get("stamp"):
+    if _settings().get("stamp"):
         module = Path("src", project["name"].replace("-", "_"))
         (module / "stamp.py").write_text(f"VERSION = {project['version']!r}\n", encoding="utf-8")
     paths = [path for path in sorted(Path("src").rglob("*")) if path.is_file() and "__pycache__" not in path.parts]
     return {str(path.relative_to("src")): path.read_bytes() for path in paths}
 
 
+def _settings() -> dict[str, Any]:
+    settings: dict[str, Any] = _document().get("tool", {}).get("tiny", {})
+    return settings
+
+
+def _more() -> dict[str, bytes]:
+    """Give path → content of what is in the wheel whether it is editable or not."""
+    files = {}
+    if module := _settings().get("against"):
+        value = importlib.import_module(module).VALUE
+        files[f"{_project()['name'].replace('-', '_')}_against.py"] = f"VALUE = {value!r}\n".encode()
+    for path in sorted(Path("assets").glob("*")):
+        files[f"{_base()}.data/data/etc/{path.name}"] = path.read_bytes()
+    return files
+
+
+def _dependencies() -> list[str]:
+    if "dependencies" in _project().get("dynamic", []):
+        return Path("requirements.txt").read_text(encoding="utf-8").split()
+    dependencies: list[str] = _project().get("dependencies", [])
+    return dependencies
+
+
 def _wheel(directory: str, files: Mapping[str, bytes]) -> str:
     info, project = f"{_base()}.dist-info", _project()
     contents = dict(files)
-    requires = "".join(f"Requires-Dist: {line}\n" for line in project.get("dependencies", []))
+    requires = "".join(f"Requires-Dist: {line}\n" for line in _dependencies())
     metadata = f"Metadata-Version: 2.3\nName: {project['name']}\nVersion: {project['version']}\n{requires}"
     contents[f"{info}/METADATA"] = metadata.encode()
     contents[f"{info}/WHEEL"] = b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"

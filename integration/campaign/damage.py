@@ -32,7 +32,10 @@ _EARLIEST, _LATEST = 0.1, 3.0  # seconds: a build of everything takes about as l
 def kill(world: World, random: Random) -> str:
     """Edit something, start a build, and kill it and all its processes at a moment that no seed decides."""
     edit = random.choice(
-        (edits.add_dependency, edits.remove_dependency, edits.local_source, edits.change_locked_version)
+        (
+            *(edits.add_dependency, edits.remove_dependency, edits.local_source, edits.change_locked_version),
+            *(edits.add_local, edits.data_file, edits.dynamic_requirements, edits.member),
+        )
     )
     try:
         what = edit(world, random)

@@ -31,6 +31,8 @@ class Distribution:
     """Console scripts: name → `module:function`."""
     tag: str = "py3-none-any"
     """Of the wheel; empty for a source distribution."""
+    against: str = ""
+    """Of a source distribution: a module that it imports when it is built."""
     modules: Mapping[str, str] = field(default_factory=dict)
     """Modules to import, and the value that each must have."""
 
@@ -95,5 +97,6 @@ def _sdist(distribution: Distribution) -> bytes:
         f'[project]\nname = "{distribution.name}"\nversion = "{distribution.version}"\n'
         f"dependencies = {list(distribution.requires)}\n"
         '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+        f'[tool.tiny]\nagainst = "{distribution.against}"\n'
     ).encode()
     return sdist_of(distribution.base, contents)

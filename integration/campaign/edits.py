@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from typing import TYPE_CHECKING, Any
 
 import tomli_w
-from integration.campaign.application import LOCALS, ROOT, Application, Local, rewrite_wheel
+from integration.campaign.application import (
+    ASSETS,
+    GUEST,
+    LOCALS,
+    ROOT,
+    Application,
+    Local,
+    rewrite_wheel,
+    write_local,
+    write_requirements,
+)
 
 if TYPE_CHECKING:
     from random import Random
@@ -25,7 +36,7 @@ class NotNow(Exception):
 
 INDEX_NAMES = (
     "plain", "single", "space-one", "space-two", "space-heavy", "tool", "from-source", "from-source-single", "chain",
-    "tagged", "odd", "weight", "pair-right", "growing",
+    "tagged", "odd", "weight", "pair-right", "growing", "seer",
 )  # fmt: skip
 
 
@@ -60,7 +71,7 @@ def application_file(world: World, random: Random) -> str:
 
 def local_source(world: World, random: Random) -> str:
     """Edit, add or remove a module of a local package."""
-    local = random.choice((ROOT, *LOCALS))
+    local = random.choice(world.application.locals())
     package = world.application.directory / local.source
     number = random.randrange(1000)
     match random.choice(("value", "value", "part", "add", "remove", "stray")):
@@ -93,7 +104,7 @@ def local_source(world: World, random: Random) -> str:
 
 def local_metadata(world: World, random: Random) -> str:
     """Change version, description, scripts or dependencies of a local package, and lock."""
-    local = random.choice((ROOT, *LOCALS))
+    local = random.choice(world.application.locals())
     kind = random.choice(("version", "description", "scripts", "requires"))
     number = random.randrange(10)
     name = random.choice(("plain", "single", "odd"))
@@ -107,7 +118,7 @@ def local_metadata(world: World, random: Random) -> str:
                 project["description"] = f"Number {number}"
             case "scripts":
                 project["scripts"] = {f"{local.name}-{number}": f"{local.module}:main"}
-            case _ if local is not ROOT:
+            case _ if local is not ROOT and "dependencies" in project and not local.against:
                 project["dependencies"] = [] if project["dependencies"] else [name]
             case _:
                 raise NotNow
@@ -163,7 +174,7 @@ def change_locked_version(world: World, random: Random) -> str:
 
 def add_local(world: World, random: Random) -> str:
     """Depend on a local package, or no longer."""
-    name = random.choice(("member-static", "member-stamped", "path-plain", "path-stamped", "wheeled"))
+    name = random.choice((*(local.name for local in LOCALS), "wheeled"))
 
     def change(document: dict[str, Any]) -> None:
         names = document["project"]["dependencies"]
@@ -176,7 +187,7 @@ def add_local(world: World, random: Random) -> str:
 
 def editable_path(world: World, random: Random) -> str:
     """Change whether a path dependency is editable."""
-    name = random.choice(("path-plain", "path-stamped"))
+    name = random.choice([local.name for local in LOCALS if local.path.startswith("vendor/")])
 
     def change(document: dict[str, Any]) -> None:
         source = document["tool"]["uv"]["sources"][name]
@@ -210,9 +221,61 @@ def development_group(world: World, random: Random) -> str:
     return f"uv add --group {group} {name}"
 
 
+def dynamic_requirements(world: World, random: Random) -> str:
+    """Change the file that a backend takes dependencies from, and lock."""
+    name = random.choice(("plain", "single", "odd", "tool"))
+    write_requirements(world.application.directory, name)
+    _lock(world.application)
+    return f"path-dynamic depends on {name}"
+
+
+def data_file(world: World, random: Random) -> str:
+    """Edit, add or remove a file that a local package installs below `sys.prefix`."""
+    path = world.application.directory / ASSETS / f"data-{random.randrange(2)}.ini"
+    number = random.randrange(1000)
+    if path.exists() and number % 3 == 0:
+        path.unlink()
+        return f"remove {path.name}"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"{number}\n", encoding="utf-8")
+    return f"{path.name}: {number}"
+
+
+def member(world: World, random: Random) -> str:
+    """Add a member to the workspace, with or without a dependency on it, or remove it."""
+    application = world.application
+    place = application.directory / GUEST.path
+    aside = world.root / "guest"
+    known, needed = place.exists(), random.random() < 0.7
+    if known:
+        place.rename(aside)
+    else:
+        write_local(application.directory, GUEST)
+
+    def change(document: dict[str, Any]) -> None:
+        project, sources = document["project"], document["tool"]["uv"]["sources"]
+        project["dependencies"] = [name for name in project["dependencies"] if name != GUEST.name]
+        sources.pop(GUEST.name, None)
+        if needed and not known:
+            project["dependencies"].append(GUEST.name)
+            sources[GUEST.name] = {"workspace": True}
+
+    application.change(change)
+    try:
+        _lock(application)
+    except NotNow:
+        if known:
+            aside.rename(place)
+        else:
+            shutil.rmtree(place)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
+    return f"{GUEST.name} {'goes' if known else 'comes'}"
+
+
 def comment(world: World, random: Random) -> str:
     """Touch a comment in a pyproject.toml."""
-    local: Local = random.choice((ROOT, *LOCALS))
+    local: Local = random.choice(world.application.locals())
     number = random.randrange(1000)
     path = world.application.directory / local.path / "pyproject.toml"
     text = path.read_text(encoding="utf-8").partition("# Comment")[0]
@@ -226,6 +289,20 @@ def touch(world: World, random: Random) -> str:
     for path in world.application.directory.rglob("*"):
         os.utime(path, (moment, moment), follow_symlinks=False)
     return "touch everything"
+
+
+def outdated_requirements(world: World, _: Random) -> str:
+    """Forget to lock after a change that only a backend sees; the build must fail, and the step mends it."""
+    application = world.application
+    world.install_project()
+    names = [name for name in INDEX_NAMES if name not in application.locked()]
+    if not names or "path-dynamic" not in application.dependencies():
+        raise NotNow
+    saved = application.saved()
+    write_requirements(application.directory, names[0])
+    world.check(code=BUILD_FAILED)
+    application.restore(saved)
+    return f"forget to lock {names[0]} of path-dynamic"
 
 
 def outdated_lock(world: World, random: Random) -> str:
@@ -254,6 +331,6 @@ def _lock(application: Application, *arguments: str) -> None:
 
 def _uv(application: Application, *arguments: str) -> None:
     try:
-        application.tools.run(application.directory, *arguments)
+        application.uv(*arguments)
     except subprocess.CalledProcessError as error:
         raise NotNow(error.stderr) from error

@@ -96,6 +96,8 @@ def _sources() -> Iterator[Distribution]:
     for version in ("1.0", "1.1"):
         yield _make("from-source", version, ["from_source"], tag="")
         yield _make("from-source-single", version, ["from_source_single.py"], tag="", requires=("plain",))
+        # Built in the environment: other contents with each `plain`.
+        yield replace(_make("seer", version, ["seer"], tag="", requires=("plain",)), against="plain")
 
 
 def _chains() -> Iterator[Distribution]:

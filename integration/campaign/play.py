@@ -48,9 +48,13 @@ def opened(buildpack: Path, cache: Path) -> Iterator[World]:
                 root=root,
                 buildpack=root / "buildpack",
                 interpreters=replace(supply, directory=root / "interpreters"),
-                application=create(root / "application", tools),
+                application=create(root / "application", tools, min(supply.minors, key=_numbers)),
                 distributions=distributions,
             )
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(part) for part in version.split(".")]
 
 
 @dataclass(slots=True)

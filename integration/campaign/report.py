@@ -28,6 +28,7 @@ def main() -> None:
         "distributions": {dist.name: dist.version for dist in importlib.metadata.distributions()},
         "values": values,
         "odd": getattr(sys, "odd", ""),
+        "data": {path.name: path.read_text(encoding="utf-8") for path in Path(sys.prefix, "etc").glob("*")},
         "unexpected": sorted(f"{name}: {fault}" for name, fault in _faults(of_layers=True)),
         "of the application": sorted(f"{name}: {fault}" for name, fault in _faults(of_layers=False)),
     }

@@ -21,8 +21,10 @@ _IMAGES, _CACHES = 4, 3
 
 
 def _groups(world: World, random: Random) -> str:
-    groups = random.choice(((), ("operations",), ("dev",), ("dev", "operations"), ("empty",)))
-    world.choices = replace(world.choices, groups=groups)
+    groups = random.choice(((), ("operations",), ("dev",), ("dev", "operations"), ("empty",), ("old",)))
+    # That group is for one Python alone, which no request may contradict.
+    python = "" if "old" in groups else world.choices.python
+    world.choices = replace(world.choices, groups=groups, python=python)
     return f"groups {groups}"
 
 
@@ -40,7 +42,8 @@ def _packages(world: World, random: Random) -> str:
 
 def _python(world: World, random: Random) -> str:
     python = random.choice(("", *world.interpreters.minors))
-    world.choices = replace(world.choices, python=python)
+    groups = tuple(name for name in world.choices.groups if name != "old")
+    world.choices = replace(world.choices, python=python, groups=groups)
     return f"Python {python or 'as required'}"
 
 
@@ -162,6 +165,9 @@ EDITS: dict[Step, int] = {
     edits.editable_path: 3,
     edits.packaged: 3,
     edits.development_group: 5,
+    edits.dynamic_requirements: 3,
+    edits.data_file: 4,
+    edits.member: 3,
     edits.comment: 3,
     edits.touch: 2,
     _groups: 4,
@@ -190,7 +196,13 @@ SURROUNDINGS: dict[Step, int] = {
 }
 """Steps that must not make a difference."""
 
-CLAIMS: dict[Step, int] = {_nothing: 5, _source_edit: 4, edits.outdated_lock: 2, kill: 8}
+CLAIMS: dict[Step, int] = {
+    _nothing: 5,
+    _source_edit: 4,
+    edits.outdated_lock: 2,
+    edits.outdated_requirements: 2,
+    kill: 8,
+}
 """Steps that claim more."""
 
 

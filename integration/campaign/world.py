@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from integration.campaign import archives
-from integration.campaign.application import LOCALS, ROOT, Application
+from integration.campaign.application import ASSETS, ROOT, Application
 from integration.campaign.settings import Choices, Circumstances
 
 from cnb_platform.console import Log
@@ -238,6 +238,8 @@ class World:
         wrong += [
             f"{name}: {report['values'][name]}, not {v}" for name, v in values.items() if report["values"][name] != v
         ]
+        data = self._expected_data(selected)
+        wrong += [] if report["data"] == data else [f"below etc is {report['data']}, not {data}"]
         wrong += report["unexpected"]
         wrong += report["of the application"]
         if wrong:
@@ -248,12 +250,22 @@ class World:
         for distribution in self.distributions:
             if selected.get(distribution.name) == distribution.version:
                 values |= distribution.modules
-        for local in (ROOT, *LOCALS):
+                if distribution.against:
+                    values[f"{distribution.name}_against"] = f"plain {selected['plain']}"
+        for local in self.application.locals():
             is_installed = local.name in selected and (local is not ROOT or self.application.is_packaged())
             if is_installed:
                 source = self.application.directory / local.source / "__init__.py"
                 values[local.module] = source.read_text(encoding="utf-8").split('"')[1]
+                if local.against:
+                    values[f"{local.module}_against"] = f"plain {selected['plain']}"
         return values
+
+    def _expected_data(self, selected: Mapping[str, str]) -> dict[str, str]:
+        if "path-plain" not in selected:
+            return {}
+        paths = (self.application.directory / ASSETS).glob("*")
+        return {path.name: path.read_text(encoding="utf-8") for path in paths}
 
     def _report(self, modules: list[str]) -> dict[str, dict[str, str]]:
         layers = self.layers_dir() / BUILDPACK.replace("/", "_")

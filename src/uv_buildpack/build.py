@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from enum import Enum, auto
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ from uv_buildpack.layers import app_compiler, app_links, app_modules, making, ve
 from uv_buildpack.layers import processes as processes_layer
 from uv_buildpack.layers import python as python_layer
 from uv_buildpack.layers import uv as uv_layer
+from uv_buildpack.layers.venv import key as venv_key
 from uv_buildpack.layers.venv import layer as venv
 from uv_buildpack.layers.work import begun, give_back
 from uv_buildpack.processes import plan
@@ -56,29 +58,28 @@ def build(context: BuildContext) -> BuildResult:
         environment = venv.with_local(venv.wanted(context, analysis, python.key), context, analysis, local)
         _check_git(context, analysis, environment.reasons)
         _announce(context, analysis)
-    # That these very files passed the check of the previous build counts.
-    checks = not analysis.recalled
-    checks_early = checks and lock_check.own_interpreter_fits(analysis.project, analysis.decisions.locked_python)
+    gate = _gate(analysis)
     with begun(context, analysis) as started:
         static = static_files.wanted(started, environment, local)
         installs = bool(environment.reasons or (local and local.reasons) or static_files.collects(static))
         work = _supplied(started) if installs else started
         with log.timed("uv"):
-            uv, uv_made = uv_layer.contribute(work, runs=installs or checks)
+            uv, uv_made = uv_layer.contribute(work, runs=installs or gate is not _Gate.PASSED)
             layers: list[Layer | ReusedLayer] = [uv_made]
-        checking = work.background.start(uv.check_lock, _place_to_check(work)) if checks_early else None
+        checking = work.background.start(uv.check_lock, _place_to_check(work)) if gate is _Gate.BESIDE else None
         with log.timed("Interpreter"):
-            layers.append(python_layer.contribute(work, python, runs=installs or (checks and not checks_early)))
+            runs = installs or gate in {_Gate.WITH_INTERPRETER, _Gate.IN_ENVIRONMENT}
+            layers.append(python_layer.contribute(work, python, runs=runs))
         interpreter = program(work.directory(python_layer.NAME), analysis.decisions.python)
         installing_uv = with_python(uv, interpreter)
-        if checks:
-            with log.timed("Lock"):
-                _check_lock(work, checking, uv if checks_early else installing_uv)
+        if gate in {_Gate.BESIDE, _Gate.WITH_INTERPRETER}:
+            _check_lock(work, checking, uv if checking else installing_uv)
         with log.timed("Environment"):
             made = venv.contribute(work, environment, installing_uv, interpreter)
+        if gate is _Gate.IN_ENVIRONMENT:
+            _check_lock(work, None, with_python(uv, work.directory(venv_key.NAME) / "bin" / "python"))
         if local is not None:
-            with log.timed("Local packages"):
-                made = _install_local(work, environment, local, made, installing_uv, interpreter)
+            made = _install_local(work, environment, local, made, installing_uv, interpreter)
         layers += made
         app_links.put_all(layers, context)
         slices = static_files.contribute(work, static, installing_uv, interpreter)
@@ -158,12 +159,36 @@ def files_at_hand(analysis: Analysis) -> Mapping[str, Path]:
         return found.files
 
 
+class _Gate(Enum):
+    """When uv checks the lock, and with which interpreter."""
+
+    PASSED = auto()
+    BESIDE = auto()
+    """While the interpreter is unpacked, with the buildpack's own."""
+    WITH_INTERPRETER = auto()
+    """Before anything is installed."""
+    IN_ENVIRONMENT = auto()
+    """After all else is installed, since a backend needs that to say what its package depends on."""
+
+
+def _gate(analysis: Analysis) -> _Gate:
+    # That these very files passed the check of the previous build counts.
+    if analysis.recalled:
+        return _Gate.PASSED
+    if analysis.decisions.checked_in_environment:
+        return _Gate.IN_ENVIRONMENT
+    early = lock_check.own_interpreter_fits(analysis.project, analysis.decisions.locked_python)
+    return _Gate.BESIDE if early else _Gate.WITH_INTERPRETER
+
+
 def _check_lock(work: Work, checking: Future[str | None] | None, uv: Uv) -> None:
     """Let uv check the lock, or wait for its answer. Raises `Problem`."""
     project = work.analysis.project
     check = checking.result if checking else partial(uv.check_lock, _place_to_check(work))
     installed = partial(decisions.installed, decisions=work.analysis.decisions)
-    lock_check.check_with_uv(check, uv, project, work.scratch, installed)
+    dynamic = bool(work.analysis.decisions.dynamic)
+    with log.timed("Lock"):
+        lock_check.check_with_uv(check, uv, project, work.scratch, installed, dynamic=dynamic)
 
 
 def _install_local(  # noqa: PLR0913, PLR0917 (two layers, and what both are made with)
@@ -175,9 +200,10 @@ def _install_local(  # noqa: PLR0913, PLR0917 (two layers, and what both are mad
     interpreter: Path,
 ) -> list[Layer | ReusedLayer]:
     """Return the layers of the environment, with links to local packages, and that of these. Raises `Problem`."""
-    layer = venv_project.contribute(work, local, uv, interpreter)
-    remade = partial(venv.remade, work, environment, uv, interpreter)
-    return [*venv.link(work, made, layer, remade), layer]
+    with log.timed("Local packages"):
+        layer = venv_project.contribute(work, local, uv, interpreter)
+        remade = partial(venv.remade, work, environment, uv, interpreter)
+        return [*venv.link(work, made, layer, remade), layer]
 
 
 def _place_to_check(work: Work) -> Path:

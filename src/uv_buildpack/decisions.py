@@ -62,6 +62,14 @@ class Decisions:
         """
         return tuple(package.name for package in self.local if package.name in self.sees)
 
+    @property
+    def checked_in_environment(self) -> tuple[str, ...]:
+        """Names of local packages whose backend needs the environment even to say what they depend on."""
+        return tuple(name for name in self.in_environment if self._is_dynamic(name) and self.sees[name] == EVERYTHING)
+
+    def _is_dynamic(self, name: str) -> bool:
+        return any(package.name == name and package.path in self.dynamic for package in self.local)
+
 
 EVERYTHING = ("*",)
 

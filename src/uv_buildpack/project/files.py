@@ -183,13 +183,33 @@ def read_project(app_dir: Path, project_dir: str) -> Project:
     pyproject = read_pyproject(app_dir, directory / "pyproject.toml")
     if lock_dir is None:
         raise LockfileMissing("the app directory" if shown == "." else shown)
-    same = lock_dir == directory
-    root = pyproject if same else read_pyproject(app_dir, lock_dir / "pyproject.toml")
-    if not same:
+    if lock_dir == directory:
+        root = _root_above(app_dir, pyproject) or pyproject
+        lock_dir = root.directory
+        if not (lock_dir / "uv.lock").is_file():
+            raise LockfileMissing("the app directory" if lock_dir == app_dir else app_files.shown(app_dir, lock_dir))
+    else:
+        root = read_pyproject(app_dir, lock_dir / "pyproject.toml")
         _check_membership(app_dir, pyproject, root)
     for name in ("uv.lock", "uv.toml"):
         app_files.check_inside(app_dir, lock_dir / name)
     return Project(app_dir=app_dir, pyproject=pyproject, root=root)
+
+
+def _root_above(app_dir: Path, pyproject: Pyproject) -> Pyproject | None:
+    """Return the workspace root that uv takes a project for a member of: the lock is there, also if the member has one.
+
+    The first `pyproject.toml` above decides. One that is a root itself is nobody's member.
+    """
+    if "workspace" in pyproject.uv or pyproject.directory == app_dir:
+        return None
+    for directory in pyproject.directory.parents:
+        if (directory / "pyproject.toml").is_file():
+            root = read_pyproject(app_dir, directory / "pyproject.toml")
+            return root if pyproject.directory in workspace_members(root) else None
+        if directory == app_dir:
+            break
+    return None
 
 
 def _check_membership(app_dir: Path, pyproject: Pyproject, root: Pyproject) -> None:

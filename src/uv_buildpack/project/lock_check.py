@@ -70,18 +70,21 @@ def member_differences(lock: Lock, project: Project, names: Mapping[Path, str]) 
     ]
 
 
-def check_with_uv(
+def check_with_uv(  # noqa: PLR0913 (who asks, about what, and what follows)
     check: Callable[[], str | None],
     uv: _Locks,
     project: Project,
     scratch: Path,
     installed: Callable[[Lock], Mapping[str, str]],
+    *,
+    dynamic: bool,
 ) -> None:
     """Let uv check the lock. Raises `LockfileOutdated` with what differs, or what made the check itself fail.
 
     `check` gives, or waits for, the answer of `Uv.check_lock`. A difference that cannot change what is installed (a
     local package's own version, respelled markers, an older format) is a warning. `installed` gives name → version and
-    source of what a lock installs in this build; `scratch` is an existing directory.
+    source of what a lock installs in this build; `scratch` is an existing directory. `dynamic`: backends declare
+    dependencies.
     """
     log.command(["uv", "lock", "--check"])
     if check() is None:
@@ -98,7 +101,9 @@ def check_with_uv(
     serious = [line for line in said if not (line.startswith("Update") and canonicalize_name(line.split()[1]) in local)]
     serious = serious or _changes(installed(before), installed(after))
     if serious:
-        raise LockfileOutdated(serious)
+        # Of what backends declared uv keeps the answer, whatever file other than pyproject.toml, setup.py and setup.cfg
+        # changes (https://docs.astral.sh/uv/concepts/cache/#dynamic-metadata): `uv lock` alone would change nothing.
+        raise LockfileOutdated(serious, "uv lock --refresh" if dynamic else "uv lock")
     log.warning(
         "uv.lock does not fit pyproject.toml to the letter, but what is installed is the same.",
         *said,

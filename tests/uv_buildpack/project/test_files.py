@@ -63,10 +63,29 @@ def test_a_member_uses_the_lock_of_the_workspace_root(tmp_path: Path) -> None:
     assert project.shown(project.pyproject.path) == "packages/api/pyproject.toml"
 
 
-def test_the_nearest_lock_counts(tmp_path: Path) -> None:
-    plant(tmp_path, WORKSPACE)
-    plant(tmp_path / "packages" / "api", {"uv.lock": LOCK})
-    assert read_project(tmp_path, "packages/api").root.directory == tmp_path / "packages" / "api"
+def test_a_lock_of_its_own_is_not_that_of_a_member(tmp_path: Path) -> None:
+    """As for uv, which looks for the workspace first."""
+    member = {"packages/api/pyproject.toml": '[project]\nname = "api"\nversion = "1"', "packages/api/uv.lock": LOCK}
+    app = plant(tmp_path / "app", WORKSPACE | member)
+    assert read_project(app, "packages/api").lock_path == app / "uv.lock"
+    (app / "uv.lock").unlink()
+    with pytest.raises(LockfileMissing, match="the app directory"):
+        read_project(app, "packages/api")
+
+
+@pytest.mark.parametrize(
+    ("above", "own"),
+    [
+        ('[tool.uv.workspace]\nmembers = ["libs/*"]', ""),
+        ('[project]\nname = "root"\nversion = "1"', ""),
+        ('[tool.uv.workspace]\nmembers = ["packages/*"]', "[tool.uv.workspace]\nmembers = []"),
+    ],
+)
+def test_a_project_that_is_nobodys_member_has_its_own_lock(tmp_path: Path, above: str, own: str) -> None:
+    project = f'[project]\nname = "api"\nversion = "1"\n{own}'
+    files = {"pyproject.toml": above, "uv.lock": LOCK, "packages/api/pyproject.toml": project}
+    app = plant(tmp_path / "app", files | {"packages/api/uv.lock": LOCK})
+    assert read_project(app, "packages/api").lock_path == app / "packages" / "api" / "uv.lock"
 
 
 @pytest.mark.parametrize("directory", ["packages/old", "elsewhere"])

@@ -239,12 +239,12 @@ OUTDATED = says(
 )
 
 
-def check(directory: Path, answers: Mapping[str, str]) -> FakeUv:
+def check(directory: Path, answers: Mapping[str, str], *, dynamic: bool = False) -> FakeUv:
     project = read_project(plant(directory / "app", PROJECT), ".")
     (directory / "scratch").mkdir()
     fake = fake_uv(directory, answers)
     answer = partial(fake.uv.check_lock, project.root.directory)
-    check_with_uv(answer, fake.uv, project, directory / "scratch", installed)
+    check_with_uv(answer, fake.uv, project, directory / "scratch", installed, dynamic=dynamic)
     return fake
 
 
@@ -276,6 +276,12 @@ def test_a_lock_with_other_versions_is_an_error_that_names_them(tmp_path: Path) 
     with pytest.raises(LockfileOutdated) as raised:
         check(tmp_path, {"lock*--check": OUTDATED, "lock": says(said, 0)})
     assert raised.value.facts == ("Add attrs v26.1.0", "Remove iniconfig v2.0.0", "Update six v1.16.0 -> v1.17.0")
+
+
+def test_where_uv_remembers_what_a_backend_declared_locking_again_is_not_enough(tmp_path: Path) -> None:
+    with pytest.raises(LockfileOutdated) as raised:
+        check(tmp_path, {"lock*--check": OUTDATED, "lock": says("Added attrs v26.1.0", 0)}, dynamic=True)
+    assert raised.value.advice == ("Run `uv lock --refresh` and commit uv.lock.",)
 
 
 def test_a_lock_with_the_same_versions_but_other_edges_is_an_error(tmp_path: Path) -> None:

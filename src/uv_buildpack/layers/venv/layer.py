@@ -62,6 +62,8 @@ def with_local(
     """Add the reasons that local packages are: they are built in the environment, or it has other links to them."""
     if layer.reasons:
         return layer
+    if not analysis.recalled and (names := analysis.decisions.checked_in_environment):
+        return replace(layer, reasons=(f"checking the lock builds {', '.join(names)} in it",))
     if local is not None and local.reasons:
         # Which files they will have is not known before they are installed.
         names = analysis.decisions.in_environment
