@@ -16,7 +16,7 @@ from integration.application import App
 from integration.machine import EMBEDDED
 from integration.workbench import BASE
 
-from trial.pins import pin
+from trial import pins
 from trial.prerequisites import REPOSITORY
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ EXAMPLES = [
     Example("django", "/static/catalogue/style.", ("worker",)),
     Example("flask", "Hello from Flask, visit "),  # to see that it is up takes visits as well
     Example("mcp", "Hello from MCP"),
+    Example("script", '"message":"Hello from a script"'),
     Example("private-index", "Hello from a private index", variables=CREDENTIALS),
 ]
 
@@ -70,8 +71,9 @@ def test_it_is_built_and_answers(
 ) -> None:
     app = App(tmp_path / example.name)
     shutil.copytree(REPOSITORY / "examples" / example.name, app.directory, ignore=shutil.ignore_patterns("uv.lock"))
-    pin(app.directory)
-    app.lock(variables=example.variables)
+    pins.pin(app.directory)
+    scripts = [path.name for path in pins.scripts(app.directory)]
+    app.lock(*(("--script", *scripts) if scripts else ()), variables=example.variables)
     image = f"example-{example.name}"
     result = bench.build(app, image, previous=BASE, env=example.variables)
     assert not CREDENTIALS.keys() & os.environ.keys()
@@ -85,9 +87,9 @@ def test_it_is_built_and_answers(
 
 
 def test_examples_have_a_readme_that_names_its_command() -> None:
-    for path in sorted((REPOSITORY / "examples").glob("*/pyproject.toml")):
-        text = (path.parent / "README.md").read_text(encoding="utf-8")
-        assert f"scripts/try examples/{path.parent.name}" in text
+    for path in sorted((REPOSITORY / "examples").glob("*/README.md")):
+        if path.parent.name != "hello-buildpack":  # a buildpack, not an application
+            assert f"scripts/try examples/{path.parent.name}" in path.read_text(encoding="utf-8")
 
 
 def _answers() -> bool:

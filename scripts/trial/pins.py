@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 PINS = REQUIREMENTS / "examples.txt"
 _EXAMPLES = REPOSITORY / "examples"
+_SCRIPT, _END = "# /// script\n", "# ///\n"
 
 
 def pinned() -> list[str]:
@@ -29,12 +30,30 @@ def pinned() -> list[str]:
 
 
 def pin(project: Path) -> None:
-    """Let `uv lock` and package builds in a copy of a project choose the pinned versions only."""
+    """Let `uv lock` and package builds in a copy of a project, or of a script, choose the pinned versions only."""
     path = project / "pyproject.toml"
+    if not path.is_file():
+        for script in scripts(project):
+            _pin_script(script)
+        return
     document = tomllib.loads(path.read_text(encoding="utf-8"))
-    bounds = {"constraint-dependencies": pinned(), "build-constraint-dependencies": pinned()}
-    document.setdefault("tool", {}).setdefault("uv", {}).update(bounds)
+    document.setdefault("tool", {}).setdefault("uv", {}).update(_bounds())
     path.write_text(tomli_w.dumps(document), encoding="utf-8")
+
+
+def scripts(directory: Path) -> list[Path]:
+    """Return the scripts of a directory that have metadata of their own."""
+    return [path for path in sorted(directory.glob("*.py")) if _SCRIPT in path.read_text(encoding="utf-8")]
+
+
+def _pin_script(path: Path) -> None:
+    lines = "".join(f"# {line}\n" for line in tomli_w.dumps({"tool": {"uv": _bounds()}}).splitlines())
+    head, metadata = path.read_text(encoding="utf-8").split(_SCRIPT, 1)
+    path.write_text(f"{head}{_SCRIPT}{metadata.replace(_END, f'{lines}{_END}', 1)}", encoding="utf-8")
+
+
+def _bounds() -> dict[str, Any]:
+    return {"constraint-dependencies": pinned(), "build-constraint-dependencies": pinned()}
 
 
 def asked_for(directory: Path = _EXAMPLES) -> list[str]:

@@ -10,7 +10,7 @@ import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING
 
-from trial.pins import PINS, pin
+from trial.pins import PINS, pin, scripts
 from trial.platforms import Job, Serving, choose_platform
 from trial.prerequisites import REPOSITORY, find_interpreters, package
 from trial.progress import Progress, quietly
@@ -46,14 +46,19 @@ def visit(source: Path, scratch: Path) -> None:
 
 
 def _has_no_lock(app: Path) -> bool:
-    return (app / "pyproject.toml").is_file() and not any(app.glob("*.lock")) and not any(app.glob("pylock*.toml"))
+    locks = [*app.glob("*.lock"), *app.glob("pylock*.toml")]
+    return not locks and bool((app / "pyproject.toml").is_file() or scripts(app))
 
 
 def _lock(app: Path, source: Path) -> None:
     if source.is_relative_to(_EXAMPLES):
         print(f"    with the versions of {PINS.relative_to(REPOSITORY)}")
         pin(app)
-    quietly("uv", "lock", cwd=app)
+    if (app / "pyproject.toml").is_file():
+        quietly("uv", "lock", cwd=app)
+        return
+    for script in scripts(app):
+        quietly("uv", "lock", "--script", script.name, cwd=app)
 
 
 def _use(platform: Platform, progress: Progress) -> None:

@@ -7,12 +7,13 @@ recalled: the lock is not parsed, and the gate that it passed counts.
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from uv_buildpack import decisions, inputs, surroundings
-from uv_buildpack.configuration import PROJECT_DIR, Configuration, gather
+from uv_buildpack.configuration import PROJECT_DIR, SCRIPT, Configuration, gather
 from uv_buildpack.downloads.network import Network
 from uv_buildpack.errors import (
     Collector,
@@ -33,6 +34,7 @@ from uv_buildpack.project import (
     dynamic_metadata,
     local_packages,
     lock_check,
+    locks,
     metadata_files,
     python_bounds,
     selection,
@@ -40,11 +42,10 @@ from uv_buildpack.project import (
 from uv_buildpack.project.files import (
     python_version_file,
     read_members,
-    read_project,
     read_pyproject,
     workspace_members,
 )
-from uv_buildpack.project.lockfile import read_lock
+from uv_buildpack.project.finding import find_project
 from uv_buildpack.uv import bindings, find_links
 from uv_buildpack.uv import version as uv_version
 from uv_buildpack.uv.bindings import config_file
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from cnb.context import BuildContext
     from uv_buildpack.decisions import Decisions
     from uv_buildpack.interpreter.request import PythonRequest
+    from uv_buildpack.processes.inference import AppFacts
     from uv_buildpack.processes.plan import ProcessPlan
     from uv_buildpack.project.files import Project, Pyproject
     from uv_buildpack.project.lockfile import Lock
@@ -126,7 +128,8 @@ def analyse(context: BuildContext, libc: str = "") -> Analysis:
     with collector.collecting():
         network = bindings.network(context.environment, context.bindings)
     with collector.collecting():
-        project = read_project(context.app_dir, context.environment.get(PROJECT_DIR, "").strip() or ".")
+        project_dir, script = (context.environment.get(name, "").strip() for name in (PROJECT_DIR, SCRIPT))
+        project = find_project(context.app_dir, project_dir or ".", script)
         table = project.pyproject.table("tool", "uv-buildpack")
     configuration, wrong = gather(context.environment, table, context.app_dir)
     collector.problems.extend(wrong)
@@ -230,14 +233,13 @@ def _work_out(given: _Given, collector: Collector) -> tuple[Decisions, dict[str,
     pyprojects: dict[str, Pyproject] = {}
     builds: tuple[catalogue.CPythonBuild, ...] = ()
     with collector.collecting():
-        lock = read_lock(project.lock_path, project.shown(project.lock_path))
+        lock = locks.read(project)
         collector.problems.extend(local_packages.check_paths(lock, project.root.directory, context.app_dir))
         pyprojects = _pyprojects(project, _local_paths(lock))
         with collector.collecting():
-            choice = selection.choose(
-                lock, project.pyproject.name, _wanted(configuration), _default_groups(given, pyprojects)
-            )
-        _compare_with_files(lock, project, pyprojects)
+            choice = selection.choose(lock, project.name, _wanted(configuration), _default_groups(given, pyprojects))
+        if not project.pylock:
+            _compare_with_files(lock, project, pyprojects)
     with collector.collecting():
         chosen = [pyprojects[name] for name in configuration.packages if name in pyprojects]
         request = python_request.combine(given.requests, python_bounds.required(project, chosen, lock, choice))
@@ -294,9 +296,10 @@ def _compare_with_files(lock: Lock, project: Project, pyprojects: Mapping[str, P
         name = names.get(path) or read_pyproject(project.app_dir, path / "pyproject.toml").name
         if name is not None:
             names[path] = name
-    lines = lock_check.member_differences(lock, project, names) + lock_check.declared_differences(lock, pyprojects)
+    lines = lock_check.member_differences(lock, project, names)
+    lines += lock_check.declared_differences(lock, pyprojects, project.lock_name)
     if lines:
-        raise LockfileOutdated(lines)
+        raise LockfileOutdated(lines, project.script)
 
 
 def _check_processes(given: _Given) -> None:
@@ -309,7 +312,21 @@ def _plan_processes(given: _Given, decided: Decisions, pyprojects: Mapping[str, 
     """Plan the processes of the project, or of the one member that is installed. Raises `Problems`."""
     pyproject = _chosen_project(given, pyprojects)
     versions = {name: identity.partition(" ")[0] for name, identity in decided.packages.items()}
-    return plan.plan_project(pyproject, given.configuration, given.context.app_dir, versions, decided.choice)
+    facts = plan.facts_of(pyproject, versions, decided.choice)
+    facts = replace(facts, script=given.project.script, lock=given.project.lock_name)
+    if given.project.pylock:
+        facts = _as_locked(facts, decided)
+    return plan.plan_app(facts, given.configuration, given.context.app_dir)
+
+
+def _as_locked(facts: AppFacts, decided: Decisions) -> AppFacts:
+    """Return facts about an application that has a `pylock.toml`: without `[project]` all that is locked is direct."""
+    declared = "project" in facts.pyproject
+    return replace(
+        facts,
+        direct_dependencies=facts.direct_dependencies if declared else frozenset(facts.installed),
+        packaged=any(os.path.normpath(package.path) == "." for package in decided.local),
+    )
 
 
 def _local_paths(lock: Lock) -> dict[str, str]:
@@ -321,7 +338,9 @@ def _pyprojects(project: Project, paths: Mapping[str, str]) -> dict[str, Pyproje
     known = {project.root.path: project.root, project.pyproject.path: project.pyproject}
     found = {}
     for name, relative in paths.items():
-        path = Path(os.path.normpath(project.root.directory / relative)) / "pyproject.toml"
+        place = Path(os.path.normpath(project.root.directory / relative))
+        # A script is what its lock calls a package, and its metadata are in the file itself.
+        path = place if place == project.root.path else place / "pyproject.toml"
         if path in known:
             found[name] = known[path]
         elif path.is_file():
@@ -338,7 +357,8 @@ def _inputs(given: _Given, decided: Decisions) -> str:
 
 def _dynamic(project: Project, lock: Lock, pyprojects: Mapping[str, Pyproject]) -> tuple[str, ...]:
     """Return the directories of local packages whose dependencies are declared by a build backend."""
-    paths = _local_paths(lock)
+    # What a pylock.toml says of a package is not compared with the package.
+    paths = {} if project.pylock else _local_paths(lock)
     directories = {name: path for name, path in paths.items() if (project.root.directory / path).is_dir()}
     return tuple(path for name, path in directories.items() if dynamic_metadata.is_dynamic(pyprojects.get(name)))
 

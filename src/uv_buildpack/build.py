@@ -29,8 +29,7 @@ from uv_buildpack.layers.venv import key as venv_key
 from uv_buildpack.layers.venv import layer as venv
 from uv_buildpack.layers.work import begun, give_back
 from uv_buildpack.processes import plan
-from uv_buildpack.project import lock_check, tree, vcs_version
-from uv_buildpack.project.lockfile import read_lock
+from uv_buildpack.project import lock_check, locks, tree, vcs_version
 from uv_buildpack.uv.running import require_git, with_python
 
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ def build(context: BuildContext) -> BuildResult:
         with log.timed("uv"):
             uv, uv_made = uv_layer.contribute(work, runs=installs or gate is not _Gate.PASSED)
             layers: list[Layer | ReusedLayer] = [uv_made]
-        checking = work.background.start(uv.check_lock, _place_to_check(work)) if gate is _Gate.BESIDE else None
+        checking = work.background.start(partial(_lock_answer, work, uv)) if gate is _Gate.BESIDE else None
         with log.timed("Interpreter"):
             runs = installs or gate in {_Gate.WITH_INTERPRETER, _Gate.IN_ENVIRONMENT}
             layers.append(python_layer.contribute(work, python, runs=runs))
@@ -148,14 +147,14 @@ def files_at_hand(analysis: Analysis) -> Mapping[str, Path]:
         return {}
     with log.timed("Local files"):
         project = analysis.project
-        lock = read_lock(project.lock_path, project.shown(project.lock_path))
+        lock = locks.read(project)
         found = making.supply.survey(lock, analysis.decisions, analysis.pyprojects, places)
         shown = [project.shown(place) for place in places]
         if offline and (found.missing or found.wrong):
             raise LockedFilesMissing(found.missing, found.wrong, shown)
         for line in found.wrong:
             log.warning(f"{line}. It is not used.")
-        log.step(f"{len(found.files)} files that uv.lock names are in {', '.join(shown) or 'no directory'}")
+        log.step(f"{len(found.files)} files that {project.lock_name} names are in {', '.join(shown) or 'no directory'}")
         return found.files
 
 
@@ -172,8 +171,8 @@ class _Gate(Enum):
 
 
 def _gate(analysis: Analysis) -> _Gate:
-    # That these very files passed the check of the previous build counts.
-    if analysis.recalled:
+    # That these very files passed the check of the previous build counts; a pylock.toml has nothing to fit.
+    if analysis.recalled or analysis.project.pylock:
         return _Gate.PASSED
     if analysis.decisions.checked_in_environment:
         return _Gate.IN_ENVIRONMENT
@@ -184,7 +183,7 @@ def _gate(analysis: Analysis) -> _Gate:
 def _check_lock(work: Work, checking: Future[str | None] | None, uv: Uv) -> None:
     """Let uv check the lock, or wait for its answer. Raises `Problem`."""
     project = work.analysis.project
-    check = checking.result if checking else partial(uv.check_lock, _place_to_check(work))
+    check = checking.result if checking else partial(_lock_answer, work, uv)
     installed = partial(decisions.installed, decisions=work.analysis.decisions)
     dynamic = bool(work.analysis.decisions.dynamic)
     with log.timed("Lock"):
@@ -206,9 +205,9 @@ def _install_local(  # noqa: PLR0913, PLR0917 (two layers, and what both are mad
         return [*venv.link(work, made, layer, remade), layer]
 
 
-def _place_to_check(work: Work) -> Path:
-    dynamic = bool(work.analysis.decisions.dynamic)
-    return lock_check.place_to_check(work.analysis.project, work.scratch, dynamic=dynamic)
+def _lock_answer(work: Work, uv: Uv) -> str | None:
+    project, dynamic = work.analysis.project, bool(work.analysis.decisions.dynamic)
+    return uv.check_lock(lock_check.place_to_check(project, work.scratch, dynamic=dynamic), project.script)
 
 
 def _link_environment(context: BuildContext, analysis: Analysis) -> None:

@@ -236,6 +236,9 @@ def _table(value: object) -> Mapping[str, Any]:
 PROJECT_DIR = "BP_UV_PROJECT_DIR"
 """Not in the table: it says where the table is."""
 
+SCRIPT = "BP_UV_SCRIPT"
+"""A setting for the log and the check of names; the project is found by it before the rest is read."""
+
 _ROWS = "rows"
 _NO = False
 _HEAVY = parse_setting("auto")
@@ -257,6 +260,7 @@ class Configuration:
     groups: tuple[str, ...] = _setting((), ["BP_UV_GROUPS"], "groups", _names, decides=True)
     extras: tuple[str, ...] = _setting((), ["BP_UV_EXTRAS"], "extras", _names, decides=True)
     no_editable: bool = _setting(_NO, ["BP_UV_NO_EDITABLE"], "no-editable", _boolean, decides=True)
+    script: str | None = _setting(None, [SCRIPT], None, _text, decides=True)
     environment_link: str | None = _setting(None, ["BP_UV_ENVIRONMENT_LINK"], "environment-link", _link, decides=False)
     snapshots: str = _setting("auto", ["BP_UV_SNAPSHOTS"], None, _one_of("auto", "always", "never"), decides=False)
     heavy_packages: HeavySetting = _setting(  # noqa: RUF009 (it declares the field, as `dataclasses.field` does)

@@ -173,14 +173,17 @@ class MemberHidden(Problem):
 
 
 class LockfileInvalid(Problem):
-    """`uv.lock` cannot be read."""
+    """A lockfile cannot be read."""
 
     def __init__(self, path: str, reason: str) -> None:
         """`reason` is the parser's, or names the value that is wrong."""
+        script = path.removesuffix(".lock") if not path.endswith("uv.lock") else ""
+        command = f"run `uv lock{f' --script {script}' if script else ''}`"
+        again = "write it again with the tool that made it" if path.endswith("pylock.toml") else command
         super().__init__(
             what=f"{path} is not a valid lockfile.",
             facts=[reason],
-            advice=["Restore it from version control, or remove it and run `uv lock`."],
+            advice=[f"Restore it from version control, or remove it and {again}."],
         )
 
 
@@ -196,24 +199,64 @@ class LockfileTooNew(Problem):
 
 
 class LockfileOutdated(Problem):
-    """`uv.lock` does not fit `pyproject.toml`."""
+    """`uv.lock` does not fit `pyproject.toml`, or the lock of a script its metadata."""
 
-    def __init__(self, differences: Sequence[str], command: str = "uv lock") -> None:
-        """`differences` are lines, package by package."""
+    def __init__(self, differences: Sequence[str], script: str | None = None, *, refresh: bool = False) -> None:
+        """`differences` are lines, package by package; `refresh` says whether uv has to ask backends again."""
+        refreshed = " --refresh" if refresh else ""
+        lock, declared = (f"{script}.lock", f"the metadata in {script}") if script else ("uv.lock", "pyproject.toml")
         super().__init__(
-            what="uv.lock does not fit pyproject.toml.",
+            what=f"{lock} does not fit {declared}.",
             facts=differences,
-            advice=[f"Run `{command}` and commit uv.lock."],
+            advice=[f"Run `uv lock{refreshed}{f' --script {script}' if script else ''}` and commit {lock}."],
+        )
+
+
+class ScriptMissing(Problem):
+    """The script in `BP_UV_SCRIPT`, or its lock, is not there."""
+
+    def __init__(self, script: str, reason: str) -> None:
+        """`script` is relative to the app directory; `reason` says which of the two."""
+        super().__init__(
+            what=f"The script {script} cannot be built: {reason}.",
+            advice=[
+                "Set BP_UV_SCRIPT to its path, relative to the project's directory.",
+                f"Run `uv lock --script {script}`, and commit the lock that it writes beside the script.",
+            ],
+        )
+
+
+class SeveralScripts(Problem):
+    """There is no `pyproject.toml`, and more than one script has a lock."""
+
+    def __init__(self, scripts: Sequence[str]) -> None:
+        """`scripts` are relative to the app directory."""
+        super().__init__(
+            what="Several scripts have a lock, and an image is of one.",
+            facts=scripts,
+            advice=[f"Choose one, for example BP_UV_SCRIPT={scripts[0]}."],
+        )
+
+
+class ScriptInvalid(Problem):
+    """The inline metadata of a script (PEP 723) cannot be read."""
+
+    def __init__(self, script: str, reason: str) -> None:
+        """`reason` is the parser's, or names the value that has the wrong type."""
+        super().__init__(
+            what=f"{script} has no valid inline metadata.",
+            facts=[reason],
+            advice=["Correct the block; `uv add --script` writes one, and `uv lock --script` checks it."],
         )
 
 
 class ProjectDirectoryOutside(Problem):
-    """`BP_UV_PROJECT_DIR` leaves the app directory."""
+    """`BP_UV_PROJECT_DIR` or `BP_UV_SCRIPT` leaves the app directory."""
 
-    def __init__(self, value: str) -> None:
+    def __init__(self, value: str, variable: str = "BP_UV_PROJECT_DIR") -> None:
         """`value` is what the user set."""
         super().__init__(
-            what=f"BP_UV_PROJECT_DIR={value} is outside the app directory.",
+            what=f"{variable}={value} is outside the app directory.",
             advice=["Set it to a path relative to the app directory, inside it."],
         )
 

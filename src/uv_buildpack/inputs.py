@@ -28,9 +28,12 @@ def digest(
     context: BuildContext, project: Project, configuration: Configuration, decided: Decisions, more: Sequence[str]
 ) -> str:
     """Return the digest. `decided` says which files count, `more` are texts that do. Raises `Problem`, `OSError`."""
-    paths = sorted({path for path in _files(project, decided) if path.is_file()})
+    own = {project.root.path} if project.script else set()
+    paths = sorted({path for path in _files(project, decided) if path.is_file()} - own)
     document = {
         "files": {project.shown(path): tree.file_digest(path) for path in paths},
+        # Of a script only the metadata: an edit of its code changes nothing that is installed.
+        "script": project.pyproject.document if project.script else {},
         "metadata": {name: _metadata(project, name) for name in decided.dynamic},
         # One without a pyproject.toml is uv's to refuse.
         "members": [project.shown(path) for path in member_directories(project.root)],

@@ -127,6 +127,17 @@ def test_an_application_without_pyproject_is_refused_without_an_interpreter(buil
     assert detect(context) == NotDetected(done.stdout.strip())
 
 
+@pytest.mark.parametrize("name", ["pylock.toml", "app.py.lock", "platform/env/BP_UV_SCRIPT"])
+def test_other_applications_are_looked_at_by_the_interpreter(buildpack: Path, tmp_path: Path, name: str) -> None:
+    write_program(buildpack / "runtime/bin/python3", "#!/bin/sh\nexit 3\n")
+    path = tmp_path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    environment = {"CNB_PLATFORM_DIR": str(tmp_path / "platform")}
+    done = subprocess.run([buildpack / "bin/detect"], cwd=tmp_path, env=environment, check=False)
+    assert done.returncode == 3
+
+
 def test_a_project_directory_is_looked_at_by_the_interpreter(buildpack: Path, tmp_path: Path) -> None:
     write_program(buildpack / "runtime/bin/python3", "#!/bin/sh\nexit 3\n")
     write_program(tmp_path / "platform/env/BP_UV_PROJECT_DIR", "backend")

@@ -55,6 +55,7 @@ source = { registry = "https://index.example/simple" }
 wheels = [{ url = "https://index.example/six-1.17.0-py2.py3-none-any.whl", hash = "sha256:00" }]
 
 """
+SCRIPT = '# /// script\n# dependencies = ["httpx"]\n# ///\n'
 ARCHIVE = "https://mirror.example/cpython-3.13.9.tar.gz"
 OUTSIDE = '[[package]]\nname = "toolbox"\nversion = "1"\nsource = { editable = "../toolbox" }\n'
 MISSING = '[[package]]\nname = "toolbox"\nversion = "1"\nsource = { editable = "libs/toolbox" }\n'
@@ -82,6 +83,11 @@ def table(text: str) -> Producer:
 def only(files: Mapping[str, str]) -> Producer:
     """Analyse an app that has these files and no others."""
     return lambda root: analyse(context_for(root, files))
+
+
+def only_with(environment: Mapping[str, str], files: Mapping[str, str]) -> Producer:
+    """Analyse an app that has these files and no others, with variables."""
+    return lambda root: analyse(context_for(root, files, environment))
 
 
 def catalogue_that_is_none(root: Path) -> object:
@@ -289,6 +295,9 @@ PRODUCERS: dict[type[errors.Problem], Producer] = {
         },
         {"BP_UV_PROJECT_DIR": "api/client"},
     ),
+    errors.ScriptMissing: only_with({"BP_UV_SCRIPT": "app.py"}, {"app.py": SCRIPT}),
+    errors.SeveralScripts: only({"app.py": SCRIPT, "app.py.lock": "", "job.py": SCRIPT, "job.py.lock": ""}),
+    errors.ScriptInvalid: only({"app.py": SCRIPT.replace("]", ""), "app.py.lock": ""}),
     errors.LockfileInvalid: app({"uv.lock": f"<<<<<<< HEAD\n{LOCK}"}),
     errors.LockfileTooNew: app({"uv.lock": "version = 2\n"}),
     errors.LockfileOutdated: app(

@@ -41,6 +41,7 @@ CASES: list[tuple[str, str | None, str, object, str | None, object, object]] = [
     ("groups", "BP_UV_GROUPS", "docs,,docs", ("docs",), "groups", ["test", "lint"], ("test", "lint")),
     ("extras", "BP_UV_EXTRAS", "*", ("*",), "extras", ["Big_One"], ("big-one",)),
     ("no_editable", "BP_UV_NO_EDITABLE", "yes", True, "no-editable", True, True),
+    ("script", "BP_UV_SCRIPT", " jobs/report.py ", "jobs/report.py", None, None, None),
     ("environment_link", "BP_UV_ENVIRONMENT_LINK", " .venv ", ".venv", "environment-link", "a/venv", "a/venv"),
     ("snapshots", "BP_UV_SNAPSHOTS", "Always", "always", None, None, None),
     (
@@ -77,6 +78,7 @@ DECIDING = {
     "groups",
     "extras",
     "no_editable",
+    "script",
     "heavy_packages",
     "uv_version",
     "python_version",

@@ -79,6 +79,41 @@ def test_a_directory_without_a_project_says_so(tmp_path: Path) -> None:
     assert reason(tmp_path, {"BP_UV_PROJECT_DIR": "api"}) == "No pyproject.toml in api: not a uv project."
 
 
+SCRIPT = {"app.py": "", "app.py.lock": ""}
+
+
+@pytest.mark.parametrize(
+    "files", [SCRIPT, {"pylock.toml": ""}, {"pylock.toml": "", "pyproject.toml": ""}, {**SCRIPT, "job.py.lock": ""}]
+)
+def test_a_script_with_its_lock_and_a_pylock_pass(tmp_path: Path, files: dict[str, str]) -> None:
+    assert isinstance(outcome(plant(tmp_path, files)), BuildPlan)
+    assert isinstance(outcome(plant(tmp_path / "api", files), {}), BuildPlan)
+
+
+def test_a_script_without_its_lock_does_not_pass(tmp_path: Path) -> None:
+    assert reason(plant(tmp_path, {"app.py": "", "job.py.lock": ""})) == "No pyproject.toml: not a uv project."
+
+
+def test_a_script_beside_a_project_has_to_be_chosen(tmp_path: Path) -> None:
+    plant(tmp_path, {**SCRIPT, "pyproject.toml": ""})
+    assert reason(tmp_path) == ("No uv.lock, but a script with its lock: set BP_UV_SCRIPT to the name of the script.")
+    assert isinstance(outcome(tmp_path, {"BP_UV_SCRIPT": "app.py"}), BuildPlan)
+
+
+@pytest.mark.parametrize(
+    ("name", "refused"),
+    [
+        ("app.py", "app.py.lock is missing: run `uv lock --script app.py` and commit it."),
+        ("job.py", "there is no such file."),
+        ("../app.py", " is outside the app directory."),
+    ],
+)
+def test_a_chosen_script_that_cannot_be_built_is_named(tmp_path: Path, name: str, refused: str) -> None:
+    app_dir = plant(tmp_path / "app", {"app.py": "", **PROJECT})
+    assert reason(app_dir, {"BP_UV_SCRIPT": name}).endswith(refused)
+    assert f"BP_UV_SCRIPT={name}" in reason(app_dir, {"BP_UV_SCRIPT": name})
+
+
 def test_a_project_of_another_tool_says_so(tmp_path: Path) -> None:
     plant(tmp_path, {"pyproject.toml": "[tool.poetry]\n[tool.uv-buildpack]\n"})
     assert reason(tmp_path) == f"No uv.lock: {NOT_A_PROJECT}"

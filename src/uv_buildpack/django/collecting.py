@@ -16,7 +16,7 @@ from uv_buildpack import command, log, package_data
 from uv_buildpack.django import project
 from uv_buildpack.django.outcome import Outcome, inputs
 from uv_buildpack.errors import InterpreterFailed
-from uv_buildpack.layers import packages, venv_project
+from uv_buildpack.layers import lock_parts, packages, venv_project
 from uv_buildpack.layers.venv import contents
 from uv_buildpack.layers.venv import key as venv
 from uv_buildpack.project import tree
@@ -71,7 +71,7 @@ def _environment(work: Work, static: StaticFiles, uv: Uv, python: Path) -> Path:
         with work.snapshots.built_wheels(
             uv, analysis.decisions, venv.for_wheels(static.environment.key), work.uv_cache
         ):
-            uv.sync(analysis.project.directory, prefix, analysis.sync_arguments())
+            uv.install(lock_parts.installing(work).third_party(prefix), analysis.project.directory, prefix)
         contents.write_link(prefix, work.directory(venv_project.NAME))
     if static.local is not None and not static.local.reasons:
         venv_project.lend(work, uv, python, prefix)

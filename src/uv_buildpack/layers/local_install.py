@@ -19,12 +19,14 @@ from uv_buildpack.installed import conflicts
 from uv_buildpack.layers import app_links
 from uv_buildpack.layers.venv import contents
 from uv_buildpack.project import extensions, local_sources, tree
+from uv_buildpack.uv.installing import LocalPackages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from uv_buildpack.project.files import Project, Pyproject
     from uv_buildpack.project.local_packages import LocalPackage
+    from uv_buildpack.uv.installing import Installing
     from uv_buildpack.uv.running import Uv
 
 # What setuptools leaves beside the source; nothing at run time needs it. Another backend's `build` may be what an
@@ -46,8 +48,7 @@ class Installation(NamedTuple):
     """All that is installed."""
     pyprojects: Mapping[str, Pyproject]
     """Of these packages, by name."""
-    arguments: Sequence[str]
-    """Of `uv sync`: what is chosen of the lock."""
+    installing: Installing
     scratch: Path
     """An existing directory on the same file system."""
     complete: bool
@@ -132,24 +133,25 @@ def _move_out(venv: Path, before: tree.Listing, directory: Path) -> None:
             path.rename(target)
 
 
-def _sync(installation: Installation, directory: Path, packages: Sequence[LocalPackage], *more: str) -> None:
-    """Let uv install some of the packages from the app, or from its copy, at `directory`."""
-    place = directory / installation.project.directory.relative_to(installation.project.app_dir)
-    chosen = [*_only(installation, packages), *installation.arguments, *more]
-    installation.uv.sync_local(place, installation.venv, chosen)
+def _sync(installation: Installation, packages: Sequence[LocalPackage]) -> None:
+    """Let uv install some of the packages in place."""
+    place, venv = installation.project.directory, installation.venv
+    command = installation.installing.local(venv, place, _chosen(installation, packages, copied=False))
+    installation.uv.install_local(command, place, venv)
 
 
-def _only(installation: Installation, packages: Sequence[LocalPackage]) -> list[str]:
-    """Return the options that keep uv from touching anything but some of the packages.
+def _sync_copies(installation: Installation, copy: Path, packages: Sequence[LocalPackage]) -> None:
+    """Let uv install some of the packages from a copy of the app, whether they are there already or not."""
+    place, venv = copy / installation.project.directory.relative_to(installation.project.app_dir), installation.venv
+    again = [word for package in packages for word in ("--reinstall-package", package.name)]
+    command = installation.installing.local(venv, place, _chosen(installation, packages, copied=True))
+    installation.uv.install_local([*command, *again], place, venv)
 
-    With `--only-install-…` uv forgets all other packages, which a build with `match-runtime` needs to know, and ignores
-    `--no-install-package` (`include_package` in uv 0.12.5,
-    https://github.com/astral-sh/uv/blob/0.12.5/crates/uv-configuration/src/install_options.rs).
-    """
-    if installation.complete:
-        others = [package.name for package in installation.packages if package not in packages]
-        return [word for name in others for word in ("--no-install-package", name)]
-    return [word for package in packages for word in ("--only-install-package", package.name)]
+
+def _chosen(installation: Installation, packages: Sequence[LocalPackage], *, copied: bool) -> LocalPackages:
+    names = [package.name for package in packages]
+    others = [package.name for package in installation.packages if package not in packages]
+    return LocalPackages(names=names, others=others, complete=installation.complete, copied=copied)
 
 
 def _install_in_place(installation: Installation, packages: Sequence[LocalPackage]) -> list[LocalPackage]:
@@ -161,7 +163,7 @@ def _install_in_place(installation: Installation, packages: Sequence[LocalPackag
         _copy_of_app(installation)
     before = tree.listing(app_dir)
     directories = tree.directories(app_dir)
-    _sync(installation, app_dir, packages)
+    _sync(installation, packages)
     copies = _undo(installation, packages, before)
     tree.remove_new_directories(app_dir, directories)
     return copies
@@ -169,14 +171,13 @@ def _install_in_place(installation: Installation, packages: Sequence[LocalPackag
 
 def _install_copies(installation: Installation, packages: Sequence[LocalPackage]) -> None:
     copy = _copy_of_app(installation)
-    reinstalled = [word for package in packages for word in ("--reinstall-package", package.name)]
-    _sync(installation, copy, packages, "--no-editable", *reinstalled)
+    _sync_copies(installation, copy, packages)
     # They are installed beside each other, and may have files in common.
     site_packages = contents.site_packages_of(installation.venv)
     names = {package.name: package for package in packages}
     for name in conflicts.unsettled(site_packages, conflicts.find(site_packages)):
         if name in names:
-            _sync(installation, copy, [names[name]], "--no-editable", "--reinstall-package", name)
+            _sync_copies(installation, copy, [names[name]])
 
 
 def _copy_of_app(installation: Installation) -> Path:

@@ -6,7 +6,7 @@ A hot build compares keys and makes nothing; it does not pay for these.
 from uv_buildpack import sbom
 from uv_buildpack.installed import conflicts, system_libraries
 from uv_buildpack.interpreter import installation
-from uv_buildpack.layers import local_install, supply
+from uv_buildpack.layers import local_install, lock_parts, supply
 from uv_buildpack.layers.venv import cold, contents, warm
 from uv_buildpack.uv import releases
 
@@ -16,6 +16,7 @@ __all__ = [
     "contents",
     "installation",
     "local_install",
+    "lock_parts",
     "releases",
     "sbom",
     "supply",

@@ -55,7 +55,7 @@ def survey(lock: Lock, chosen: Decisions, pyprojects: Mapping[str, Pyproject], p
         wanted = _wanted(package, platform, chosen.sdists)
         good, bad = _sorted(wanted, places)
         files |= good
-        wrong += [f"{package.name} {package.version}: {path} is not the file in uv.lock" for path in bad]
+        wrong += [f"{package.name} {package.version}: {path} is not the file in the lock" for path in bad]
         if not (good or bad or any(file.path for file in wanted)):
             missing.append(_lacking(package, wanted))
         if package.name in chosen.sdists:
@@ -91,10 +91,10 @@ def overlay(project: Project, files: Mapping[str, Path], target: Path) -> Path:
     copied = target / root.relative_to(app_dir)
     document = toml.load(project.lock_path)
     for package in document.get("package", ()):
-        _lead(package, files)
+        lead(package, files)
     _replace_sources(document)
-    (copied / "uv.lock").unlink()
-    toml.dump(copied / "uv.lock", document)
+    (copied / project.lock_name).unlink()
+    toml.dump(copied / project.lock_name, document)
     return target / project.directory.relative_to(app_dir)
 
 
@@ -107,9 +107,9 @@ def _link_all(directory: Path, target: Path, real: Collection[Path]) -> None:
             (target / path.name).symlink_to(path)
 
 
-def _lead(package: dict[str, Any], files: Mapping[str, Path]) -> None:
+def lead(package: dict[str, Any], files: Mapping[str, Path]) -> None:
     """Let the files of a package in the lock's document be those at hand; others stay as they are."""
-    address = package["source"].get("url", "")
+    address = package.get("source", {}).get("url", "")
     if "sdist" in package and address:
         package["sdist"].setdefault("url", address)
     entries = [*package.get("wheels", ()), *([package["sdist"]] if "sdist" in package else [])]

@@ -110,7 +110,7 @@ def _fill(work: Work, directory: Path, uv: Uv, python: Path, environment: Path) 
         project=analysis.project,
         packages=analysis.decisions.local,
         pyprojects=analysis.pyprojects,
-        arguments=analysis.sync_arguments(),
+        installing=making.lock_parts.installing(work),
         scratch=work.scratch,
         complete=bool(analysis.decisions.in_environment),
     )

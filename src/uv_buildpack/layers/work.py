@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from cnb.layer import Layer, ReusedLayer
 from uv_buildpack import log
 from uv_buildpack.layers.reuse import sbom_digest
-from uv_buildpack.project.lockfile import read_lock
+from uv_buildpack.project import locks
 from uv_buildpack.snapshots.policy import open_store
 
 if TYPE_CHECKING:
@@ -70,8 +70,7 @@ class Work:
 
     def lock(self) -> Lock:
         """Read the lock, which describes what is rebuilt; a hot build does not."""
-        project = self.analysis.project
-        return read_lock(project.lock_path, project.shown(project.lock_path))
+        return locks.read(self.analysis.project)
 
 
 @contextmanager

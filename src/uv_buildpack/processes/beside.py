@@ -50,6 +50,6 @@ def _test(directory: str | None, installed: Mapping[str, str]) -> Beside:
     # As a module: that puts the working directory on the path, where tests of a flat layout find the application.
     if "pytest" in installed:
         process = Process(type=TEST, command=("python", "-m", "pytest"), working_directory=directory)
-        return Beside(process, f"pytest {installed['pytest']} in uv.lock")
+        return Beside(process, f"pytest {installed['pytest']} is installed")
     process = Process(type=TEST, command=("python", "-m", "unittest"), working_directory=directory)
     return Beside(process, "the discovery of unittest, since pytest is not installed")

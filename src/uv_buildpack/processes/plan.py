@@ -86,8 +86,13 @@ def plan_project(
 
     Raises `Problems` with everything that is wrong, `ProcfileInvalid`, `OSError`.
     """
+    return plan_app(facts_of(pyproject, installed, choice), configuration, app_dir)
+
+
+def facts_of(pyproject: Pyproject, installed: Mapping[str, str], choice: Choice | None) -> AppFacts:
+    """Return what inference goes by: what a project declares, and what is installed."""
     extras, groups = (choice.extras, choice.groups) if choice else ((), ())
-    facts = AppFacts(
+    return AppFacts(
         project_dir=pyproject.directory,
         direct_dependencies=frozenset(requirements.direct_dependencies(pyproject, extras, groups)),
         installed=installed,
@@ -95,6 +100,10 @@ def plan_project(
         pyproject=pyproject.document,
         elsewhere=requirements.dependencies_elsewhere(pyproject, extras, groups),
     )
+
+
+def plan_app(facts: AppFacts, configuration: Configuration, app_dir: Path) -> ProcessPlan:
+    """Decide the process types of an application, with what the user set. Raises as `plan_project`."""
     environment = configuration.execution_environment
     return plan_processes(configuration.processes, configuration.default_process, app_dir, facts, environment)
 

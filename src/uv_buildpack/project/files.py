@@ -22,11 +22,15 @@ from uv_buildpack.errors import (
     UvSettingsInvalid,
 )
 from uv_buildpack.project import app_files
+from uv_buildpack.project.lockfile import UV_LOCK
 from uv_buildpack.project.workspace import directories
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
+
+
+PYLOCK = "pylock.toml"
 
 
 class Pyproject(NamedTuple):
@@ -119,11 +123,15 @@ class Pyproject(NamedTuple):
 
 
 class Project(NamedTuple):
-    """The project that is built, and the workspace root whose lock it uses (often the same)."""
+    """The project that is built, and the workspace root whose lock it uses (often the same).
+
+    Of a script `pyproject` is what its metadata say, and of a `pylock.toml` alone it is empty.
+    """
 
     app_dir: Path
     pyproject: Pyproject
     root: Pyproject
+    lock_name: str = UV_LOCK
 
     @property
     def directory(self) -> Path:
@@ -132,8 +140,28 @@ class Project(NamedTuple):
 
     @property
     def lock_path(self) -> Path:
-        """The lock, always beside the root's `pyproject.toml`."""
-        return self.root.directory / "uv.lock"
+        """The lock, always beside the root's `pyproject.toml`, or beside the script."""
+        return self.root.directory / self.lock_name
+
+    @property
+    def pylock(self) -> bool:
+        """Whether the lock is a `pylock.toml`, which no `pyproject.toml` has to fit."""
+        return self.lock_name == PYLOCK
+
+    @property
+    def script(self) -> str | None:
+        """The name of the script, if it is one."""
+        return None if self.pylock or self.lock_name == UV_LOCK else self.root.path.name
+
+    @property
+    def name(self) -> str | None:
+        """The name that the project has in its lock."""
+        return None if self.pylock else self.pyproject.name
+
+    @property
+    def lock_command(self) -> str:
+        """The command that writes the lock, for messages."""
+        return f"uv lock --script {self.script}" if self.script else "uv lock"
 
     def shown(self, path: Path) -> str:
         """Return a path as users know it: relative to the app directory."""
@@ -236,7 +264,7 @@ def read_pyproject(app_dir: Path, path: Path) -> Pyproject:
     try:
         # uv passes over a byte order mark.
         document = toml.loads(app_files.read(app_dir, path).decode("utf-8-sig"))
-        _check(Table(document, shown))
+        check_pyproject(Table(document, shown))
     except UnicodeDecodeError as error:
         raise PyprojectInvalid(shown, f"It is not UTF-8 (byte {error.start}).") from None
     except (toml.TOMLError, DocumentError) as error:
@@ -244,7 +272,7 @@ def read_pyproject(app_dir: Path, path: Path) -> Pyproject:
     return Pyproject(app_dir=app_dir, path=path, document=document)
 
 
-def _check(document: Table) -> None:
+def check_pyproject(document: Table) -> None:
     """Check the types of all that the buildpack reads of a `pyproject.toml`. Raises `DocumentError`."""
     project, build_system = document.table("project"), document.table("build-system")
     for key in ("name", "version", "requires-python"):

@@ -16,7 +16,7 @@ from uv_buildpack import log, specifiers
 from uv_buildpack.errors import LockfileOutdated
 from uv_buildpack.project import requirements, tree
 from uv_buildpack.project.files import workspace_members
-from uv_buildpack.project.lockfile import read_lock
+from uv_buildpack.project.lockfile import UV_LOCK, read_lock
 from uv_buildpack.project.requirements import ANY_SOURCE
 
 if TYPE_CHECKING:
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 class _Locks(Protocol):
     """What `Uv` can do, which knows projects, and so is not known to them."""
 
-    def relock(self, directory: Path) -> str:
-        """Lock the project in `directory` again and return uv's lines. Raises `Problem`."""
+    def relock(self, directory: Path, script: str | None = None) -> str:
+        """Lock the project, or the script, in `directory` again and return uv's lines. Raises `Problem`."""
 
 
 _UPDATE = re.compile(r"^(Update|Add|Remove)(?:d|ed)?\s+(\S+)\s*(.*)$", re.MULTILINE)
 
 
-def declared_differences(lock: Lock, pyprojects: Mapping[str, Pyproject]) -> list[str]:
+def declared_differences(lock: Lock, pyprojects: Mapping[str, Pyproject], lock_name: str = UV_LOCK) -> list[str]:
     """Compare what each local package declares with what the lock says it declared; one line for each difference.
 
     `pyprojects` maps names of local packages to their files. A package is skipped where the lock has no
@@ -49,7 +49,7 @@ def declared_differences(lock: Lock, pyprojects: Mapping[str, Pyproject]) -> lis
     for package in lock.packages:
         pyproject = pyprojects.get(package.name)
         if package.local and package.metadata is not None and pyproject is not None:
-            lines.extend(f"{pyproject.shown}: {line}" for line in _package_differences(package, pyproject))
+            lines.extend(f"{pyproject.shown}: {line}" for line in _package_differences(package, pyproject, lock_name))
     return lines
 
 
@@ -86,16 +86,18 @@ def check_with_uv(  # noqa: PLR0913 (who asks, about what, and what follows)
     source of what a lock installs in this build; `scratch` is an existing directory. `dynamic`: backends declare
     dependencies.
     """
-    log.command(["uv", "lock", "--check"])
+    log.command([*project.lock_command.split(), "--check"])
+    lock_name = project.lock_name
+    fits = f"{lock_name} fits {'the metadata in ' if project.script else ''}{project.root.path.name}"
     if check() is None:
-        log.step("uv.lock fits pyproject.toml")
+        log.step(fits)
         return
     # uv does not say what differs, so a copy of the app is locked again, and both locks are compared.
     root = _copied(project, scratch)
-    said = [" ".join(part for part in match if part) for match in _UPDATE.findall(uv.relock(root))]
-    before, after = read_lock(project.lock_path, "uv.lock"), read_lock(root / "uv.lock", "uv.lock")
+    said = [" ".join(part for part in match if part) for match in _UPDATE.findall(uv.relock(root, project.script))]
+    before, after = read_lock(project.lock_path, lock_name), read_lock(root / lock_name, lock_name)
     if not said and before.digest == after.digest:
-        log.step("uv.lock fits pyproject.toml: uv writes the same one again")
+        log.step(f"{fits}: uv writes the same one again")
         return
     local = {package.name for package in before.packages if package.local}
     serious = [line for line in said if not (line.startswith("Update") and canonicalize_name(line.split()[1]) in local)]
@@ -103,11 +105,11 @@ def check_with_uv(  # noqa: PLR0913 (who asks, about what, and what follows)
     if serious:
         # Of what backends declared uv keeps the answer, whatever file other than pyproject.toml, setup.py and setup.cfg
         # changes (https://docs.astral.sh/uv/concepts/cache/#dynamic-metadata): `uv lock` alone would change nothing.
-        raise LockfileOutdated(serious, "uv lock --refresh" if dynamic else "uv lock")
+        raise LockfileOutdated(serious, project.script, refresh=dynamic)
     log.warning(
-        "uv.lock does not fit pyproject.toml to the letter, but what is installed is the same.",
+        f"{lock_name} does not fit {project.root.path.name} to the letter, but what is installed is the same.",
         *said,
-        "Run `uv lock` and commit uv.lock.",
+        f"Run `{project.lock_command}` and commit {lock_name}.",
     )
 
 
@@ -148,21 +150,21 @@ def own_interpreter_fits(project: Project, locked_python: str) -> bool:
     return all(specifiers.read(text).contains(version) for text in required if text)
 
 
-def _package_differences(package: LockedPackage, pyproject: Pyproject) -> Iterator[str]:
+def _package_differences(package: LockedPackage, pyproject: Pyproject, lock_name: str) -> Iterator[str]:
     metadata = package.metadata or {}
     dynamic = pyproject.project.get("dynamic", ())
     # Without a [project] table a build backend says what the package needs (setup.py, [tool.poetry]).
     if pyproject.project and "dependencies" not in dynamic and "optional-dependencies" not in dynamic:
-        yield from _compared(
-            requirements.declared(pyproject), requirements.locked(metadata.get("requires-dist", ())), ""
-        )
+        declared, locked = requirements.declared(pyproject), requirements.locked(metadata.get("requires-dist", ()))
+        yield from _compared(declared, locked, ("", lock_name))
     groups, locked_groups = requirements.declared_in_groups(pyproject), metadata.get("requires-dev", {})
     for name in sorted({*groups, *locked_groups}):
         locked = requirements.locked(locked_groups.get(name, ()))
-        yield from _compared(groups.get(name, set()), locked, f" in group {name}")
+        yield from _compared(groups.get(name, set()), locked, (f" in group {name}", lock_name))
 
 
-def _compared(declared: set[Requirement], locked: set[Requirement], where: str) -> Iterator[str]:
+def _compared(declared: set[Requirement], locked: set[Requirement], places: tuple[str, str]) -> Iterator[str]:
+    where, lock_name = places
     missing = declared - locked
     # Of a requirement with a source (git, path, url) the lock does not keep the specifier; a source with a marker is
     # there beside the requirement itself.
@@ -172,8 +174,8 @@ def _compared(declared: set[Requirement], locked: set[Requirement], where: str) 
     for name, text in sorted(missing):
         other = by_name.pop(name, None)
         if other is not None:
-            yield f"{name}{text}{where} is {name}{other} in uv.lock"
+            yield f"{name}{text}{where} is {name}{other} in {lock_name}"
         elif name not in sourced:
-            yield f"{name}{text}{where} is not in uv.lock"
+            yield f"{name}{text}{where} is not in {lock_name}"
     for name, text in sorted(by_name.items()):
-        yield f"{name}{'' if text == ANY_SOURCE else text}{where} is only in uv.lock"
+        yield f"{name}{'' if text == ANY_SOURCE else text}{where} is only in {lock_name}"

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SUPPORTED_VERSION = 1
+UV_LOCK = "uv.lock"
 _FILE = "file://"
 LOCAL_SOURCES = frozenset({"editable", "directory", "virtual", "path"})
 _SOURCES = ("registry", "git", "url", "path", "directory", "editable", "virtual")
@@ -114,6 +115,8 @@ class Lock(NamedTuple):
     """Sets of which one at most can be installed."""
     revision: int
     digest: str
+    default_groups: tuple[str, ...] = ()
+    """Groups that are installed without being asked for, which only a `pylock.toml` has."""
     supported: tuple[str, ...] = ()
     """Markers of the environments that it was made for (`tool.uv.environments`); none is all."""
 
@@ -123,8 +126,11 @@ class Lock(NamedTuple):
 
 
 def read_lock(path: Path, shown: str) -> Lock:
-    """Read a lock. Raises `LockfileInvalid` (naming the value), `LockfileTooNew`, `FileUnreadable`."""
-    content = _content(path, shown)
+    """Read a `uv.lock`, or the lock of a script.
+
+    Raises `LockfileInvalid` (naming the value), `LockfileTooNew`, `FileUnreadable`.
+    """
+    content = lock_content(path, shown)
     try:
         # uv passes over a byte order mark.
         document = toml.loads(content.decode("utf-8-sig"))
@@ -137,24 +143,28 @@ def read_lock(path: Path, shown: str) -> Lock:
             raise table.wrong("an integer", "version")
         if version > SUPPORTED_VERSION:
             raise LockfileTooNew(shown, version)
-        return _lock(table, hashlib.sha256(content).hexdigest())
+        script = "" if path.name == UV_LOCK else path.name.removesuffix(".lock")
+        return _lock(table, hashlib.sha256(content).hexdigest(), script)
     except DocumentError as error:
         raise LockfileInvalid(shown, str(error)) from None
 
 
-def _content(path: Path, shown: str) -> bytes:
+def lock_content(path: Path, shown: str) -> bytes:
+    """Return the bytes of a lock. Raises `FileUnreadable`."""
     try:
         return path.read_bytes()
     except OSError as error:
         raise FileUnreadable(shown, str(error.strerror)) from None
 
 
-def _lock(document: Table, digest: str) -> Lock:
+def _lock(document: Table, digest: str, script: str) -> Lock:
     packages = tuple(_package(entry) for entry in document.tables("package"))
     manifest = document.table("manifest")
+    if script:
+        packages += (_script(manifest, script),)
     return Lock(
         packages=packages,
-        members=manifest.texts("members") or _only_member(packages),
+        members=(script,) if script else manifest.texts("members") or _only_member(packages),
         requires_python=document.optional_text("requires-python") or "",
         root_groups=_dependency_table(manifest.table("dependency-groups")),
         root_group_pythons=_texts(manifest.table("group-requires-python")),
@@ -162,6 +172,27 @@ def _lock(document: Table, digest: str) -> Lock:
         revision=document.optional_integer("revision") or 0,
         digest=digest,
         supported=document.texts("supported-markers"),
+    )
+
+
+def _script(manifest: Table, name: str) -> LockedPackage:
+    """Return a script as a package that only brings dependencies: those its metadata declare, which the lock repeats.
+
+    Its name is that of the file, which no package can have.
+    """
+    return LockedPackage(
+        name=name,
+        version=None,
+        source_kind="virtual",
+        source=name,
+        dependencies=_dependencies(manifest, "requirements"),
+        extras={},
+        groups={},
+        wheels=(),
+        sdist=None,
+        forks=(),
+        metadata=_metadata(Table({"requires-dist": manifest.array("requirements")}, manifest.file, manifest.path)),
+        group_pythons={},
     )
 
 

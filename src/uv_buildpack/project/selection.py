@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from uv_buildpack.project.lockfile import Artifact, ConflictItem, Dependency, Lock, LockedPackage
 
     _Node = tuple[LockedPackage, str | None]
+    _Environment = dict[str, str | frozenset[str]]
 
 _LONGEST_SHOWN = 200
 
@@ -104,7 +105,8 @@ def choose(lock: Lock, name: str | None, wanted: Choice, default_groups: Sequenc
     )
     collector.raise_if_any()
     added = (group for group in map(canonicalize_name, default_groups) if group in normalised)
-    groups = tuple(normalised[group] for group in dict.fromkeys((*wanted.groups, *added)))
+    named = (*lock.default_groups, *wanted.groups, *added)
+    groups = tuple(normalised[group] for group in dict.fromkeys(map(canonicalize_name, named)))
     choice = Choice(packages=packages, extras=extras, groups=groups)
     collector.problems.extend(ChoiceConflicting([str(item) for item in items]) for items in _conflicts(lock, choice))
     collector.raise_if_any()
@@ -145,7 +147,8 @@ def select(lock: Lock, choice: Choice, platform: Platform) -> tuple[LockedPackag
     by_name: dict[str, list[LockedPackage]] = {}
     for package in lock.packages:
         by_name.setdefault(package.name, []).append(package)
-    environment = _environment(platform)
+    chosen = {"extras": frozenset(choice.extras), "dependency_groups": frozenset(choice.groups)}
+    environment = _environment(platform) | chosen
     active = frozenset(_conflict_names(choice))
     seen = _walk(lock, choice, by_name, environment, active)
     # A dependency may turn on an extra that other markers ask about ("app" depends on "lib[gpu]").
@@ -207,7 +210,7 @@ def _walk(
     lock: Lock,
     choice: Choice,
     by_name: Mapping[str, Sequence[LockedPackage]],
-    environment: dict[str, str],
+    environment: _Environment,
     active: frozenset[str],
 ) -> list[_Node]:
     """Return each package that is reached, once for itself and once for each extra."""
@@ -297,8 +300,11 @@ def _conflict_name(kind: str, package: str, *more: str) -> str:
     return "-".join((kind, str(len(package)), package, *more))
 
 
-def _holds(marker: str, environment: dict[str, str], active: frozenset[str]) -> bool:
-    """Evaluate a marker; conflict markers become comparisons that hold or not."""
+def _holds(marker: str, environment: _Environment, active: frozenset[str]) -> bool:
+    """Evaluate a marker; conflict markers become comparisons that hold or not.
+
+    Those of a `pylock.toml` ask for the chosen extras and groups (`'dev' in dependency_groups`).
+    """
 
     def decide(match: re.Match[str]) -> str:
         operator, name = match.group(1), match.group(3)
@@ -316,7 +322,7 @@ def _short(text: str) -> str:
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
 
 
-def _environment(platform: Platform) -> dict[str, str]:
+def _environment(platform: Platform) -> _Environment:
     major, minor = platform.minor
     return {
         "implementation_name": "cpython",

@@ -41,10 +41,9 @@ _INDEX_VARIABLES = re.compile(
 )
 _NOTHING = re.compile(r"(?!)")
 _SYSTEM_VARIABLES = re.compile(r"PATH|LD_LIBRARY_PATH|HOME|TMPDIR|LANG|LC_\w+|HOSTNAME")
-# What `compile-bytecode = true` in uv's settings leaves differs with each build; no variable turns it off.
-_NO_BYTECODE = "--no-compile-bytecode"
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # https://github.com/astral-sh/uv/blob/0.12.5/crates/uv/src/commands/project/mod.rs
+# Of a script's lock uv says the same, with the name of a project's.
 _OUTDATED = "The lockfile at `uv.lock` needs to be updated, but "
 
 # 1980-01-01T00:00:01Z, which every file of the image gets; build backends put it into what they make.
@@ -60,24 +59,27 @@ class Uv:
     indexes: Indexes = field(default_factory=Indexes)
     """For the messages of failures."""
 
-    def check_lock(self, directory: Path) -> str | None:
+    def check_lock(self, directory: Path, script: str | None = None) -> str | None:
         """Return `None` if the lock fits, else what uv said. Raises `Problem` when the check itself fails.
 
         It runs beside other work, so whoever waits for the answer logs the command.
         """
-        done = self._run(["lock", "--check"], directory, without=_INDEX_VARIABLES)
+        done = self._run(["lock", "--check", *_of_script(script)], directory, without=_INDEX_VARIABLES)
         if done.returncode == 0:
             return None
         if _OUTDATED in done.stderr:
             return done.stderr
         raise self._failure(done, "uv lock --check")
 
-    def relock(self, directory: Path) -> str:
-        """Lock a copy of a project again and return uv's lines (`Updated six v1.16.0 -> v1.17.0`). Raises `Problem`."""
-        done = self._quiet(["lock"], directory, without=_INDEX_VARIABLES)
+    def relock(self, directory: Path, script: str | None = None) -> str:
+        """Lock a copy of a project or script again; return uv's lines (`Updated six v1.16.0 -> v1.17.0`).
+
+        Raises `Problem`.
+        """
+        done = self._quiet(["lock", *_of_script(script)], directory, without=_INDEX_VARIABLES)
         if done.returncode and "UV_OFFLINE" in self.environment:
             line = "What differs cannot be told without a network (BP_UV_OFFLINE); uv said:"
-            raise LockfileOutdated([line, *log.masked(done.stderr).strip().splitlines()])
+            raise LockfileOutdated([line, *log.masked(done.stderr).strip().splitlines()], script)
         if done.returncode:
             raise self._failure(done, "uv lock")
         return done.stderr
@@ -89,20 +91,18 @@ class Uv:
         if done.returncode:
             raise self._failure(done, "uv venv")
 
-    def sync(self, directory: Path, venv: Path, arguments: Sequence[str]) -> None:
-        """Sync third-party packages of the lock, as it is, into `venv`. Raises `Problem`."""
-        argv = ["sync", "--frozen", "--no-default-groups", "--no-install-local", _NO_BYTECODE, *arguments]
+    def install(self, command: Sequence[str], directory: Path, venv: Path) -> None:
+        """Install packages of a lock, as it is, into `venv`; `installing` has the commands. Raises `Problem`."""
         # VIRTUAL_ENV too: uv warns on each command where the two differ.
-        self._visible(argv, directory, {"UV_PROJECT_ENVIRONMENT": str(venv), "VIRTUAL_ENV": str(venv)})
+        self._visible(command, directory, {"UV_PROJECT_ENVIRONMENT": str(venv), "VIRTUAL_ENV": str(venv)})
 
-    def sync_local(self, directory: Path, venv: Path, arguments: Sequence[str]) -> None:
-        """Sync packages of the lock, which `arguments` choose, into what is in `venv`. Raises `Problem`.
+    def install_local(self, command: Sequence[str], directory: Path, venv: Path) -> None:
+        """Install local packages into `venv`, without installer metadata: `uv_cache.json` holds times.
 
-        Without installer metadata: it holds times, and uv_cache.json would change with each build.
+        Raises `Problem`.
         """
-        argv = ["sync", "--frozen", "--inexact", "--no-default-groups", _NO_BYTECODE]
         environment = {"UV_PROJECT_ENVIRONMENT": str(venv), "VIRTUAL_ENV": str(venv), "UV_NO_INSTALLER_METADATA": "1"}
-        self._visible([*argv, *arguments], directory, environment)
+        self._visible(command, directory, environment)
 
     def forget(self, names: Sequence[str], directory: Path) -> None:
         """Remove what the cache has of packages: wheels that were built in another environment. Raises `Problem`."""
@@ -145,6 +145,10 @@ class Uv:
         )
         if done.returncode:
             raise self._failure(done, f"uv {argv[0]}")
+
+
+def _of_script(script: str | None) -> list[str]:
+    return ["--script", script] if script else []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from tests.uv_buildpack.trees import plant
 
 from uv_buildpack.layers.local_install import Installation, install
 from uv_buildpack.project.files import read_project
+from uv_buildpack.uv.installing import FromProject
 
 if TYPE_CHECKING:
     from uv_buildpack.project.local_packages import LocalPackage
@@ -45,7 +46,7 @@ def installed(
         project=project,
         packages=packages,
         pyprojects={"shop": project.pyproject},
-        arguments=["--group", "docs"],
+        installing=FromProject(["--group", "docs"]),
         scratch=root / "scratch",
         complete=complete,
     )

@@ -84,7 +84,7 @@ def test_everything_missing_and_wrong_is_named_at_once(tmp_path: Path) -> None:
     found = surveyed(made, "vendor")
     assert found.files == {}
     assert found.missing == ("own 1.0 comes from a git repository, which needs the network",)
-    assert found.wrong == (f"six 1.17.0: {made.project.app_dir}/vendor/{WHEEL} is not the file in uv.lock",)
+    assert found.wrong == (f"six 1.17.0: {made.project.app_dir}/vendor/{WHEEL} is not the file in the lock",)
     (made.project.app_dir / "vendor" / WHEEL).unlink()
     assert surveyed(made, "vendor").missing[1] == f"six 1.17.0: {WHEEL} or {OTHER} is missing"
 

@@ -529,7 +529,7 @@ def test_an_identity_holds_no_credentials_and_does_not_change_with_them(tmp_path
     assert not {"deploy", "sw0rdfish", "files.example"} & set(one.replace("=", " ").split())
 
 
-@pytest.mark.parametrize("marker", ["'x' in extras", "nonsense", f"python_version < '{'9' * 5000}'", "(" * 5000])
+@pytest.mark.parametrize("marker", ["'x' in flavours", "nonsense", f"python_version < '{'9' * 5000}'", "(" * 5000])
 def test_a_marker_that_cannot_be_read_is_quoted_in_short(tmp_path: Path, marker: str) -> None:
     edge = f'dependencies = [{{ name = "x", marker = {json.dumps(marker)} }}]'
     app = f'[[package]]\nname = "app"\nversion = "1"\nsource = {{ virtual = "." }}\n{edge}\n'

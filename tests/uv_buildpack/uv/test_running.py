@@ -10,11 +10,13 @@ from structlog.testing import capture_logs
 from tests.uv_buildpack.fake_uv import fake_uv, says
 
 from uv_buildpack.errors import GitMissing, UvFailed
+from uv_buildpack.uv.installing import FromProject, LocalPackages
 from uv_buildpack.uv.running import Bound, environment_for, require_git, with_python
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+VENV = Path("/layers/venv")
 CACHE = Path("/layers/x/.uv-buildpack/uv-cache")
 
 # Always set, whatever the user's environment is.
@@ -204,7 +206,7 @@ def test_an_environment_is_made_with_the_interpreter_and_an_even_prompt(tmp_path
 def test_a_sync_is_frozen_and_takes_no_default_groups_and_nothing_local(tmp_path: Path) -> None:
     fake = fake_uv(tmp_path, {"sync*": "exit 0"}, INDEXES)
     with capture_logs():
-        fake.uv.sync(tmp_path, Path("/layers/venv"), ["--package", "api", "--group", "docs"])
+        fake.uv.install(FromProject(["--package", "api", "--group", "docs"]).third_party(VENV), tmp_path, VENV)
     (call,) = fake.calls()
     assert call.arguments == [
         *("sync", "--frozen", "--no-default-groups", "--no-install-local", "--no-compile-bytecode"),
@@ -216,7 +218,8 @@ def test_a_sync_is_frozen_and_takes_no_default_groups_and_nothing_local(tmp_path
 def test_local_packages_are_synced_into_what_is_there_and_without_what_differs_with_each_build(tmp_path: Path) -> None:
     fake = fake_uv(tmp_path, {"sync*": "exit 0"}, INDEXES)
     with capture_logs():
-        fake.uv.sync_local(tmp_path, Path("/layers/venv"), ["--only-install-package", "api", "--no-editable"])
+        command = FromProject([]).local(VENV, tmp_path, LocalPackages(names=["api"], copied=True))
+        fake.uv.install_local(command, tmp_path, VENV)
     (call,) = fake.calls()
     assert call.arguments == [
         *("sync", "--frozen", "--inexact", "--no-default-groups", "--no-compile-bytecode"),
@@ -229,7 +232,7 @@ def test_local_packages_are_synced_into_what_is_there_and_without_what_differs_w
 def test_what_uv_says_is_shown_as_it_comes(tmp_path: Path) -> None:
     fake = fake_uv(tmp_path, {"sync*": says("Resolved 2 packages\n + six==1.17.0", 0)})
     with capture_logs() as events:
-        fake.uv.sync(tmp_path, Path("/layers/venv"), [])
+        fake.uv.install(FromProject([]).third_party(VENV), tmp_path, VENV)
     assert [(event["kind"], event["event"]) for event in events] == [
         ("command", "uv sync --frozen --no-default-groups --no-install-local --no-compile-bytecode"),
         ("detail", "Resolved 2 packages"),
@@ -242,7 +245,7 @@ def test_a_command_that_fails_is_a_problem_that_names_it(tmp_path: Path, command
     fake = fake_uv(tmp_path, {f"{command}*": says("error: unheard of", 2)})
     calls: dict[str, Callable[[], object]] = {
         "venv": lambda: fake.uv.make_venv(tmp_path, tmp_path, tmp_path),
-        "sync": lambda: fake.uv.sync(tmp_path, tmp_path, []),
+        "sync": lambda: fake.uv.install(["sync"], tmp_path, tmp_path),
         "pip": lambda: fake.uv.install_tool("uv==0.12.0", tmp_path, tmp_path),
         "lock": lambda: fake.uv.relock(tmp_path),
     }

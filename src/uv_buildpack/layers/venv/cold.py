@@ -15,12 +15,13 @@ from uv_buildpack.installed.heavy.survey import refusals, survey
 from uv_buildpack.layers.venv import contents
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping
 
     from cnb.context import BuildContext
     from uv_buildpack.installed.heavy import Bundle, HeavySetting
     from uv_buildpack.layers.venv.key import VenvKey
     from uv_buildpack.snapshots.policy import Store
+    from uv_buildpack.uv.installing import Installing
     from uv_buildpack.uv.running import Uv
 
 
@@ -37,8 +38,7 @@ class Recipe(NamedTuple):
     project_dir: Path
     project_layer: Path
     """Where local packages are, or will be."""
-    arguments: Sequence[str]
-    """Of `uv sync`: what is chosen of the lock."""
+    installing: Installing
     packages: Mapping[str, str]
     """Third-party packages: name → identity."""
     built: Collection[str]
@@ -73,7 +73,7 @@ def make(recipe: Recipe) -> tuple[Bundle, ...]:
 
 def sync(recipe: Recipe, *more: str) -> None:
     """Let uv bring the environment to what the lock has, and check that it is still ours. Raises `Problem`."""
-    recipe.uv.sync(recipe.project_dir, recipe.layer, [*recipe.arguments, *more])
+    recipe.uv.install([*recipe.installing.third_party(recipe.layer), *more], recipe.project_dir, recipe.layer)
     contents.verify_interpreter(recipe.layer, recipe.python)
     contents.normalise(recipe.layer)
     contents.note_addresses(recipe.site_packages, recipe.addresses)

@@ -217,7 +217,7 @@ def _recipe(work: Work, key: VenvKey, uv: Uv, python: Path, snapshot: Mapping[st
         layer=work.directory(NAME),
         project_dir=_project_dir(work),
         project_layer=work.directory(venv_project.NAME),
-        arguments=analysis.sync_arguments(),
+        installing=making.lock_parts.installing(work),
         packages=identities,
         built=analysis.decisions.sdists,
         heavy=analysis.configuration.heavy_packages,
@@ -234,7 +234,7 @@ def _project_dir(work: Work) -> Path:
     """Return where uv syncs: the project, or a copy whose lock leads to files at hand."""
     project = work.analysis.project
     target = work.scratch / "supplied"
-    if not work.files:
+    if not work.files or project.pylock:
         return project.directory
     if target.is_dir():
         return target / project.directory.relative_to(project.app_dir)

@@ -14,6 +14,7 @@ from uv_buildpack.processes.inference.scripts import (
     embeds_server,
     main_process,
     script_processes,
+    single_file,
 )
 from uv_buildpack.processes.inference.sources import Sources
 from uv_buildpack.processes.inference.syntax import Module
@@ -30,7 +31,7 @@ _EXAMPLE = "python -m your_package"
 
 def infer(app: AppFacts) -> Inference:
     """Infer the process types: `web`, workers, each console script, else the one file that is meant to be run."""
-    sources = Sources(app.project_dir, app.installed)
+    sources = Sources(app.project_dir, app.installed, app.script)
     projects = find_projects(sources) if "django" in app.installed else []
     web = find_web(app, sources, projects)
     workers = find_workers(app, sources, projects)
@@ -42,7 +43,7 @@ def infer(app: AppFacts) -> Inference:
     considered = [*web.considered, *workers.considered, *console_scripts(app)[1]]
     undecided = bool(web.doubts or len(web.candidates) > 1)
     if not found and not scripts and not undecided:
-        main, why = main_process(app, sources)
+        main, why = single_file(sources, app.script) if app.script else main_process(app, sources)
         found = [main] if main else []
         known = {line.partition(":")[0] for line in considered}
         considered += [line for line in why if not line.endswith(NO_GUARD) or line.partition(":")[0] not in known]

@@ -25,6 +25,10 @@ class AppFacts:
     packaged: bool
     """The project is installed itself, so that its modules are importable and its scripts exist."""
     pyproject: Mapping[str, Any]
+    lock: str = "uv.lock"
+    """The name of the lock, for the log."""
+    script: str | None = None
+    """The file that is the whole application, in the project's directory, if it is a single one."""
     elsewhere: Mapping[str, str] = field(default_factory=dict)
     """Dependencies that are not installed: name → the setting that installs it, such as `BP_UV_GROUPS=prod`."""
 

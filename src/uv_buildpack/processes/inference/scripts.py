@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 import re
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from uv_buildpack.processes.inference.commands import python_program
+from uv_buildpack.processes.inference.commands import python_program, quoted
 from uv_buildpack.processes.inference.facts import AppFacts, InferredProcess
 from uv_buildpack.processes.inference.programs import Call, calls_of
 from uv_buildpack.processes.inference.syntax import Module, Unreadable
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 # What a script's name and a process type have in common.
 _SCRIPT = re.compile(r"[A-Za-z0-9._-]+\Z")
 NO_GUARD = "no main guard in it"
+_TAKEN = frozenset({"python", "test", "web"})
 _MAIN_FILES = ("main.py", "app.py", "src/main.py", "src/app.py")
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -88,6 +90,18 @@ def main_process(app: AppFacts, sources: Sources) -> tuple[InferredProcess | Non
         evidence=(f"{module.path}:{line}: {kind}",),
     )
     return process, considered
+
+
+def single_file(sources: Sources, script: str) -> tuple[InferredProcess | None, list[str]]:
+    """Return the process of an application that is one file, which is run as it is, and what was considered."""
+    path = PurePosixPath(script)
+    module = sources.module(path)
+    lone = local_server(calls_of(sources, module)) if isinstance(module, Module) else ""
+    if lone:
+        return None, [lone]
+    name = path.stem if _SCRIPT.match(path.stem) and path.stem not in _TAKEN else "main"
+    command = f"python {quoted(path)}"
+    return InferredProcess(type=name, command=command, evidence=(f"{script}: the script itself",)), []
 
 
 def local_server(calls: Iterable[Call]) -> str:

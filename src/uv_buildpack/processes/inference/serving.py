@@ -58,10 +58,10 @@ def served(app: AppFacts, sources: Sources, found: AppObject, web: Web) -> Infer
         return None
     command, evidence, warnings = command_for(app, sources, server, found)
     if development:
-        warnings = (*warnings, _development_server(server, kind.interface))
+        warnings = (*warnings, _development_server(server, kind.interface, app.lock))
     declared = app.pyproject.get("tool", {}).get("fastapi", {})
     by = ("declared as [tool.fastapi] entrypoint",) if declared and kind.starter.name == "FastAPI" else ()
-    versions = (f"{name} {app.installed[name]} in uv.lock" for name in server.distributions)
+    versions = (f"{name} {app.installed[name]} in {app.lock}" for name in server.distributions)
     return InferredProcess(
         type="web", command=command, evidence=(found.evidence, *by, *evidence, *versions), warnings=warnings
     )
@@ -99,9 +99,9 @@ def command_for(
     return one_line(command), evidence, warnings
 
 
-def _development_server(server: Server, interface: str) -> str:
+def _development_server(server: Server, interface: str, lock: str) -> str:
     return (
-        f"no production server in uv.lock: {server.name}'s development server is started; "
+        f"no production server in {lock}: {server.name}'s development server is started; "
         f"`uv add {servers.proposed(interface)}` changes that"
     )
 
@@ -112,7 +112,7 @@ def no_server(app: AppFacts, interface: str, framework: str) -> str:
     for name, setting in app.elsewhere.items():
         if name in names:
             return f"{name}, which serves {framework}, is not installed: {setting} installs it"
-    return f"uv.lock: no server for {framework} in it; `uv add {servers.proposed(interface)}` adds one"
+    return f"{app.lock}: no server for {framework} in it; `uv add {servers.proposed(interface)}` adds one"
 
 
 def proposed_server(interface: str) -> Server:

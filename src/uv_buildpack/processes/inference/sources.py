@@ -25,13 +25,16 @@ class Sources:
 
     project_dir: Path
     installed: Collection[str]
+    script: str | None = None
+    """The only file in which anything is looked for, if the application is a single one."""
     files: list[SourceFile] = field(init=False)
     _contents: dict[str, bytes | Unreadable] = field(default_factory=dict)
     _modules: dict[PurePosixPath, Module | Unreadable] = field(default_factory=dict)
     _parsed: int = 0
 
     def __post_init__(self) -> None:
-        self.files = source_files(self.project_dir)[:_MAXIMUM_READ]
+        found = [SourceFile(self.script)] if self.script else source_files(self.project_dir)
+        self.files = found[:_MAXIMUM_READ]
 
     def content(self, file: SourceFile) -> bytes | Unreadable:
         """Return the bytes of a file."""

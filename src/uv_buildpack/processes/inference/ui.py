@@ -46,7 +46,8 @@ def find(
     app: AppFacts, sources: Sources, starter: Starter, considered: list[str]
 ) -> Iterator[tuple[InferredProcess, PurePosixPath]]:
     """Return the candidates of a row, with the file each was found in."""
-    version = next(f"{name} {app.installed[name]} in uv.lock" for name in starter.distributions if name in app.direct)
+    distribution = next(name for name in starter.distributions if name in app.direct)
+    version = f"{distribution} {app.installed[distribution]} in {app.lock}"
     rule = starter.looks_for
     if isinstance(rule, Modules):
         modules = _modules(sources, rule)
