@@ -36,6 +36,12 @@ MODULES = {
     "uv_buildpack/interpreter/request.py": ("interpreter/test_request.py",),
     "uv_buildpack/decisions.py": ("test_analysis.py", "layers/test_reuse.py"),
     "uv_buildpack/configuration.py": ("test_configuration.py",),
+    "uv_buildpack/project/lock_check.py": ("project/test_lock_check.py",),
+    "uv_buildpack/project/build_settings.py": ("project/test_build_settings.py",),
+    "uv_buildpack/uv/version.py": ("uv/test_version.py",),
+    "uv_buildpack/downloads/proxies.py": ("downloads/test_proxies.py",),
+    "uv_buildpack/processes/plan.py": ("processes/test_plan.py",),
+    "uv_buildpack/processes/start_command.py": ("processes/test_start_command.py",),
 }
 """Module below `src` → its tests below `tests/uv_buildpack`."""
 
@@ -74,10 +80,14 @@ def main(repository: Path, names: Sequence[str], most: int, seed: int) -> int:
     """Try mutants of each module, `most` of them, and say which live; return the exit code."""
     alive = tried = 0
     for module in names or MODULES:
-        every = mutants((repository / "src" / module).read_text(encoding="utf-8"))
+        source = (repository / "src" / module).read_text(encoding="utf-8")
+        every = mutants(source)
         chosen = random.Random(seed).sample(every, min(most, len(every)))  # noqa: S311 (a seed that can be replayed)
         with tempfile.TemporaryDirectory() as directory:
             root = _copy(repository, Path(directory))
+            if not _lives(root, module, Mutant(0, "nothing", ast.unparse(ast.parse(source)))):
+                print(f"{module}: its tests fail without a fault")
+                return 1
             living = [mutant for mutant in chosen if _lives(root, module, mutant)]
         for mutant in living:
             print(f"  lives: {module}:{mutant.line}: {mutant.change}")
