@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from tests.uv_buildpack import toy_uv
 from tests.uv_buildpack.contexts import REPOSITORY, TARGET
+from tests.uv_buildpack.django.toy_django import DJANGO
 from tests.uv_buildpack.trees import plant
 
 from cnb import toml
@@ -37,12 +38,12 @@ if TYPE_CHECKING:
 VERSION = platform.python_version()
 MINOR = VERSION.rpartition(".")[0]
 _ARCHIVE = f"20260101/cpython-{VERSION}.tar.gz"
-# It says what the buildpack asks of a new interpreter, and is this one for everything else.
+# It says what the buildpack asks of a new interpreter; for everything else it is this one, with packages beside it.
 _INTERPRETER = f"""#!/bin/sh
 here=$(CDPATH= cd -- "$(dirname "$0")/.." && pwd)
 case "$*" in
 *LIBDIR*) printf '%s\\n' {VERSION} "$here" "$here/lib" default x86_64 ;;
-*) exec {sys.executable} "$@" ;;
+*) PYTHONPATH=$here/lib/python{MINOR}/site-packages exec {sys.executable} "$@" ;;
 esac
 """
 
@@ -54,6 +55,7 @@ WAREHOUSE: Mapping[str, Mapping[str, str]] = {
     "heavy-2.0": {"heavy/__init__.py": "a = 1\n", "heavy/data.txt": "x" * 5000},
     "heavy-2.1": {"heavy/__init__.py": "a = 2\n", "heavy/data.txt": "y" * 5000},
     "six-1.17.0": {"six.py": "x = 1\n"},
+    "django-5.2": DJANGO,
 }
 PACKAGES: Packages = {"click": "8.5.1", "heavy": "2.0", "six": "1.17.0"}
 
@@ -90,6 +92,8 @@ class Workshop:
     image: dict[str, str] = field(default_factory=dict)
     """Layer → digest of its contents, also of layers that were taken from the image before."""
     builds: int = 0
+    slices: list[tuple[str, ...]] = field(default_factory=list)
+    """Of the last build's image."""
 
     def __post_init__(self) -> None:
         """Put a uv, an archive of an interpreter and its catalogue where builds find them."""
@@ -132,6 +136,7 @@ class Workshop:
         context = self._context(files, plan)
         result = build(context)
         write_result(context, result)
+        self.slices = [each.paths for each in result.slices]
         self._export(result)
         return _masked(stream.getvalue(), self.root)
 
