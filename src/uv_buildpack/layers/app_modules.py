@@ -20,6 +20,7 @@ from cnb.documents import parse_json
 from uv_buildpack import disk, log
 from uv_buildpack.bytecode import compiling, wanted
 from uv_buildpack.errors import InterpreterFailed, Problem
+from uv_buildpack.project import app_files
 from uv_buildpack.snapshots import file_format
 from uv_buildpack.snapshots.policy import APP_MODULES
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 SCHEME = "2"
 _CONTENT, _SUFFIX = "modules", "suffix"
+_SHOWN = 5
 _KILLED = (-signal.SIGKILL, -signal.SIGTERM)
 _NEVER_MODULES = frozenset({"__pycache__", "node_modules", wanted.TESTS})
 
@@ -71,7 +73,9 @@ def contribute(app_dir: Path, compiler: Compiler, store: Store, scratch: Path) -
     """
     key = {"scheme": SCHEME, "compiler": compiler.identity, "app": str(app_dir)}
     kept = _recall(app_dir, key, store, scratch)
-    sources = list(_sources(app_dir))
+    refused: list[OSError] = []
+    sources = list(_sources(app_dir, refused))
+    _warn_of_refused(app_dir, refused)
     known = {source: kept.contents[source] for source in sources if source in kept.contents}
     new = [source for source in sources if source not in known]
     made = _Bytecode()
@@ -91,24 +95,36 @@ def contribute(app_dir: Path, compiler: Compiler, store: Store, scratch: Path) -
         _keep(found, app_dir, key, store.directory, scratch)
 
 
-def _sources(app_dir: Path) -> Iterator[_Source]:
+def _sources(app_dir: Path, refused: list[OSError]) -> Iterator[_Source]:
     """Return the modules that an application may import; neither links nor virtual environments are followed."""
-    for parent, directories, names in os.walk(app_dir):
+    for parent, directories, names in os.walk(app_dir, onerror=refused.append):
         if "pyvenv.cfg" in names:
             directories.clear()
             continue
         directories[:] = [name for name in directories if name not in _NEVER_MODULES and not name.startswith(".")]
         for name in names:
             if name.endswith(".py") and not name.startswith("."):
-                yield from _source(Path(parent, name))
+                yield from _source(Path(parent, name), refused)
 
 
-def _source(path: Path) -> Iterator[_Source]:
+def _source(path: Path, refused: list[OSError]) -> Iterator[_Source]:
     try:
         if stat.S_ISREG(path.lstat().st_mode):
             yield _Source(path, hashlib.sha256(path.read_bytes()).hexdigest())
     except OSError as error:
-        log.debug(f"not compiled: {error}")
+        refused.append(error)
+
+
+def _warn_of_refused(app_dir: Path, refused: Sequence[OSError]) -> None:
+    """Say what of the app cannot be read: the container's user will hardly be able to either."""
+    lines = [f"{app_files.shown(app_dir, Path(error.filename))} ({error.strerror})" for error in refused]
+    if lines:
+        more = f" and {len(lines) - _SHOWN} others" if len(lines) > _SHOWN else ""
+        log.warning(
+            f"Sources of the app cannot be read: {', '.join(sorted(lines)[:_SHOWN])}{more}.",
+            "The build cannot see what they start, and the application may not be able to import them.",
+            "Let the build's user read them (chmod a+rX).",
+        )
 
 
 def _compile(sources: Sequence[_Source], python: Path, scratch: Path) -> _Bytecode:

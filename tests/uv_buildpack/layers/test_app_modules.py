@@ -253,6 +253,22 @@ def test_a_source_that_does_not_compile_is_told_in_the_debug_log_only(bench: Ben
     assert f"not compiled: {bench.app / 'src/shop/template.py'}: SyntaxError" in said
 
 
+def test_what_cannot_be_read_is_named_in_a_warning(bench: Bench) -> None:
+    plant(bench.app, FILES)
+    user = os.geteuid()
+    bench.app.chmod(0)
+    (bench.root / "scratch-1").mkdir()
+    os.seteuid(user or 65534)  # root may read everything
+    try:
+        with capture_logs() as events:
+            store = Store(directory=None, policy="never", before=Memory(keys={}, wanted={}))
+            app_modules.contribute(bench.app, bench.compiler, store, bench.root / "scratch-1")
+    finally:
+        os.seteuid(user)
+        bench.app.chmod(0o755)
+    assert events[0]["event"] == "Sources of the app cannot be read: . (Permission denied)."
+
+
 def test_where_nothing_can_be_written_nothing_is(bench: Bench, tmp_path: Path) -> None:
     plant(bench.app, FILES)
     (bench.app / "__pycache__").symlink_to(tmp_path / "snapshots")
