@@ -25,11 +25,12 @@ def main() -> int:
     phase, *arguments = sys.argv[1:]
     environment = dict(os.environ)
     status = _detect(arguments, environment) if phase == "detect" else _build(arguments, environment)
-    try:
-        sys.stdout.flush()
-    except OSError:
-        # Full, or nobody reads any more. Python would flush again and end with a status of its own (120).
-        sys.stdout = _nowhere()
+    for name in ("stdout", "stderr"):
+        try:
+            getattr(sys, name).flush()
+        except OSError:
+            # Full, or nobody reads any more. Python would flush again and end with a status of its own (120).
+            setattr(sys, name, _nowhere())
     return status
 
 
@@ -57,10 +58,12 @@ def _detect(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
 
 def _build(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     defer_imports()
+    from contextlib import suppress  # noqa: PLC0415
+
     from cnb.run import run_build  # noqa: PLC0415
     from uv_buildpack import configuration, credentials, disk, log  # noqa: PLC0415
     from uv_buildpack.build import build  # noqa: PLC0415
-    from uv_buildpack.errors import Problem, Problems  # noqa: PLC0415
+    from uv_buildpack.errors import OutputRefused, Problem, Problems  # noqa: PLC0415
 
     form, level = configuration.of_log(environment)
     log.configure(sys.stdout, form=form, level=level)
@@ -75,12 +78,14 @@ def _build(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     except Exception:  # noqa: BLE001 (whatever it is, it is our bug, and has a status of its own)
         import traceback  # noqa: PLC0415
 
-        sys.stderr.write(log.masked(traceback.format_exc()))
+        with suppress(OSError):
+            sys.stderr.write(log.masked(traceback.format_exc()))
         return EXIT_BUG
     log.configure(sys.stderr, form=form, level=level)
     page = _page_of_errors(environment["CNB_BUILDPACK_DIR"])
-    for problem in problems:
-        log.error(problem.what, problem.facts, problem.advice, f"{page}#{problem.anchor}")
+    with suppress(OutputRefused):  # there is no other place to say it
+        for problem in problems:
+            log.error(problem.what, problem.facts, problem.advice, f"{page}#{problem.anchor}")
     return EXIT_READER
 
 

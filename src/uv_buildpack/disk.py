@@ -36,12 +36,17 @@ def is_full(error: OSError) -> bool:
 
 @contextmanager
 def full_is_said(doing: str) -> Iterator[None]:
-    """Raise `DiskFull` where the block fails for lack of space or quota; `doing` says at what."""
+    """Raise `DiskFull` where the block fails for lack of space or quota; `doing` says at what.
+
+    A limit on the size of files gets the same as its place: the system names no file when it refuses to write to one.
+    """
     try:
         yield
     except OSError as error:
         if is_full(error):
             raise DiskFull(doing[:1].upper() + doing[1:], [str(error)]) from error
+        if error.errno == errno.EFBIG and error.filename is None:
+            error.filename = f"a file ({doing})"
         raise
 
 

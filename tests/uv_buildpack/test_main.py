@@ -171,6 +171,11 @@ def test_a_full_standard_output_is_named_and_no_fault_of_ours(tmp_path: Path, ph
     assert phase == "detect" or "error: The log of the build cannot be written." in done.stderr
 
 
+@pytest.mark.parametrize("streams", ["2>/dev/full", ">/dev/full 2>&1", "1>&- 2>&-"])
+def test_where_nothing_can_be_said_the_status_is_that_of_the_error(tmp_path: Path, streams: str) -> None:
+    assert run(tmp_path, "build", BROKEN, streams=streams).returncode == 1
+
+
 def test_text_that_no_terminal_takes_is_escaped(tmp_path: Path) -> None:
     done = run(tmp_path, "build", BROKEN, BP_UV_PACKAGE="\udcff\x1b[31m", LC_ALL="C", PYTHONCOERCECLOCALE="0")
     assert (done.returncode, "\x1b" in done.stderr) == (1, False)
