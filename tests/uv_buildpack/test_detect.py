@@ -184,3 +184,10 @@ def test_a_detection_that_passes_imports_little_more(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert set(done.stdout.split()) & NOT_FOR_DETECT <= {"tomli"}
     assert "provides" in toml.load(tmp_path / "plan.toml")
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b"])
+def test_a_directory_that_cannot_be_looked_for_is_no_project(tmp_path: Path, name: str) -> None:
+    assert reason(plant(tmp_path, PROJECT), {"BP_UV_PROJECT_DIR": name}).startswith(
+        f"BP_UV_PROJECT_DIR={name[:80]!r} cannot be read"
+    )

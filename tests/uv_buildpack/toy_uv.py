@@ -7,6 +7,8 @@ how it was called. Run as a program: `toy_uv.py WAREHOUSE ARGUMENT…`, where th
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import os
 import shutil
@@ -29,6 +31,8 @@ def main(warehouse: Path, arguments: list[str]) -> int:
             _make_environment(Path(python), Path(place))
         case ["sync", *_]:
             _sync(warehouse, Path(os.environ["UV_PROJECT_ENVIRONMENT"]), arguments)
+        case ["pip", "install", "--no-deps", "--target", target, _]:
+            _install_another_uv(warehouse, Path(target) / "bin" / "uv")
         case ["pip", "install", *_]:
             _install_in_place(arguments)
         case ["lock", "--check"] | ["cache", "prune", "--ci"]:
@@ -75,11 +79,22 @@ def _remove(site_packages: Path, dist_info: Path) -> None:
 def _install(site_packages: Path, warehouse: Path, name: str, version: str) -> None:
     files: dict[str, str] = json.loads((warehouse / f"{name}-{version}.json").read_text(encoding="utf-8"))
     files[f"{name}-{version}.dist-info/METADATA"] = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
-    rows = [f"{path},sha256=x,{len(text)}" for path, text in files.items()]
+    rows = [f"{path},{_hash(text)},{len(text)}" for path, text in files.items()]
     files[f"{name}-{version}.dist-info/RECORD"] = "".join(f"{row}\n" for row in rows)
     for path, text in files.items():
         (site_packages / path).parent.mkdir(parents=True, exist_ok=True)
         (site_packages / path).write_text(text, encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode()).digest()
+    return "sha256=" + base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def _install_another_uv(warehouse: Path, place: Path) -> None:
+    place.parent.mkdir(parents=True)
+    place.write_text(f'#!/bin/sh\nexec {sys.executable} -I {__file__} {warehouse} "$@"\n', encoding="utf-8")
+    place.chmod(0o755)
 
 
 def _install_in_place(arguments: list[str]) -> None:

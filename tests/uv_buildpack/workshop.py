@@ -125,14 +125,21 @@ class Workshop:
         path = self.root / "warehouse" / "calls"
         return path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
 
-    def build(self, files: Mapping[str, str], *, plan: Sequence[PlanEntry] = (), form: str = "text") -> str:
+    def build(
+        self,
+        files: Mapping[str, str],
+        *,
+        plan: Sequence[PlanEntry] = (),
+        form: str = "text",
+        level: str = "info",
+    ) -> str:
         """Build an app of these files, export it, and return the log, durations and directories masked."""
         shutil.rmtree(self.root / "app", ignore_errors=True)
         (self.root / "warehouse" / "calls").unlink(missing_ok=True)
         self.layers.mkdir(exist_ok=True)
         self.builds += 1
         stream = io.StringIO()
-        log.configure(stream, form=form)
+        log.configure(stream, form=form, level=level)
         context = self._context(files, plan)
         result = build(context)
         write_result(context, result)
