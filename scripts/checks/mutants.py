@@ -109,7 +109,7 @@ def _lives(root: Path, module: str, mutant: Mutant) -> bool:
     path = root / "src" / module
     original = path.read_text(encoding="utf-8")
     tests = [str(Path("tests", "uv_buildpack", name)) for name in MODULES[module]]
-    command = [sys.executable, "-B", "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
+    command = [sys.executable, "-B", "-m", "pytest", "-x", "-q", *tests]
     path.write_text(mutant.text, encoding="utf-8")
     try:
         done = subprocess.run(command, cwd=root, capture_output=True, check=False, timeout=_SLOWEST)
