@@ -11,9 +11,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MANAGE = "manage.py"
+_OTHER_TREES = frozenset({"pyproject.toml", "pyvenv.cfg"})
+"""What the top of another project, or of an environment, has."""
 _DEEPEST = 3
 """Directories between the project and `manage.py`."""
-_SKIPPED = frozenset({"__pycache__", "docs", "examples", "node_modules", "site-packages", "tests", "venv"})
+_SKIPPED = frozenset(
+    {"__pycache__", "docs", "examples", "node_modules", "samples", "site-packages", "tests", "tutorials", "venv"}
+)
 _LARGEST = 512 * 1024
 _ROOT = b"STATIC_ROOT"
 # SECRET_KEY = os.environ["APP_KEY"], env.str("APP_KEY"), config("APP_KEY", …): the first name in capitals.
@@ -55,12 +59,14 @@ def _modules(directory: Path) -> Iterator[Path]:
 
 
 def _directories(directory: Path) -> list[Path]:
+    """Return the directories below one that may have a Django project which is part of this project."""
     try:
         with os.scandir(directory) as entries:
             names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
     except OSError:
         return []
-    return [directory / name for name in sorted(names) if name not in _SKIPPED and not name.startswith(".")]
+    below = [directory / name for name in sorted(names) if name not in _SKIPPED and not name.startswith(".")]
+    return [path for path in below if not any((path / name).exists() for name in _OTHER_TREES)]
 
 
 def _read(path: Path) -> bytes:

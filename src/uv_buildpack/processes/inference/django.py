@@ -6,6 +6,7 @@ import ast
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
+from uv_buildpack.django.project import find_manage
 from uv_buildpack.processes.inference.applications import AppObject, kinds_of
 from uv_buildpack.processes.inference.facts import HERE
 from uv_buildpack.processes.inference.objects import bindings
@@ -46,21 +47,11 @@ class DjangoProject(NamedTuple):
 
 def find_projects(sources: Sources) -> list[DjangoProject]:
     """Return the Django projects, those next to the top first: one, or none, in nearly every case."""
-    manages = sorted(_manage_files(sources), key=lambda path: (len(path.parts), str(path)))
+    manages = find_manage(sources.project_dir)
     if manages:
-        depth = len(manages[0].parts)
-        return [_project(sources, path) for path in manages if len(path.parts) == depth]
+        return [_project(sources, PurePosixPath(path.relative_to(sources.project_dir))) for path in manages]
     without = _project(sources, None)
     return [without] if without.applications else []
-
-
-def _manage_files(sources: Sources) -> Iterator[PurePosixPath]:
-    """Return files called `manage.py` that are Django's: other frameworks have such a file as well."""
-    for file in sources.files:
-        if file.path.name == "manage.py":
-            content = sources.content(file)
-            if isinstance(content, bytes) and b"django" in content.lower():
-                yield file.path
 
 
 def _project(sources: Sources, manage: PurePosixPath | None) -> DjangoProject:

@@ -18,7 +18,10 @@ _FILES = {
     "railway.toml": r"^\s*startCommand\s*=\s*(?P<command>.+?)\s*$",
     "fly.toml": r"^\s*(?:app|web)\s*=\s*(?P<command>[\"'].*\s.*[\"'])\s*$",
     "app.yaml": r"^\s*entrypoint:\s*(?P<command>.+?)\s*$",
+    "app.json": r"\"(?:start|startCommand|web)\"\s*:\s*\"(?P<command>[^\"]+)\"",
     "compose.yaml": r"^\s*command:\s*(?P<command>.+?)\s*$",
+    "compose.yml": r"^\s*command:\s*(?P<command>.+?)\s*$",
+    "docker-compose.yaml": r"^\s*command:\s*(?P<command>.+?)\s*$",
     "docker-compose.yml": r"^\s*command:\s*(?P<command>.+?)\s*$",
 }
 

@@ -39,6 +39,8 @@ class Modules:
     marks: tuple[str, ...] = ()
     command: str
     """Knows `{file}` and `{port}`."""
+    mounted_by: str = ""
+    """What a web application calls that serves such a module itself, as one part of it."""
 
 
 class Programs(NamedTuple):
@@ -210,6 +212,7 @@ WEB = (
             imports="chainlit",
             marks=("on_message", "on_chat_start"),
             command="chainlit run {file} --headless --host 0.0.0.0 --port {port}",
+            mounted_by="mount_chainlit",
         ),
     ),
     Starter(

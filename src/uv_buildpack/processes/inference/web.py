@@ -18,7 +18,7 @@ from uv_buildpack.processes.inference.serving import (
     proposed_server,
     served,
 )
-from uv_buildpack.processes.inference.starters import DJANGO, MCP, WEB, Nothing, Objects, Starter
+from uv_buildpack.processes.inference.starters import DJANGO, MCP, WEB, Modules, Nothing, Objects, Starter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -170,6 +170,9 @@ def _other(app: AppFacts, sources: Sources, starter: Starter, web: Web, objects:
     if isinstance(starter.looks_for, Nothing):
         if sources.exists(starter.looks_for.file):
             web.doubts.append(f"{starter.looks_for.file}: {starter.looks_for.reason}")
+        return
+    mounted = isinstance(starter.looks_for, Modules) and starter.looks_for.mounted_by
+    if mounted and any(sources.mentioning([mounted.encode()], [one.file for one in objects])):
         return
     for candidate, file in ui.find(app, sources, starter, web.considered):
         if any(one.file.path == file for one in objects):
