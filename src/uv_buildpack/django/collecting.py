@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from uv_buildpack import command, log, package_data
-from uv_buildpack.django import project
 from uv_buildpack.django.outcome import Outcome, inputs
 from uv_buildpack.errors import InterpreterFailed
 from uv_buildpack.layers import lock_parts, packages, venv_project
 from uv_buildpack.layers.venv import contents
 from uv_buildpack.layers.venv import key as venv
-from uv_buildpack.project import tree
+from uv_buildpack.layers.venv.layer import borrow
+from uv_buildpack.project import django_files, tree
 
 if TYPE_CHECKING:
     from uv_buildpack.django.request import StaticFiles
@@ -66,16 +66,22 @@ def _environment(work: Work, static: StaticFiles, uv: Uv, python: Path) -> Path:
         prefix = layer
     else:
         prefix = work.scratch / "environment"
-        analysis = work.analysis
-        uv.make_venv(prefix, analysis.project.directory, python)
-        with work.snapshots.built_wheels(
-            uv, analysis.decisions, venv.for_wheels(static.environment.key), work.uv_cache
-        ):
-            uv.install(lock_parts.installing(work).third_party(prefix), analysis.project.directory, prefix)
-        contents.write_link(prefix, work.directory(venv_project.NAME))
+        prefix.mkdir(mode=0o755)
+        if static.environment.reasons or not borrow(work, static.environment, prefix):
+            _install(work, static, prefix, uv, python)
     if static.local is not None and not static.local.reasons:
         venv_project.lend(work, uv, python, prefix)
     return prefix
+
+
+def _install(work: Work, static: StaticFiles, prefix: Path, uv: Uv, python: Path) -> None:
+    """Install what the environment has into a directory, for the run only."""
+    shutil.rmtree(prefix)
+    analysis, environment = work.analysis, static.environment
+    uv.make_venv(prefix, analysis.project.directory, python)
+    with work.snapshots.built_wheels(uv, analysis.decisions, venv.for_wheels(environment.key), work.uv_cache):
+        uv.install(lock_parts.installing(work).third_party(prefix), analysis.project.directory, prefix)
+    contents.write_link(prefix, work.directory(venv_project.NAME))
 
 
 def _heavy_packages_are_away(layer: Path) -> bool:
@@ -116,7 +122,7 @@ def _variables(work: Work, static: StaticFiles, prefix: Path, python: Path) -> d
     A secret key signs sessions and tokens, and no static file depends on it. So settings that insist on one get a
     stand-in where the build has none; it is not in the image.
     """
-    secrets = {"SECRET_KEY", "DJANGO_SECRET_KEY", *project.secret_variables(static.manage.parent)}
+    secrets = {"SECRET_KEY", "DJANGO_SECRET_KEY", *django_files.secret_variables(static.manage.parent)}
     environment = work.context.environment
     places = [f"{work.directory(venv_project.NAME)}/bin", f"{prefix}/bin", str(python.parent)]
     return {

@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING
 
 from cnb.launch import Slice
 from uv_buildpack import log
-from uv_buildpack.django import project
 from uv_buildpack.django.outcome import Outcome, check, inputs, names
 from uv_buildpack.django.request import StaticFiles
 from uv_buildpack.errors import CollectstaticImpossible
-from uv_buildpack.project import tree
+from uv_buildpack.project import django_files, tree
 from uv_buildpack.snapshots import file_format
 from uv_buildpack.snapshots.policy import STATIC_FILES
 
@@ -53,7 +52,7 @@ def wanted(work: Work, environment: Wanted[VenvKey], local: Wanted[LocalKey] | N
     manage = _manage(analysis, required=required)
     if manage is None:
         return None
-    if not required and not project.static_root_is_mentioned(_directory(analysis)):
+    if not required and not django_files.static_root_is_mentioned(_directory(analysis)):
         log.debug("static files are not collected: no module mentions STATIC_ROOT")
         return None
     variables = work.context.environment.items()
@@ -107,7 +106,7 @@ def _manage(analysis: Analysis, *, required: bool) -> Path | None:
     if "django" not in analysis.decisions.packages:
         raise CollectstaticImpossible("Django is not installed", "Add django to the dependencies and run `uv lock`.")
     directory = _directory(analysis)
-    found = project.find_manage(directory)
+    found = django_files.find_manage(directory)
     if len(found) == 1:
         return found[0]
     reason = (

@@ -6,13 +6,13 @@ import ast
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
-from uv_buildpack.django.project import find_manage
 from uv_buildpack.processes.inference.applications import AppObject, kinds_of
 from uv_buildpack.processes.inference.facts import HERE
 from uv_buildpack.processes.inference.objects import bindings
 from uv_buildpack.processes.inference.roots import module_name
 from uv_buildpack.processes.inference.starters import DJANGO
 from uv_buildpack.processes.inference.syntax import Module, Unreadable, assigned
+from uv_buildpack.project.django_files import find_manage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.uv_buildpack.trees import plant
 
-from uv_buildpack.django.project import find_manage, secret_variables, static_root_is_mentioned
+from uv_buildpack.project.django_files import find_manage, secret_variables, static_root_is_mentioned
 
 if TYPE_CHECKING:
     from pathlib import Path
