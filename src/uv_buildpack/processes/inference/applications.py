@@ -78,10 +78,10 @@ def find_applications(sources: Sources, starters: Sequence[Starter]) -> Found:
     for tier, files in groupby(sources.files, key=lambda file: file.tier):
         found: list[AppObject] = []
         listed = list(files)
+        # Most files are in the last tier, and few of them mention the framework: that is asked first.
+        likely = sources.mentioning(packages, listed) if tier == _LAST_TIER else listed
         # A file with the usual name may call a factory of any name.
-        relevant = set(sources.mentioning([*words, b"app"] if tier == 0 else words, listed))
-        if tier == _LAST_TIER:
-            relevant &= set(sources.mentioning(packages, relevant))
+        relevant = set(sources.mentioning([*words, b"app"] if tier == 0 else words, likely))
         for file in listed:
             here = _in_file(sources, file, kinds) if file in relevant else None
             if isinstance(here, Unreadable):

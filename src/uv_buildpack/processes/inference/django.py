@@ -112,7 +112,8 @@ def _settings_of(sources: Sources, application: AppObject) -> tuple[str, int] | 
 def _applications(sources: Sources, directory: PurePosixPath) -> Iterator[AppObject]:
     """Return the modules below the directory that make a WSGI or an ASGI application of Django."""
     kinds = kinds_of([DJANGO])
-    files = [file for file in sources.files if file.path.is_relative_to(directory)]
+    below = "" if directory == HERE else f"{directory}/"
+    files = [file for file in sources.files if file.name.startswith(below)]
     for file in sources.mentioning((b"get_wsgi_application", b"get_asgi_application"), files):
         module = sources.module(file.path)
         if isinstance(module, Unreadable):
@@ -149,7 +150,7 @@ def _file_of(sources: Sources, settings: str, directory: PurePosixPath) -> PureP
         return near
     relative = settings.replace(".", "/")
     ends = (f"/{relative}.py", f"/{relative}/__init__.py")
-    return next((file.path for file in sources.files if f"/{file.path}".endswith(ends)), None)
+    return next((file.path for file in sources.files if f"/{file.name}".endswith(ends)), None)
 
 
 def _texts(sources: Sources, module: Module, hops: int = 0) -> Iterator[str]:

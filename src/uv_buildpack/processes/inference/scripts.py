@@ -62,8 +62,8 @@ def script_processes(app: AppFacts) -> list[InferredProcess]:
 
 def main_process(app: AppFacts, sources: Sources) -> tuple[InferredProcess | None, list[str]]:
     """Return the process of the only file that is meant to be run, and what was considered."""
-    mains = [file for file in sources.files if file.path.name == "__main__.py" and file.depth == 2]  # noqa: PLR2004
-    named = [file for file in sources.files if str(file.path) in _MAIN_FILES]
+    mains = [file for file in sources.files if file.stem == "__main__" and file.depth == 2]  # noqa: PLR2004
+    named = [file for file in sources.files if file.name in _MAIN_FILES]
     found: list[Module] = []
     considered: list[str] = []
     for file in [*named, *mains]:

@@ -109,13 +109,12 @@ def find_programs(app: AppFacts, sources: Sources, rule: Programs) -> list[Progr
 
 def _entries(sources: Sources, rule: Programs) -> Iterator[Module]:
     words = [name.encode() for name in rule.imports]
-    mentioning = {file.path for file in sources.mentioning(words)}
+    mentioning = {file.name for file in sources.mentioning(words)}
     if not mentioning:
         return
     count = 0
-    for file in sorted(sources.files, key=lambda file: (len(file.path.parts), file.rank)):
-        if file.path not in mentioning and file.path.stem not in _ENTRY_STEMS:
-            continue
+    likely = [file for file in sources.files if file.name in mentioning or file.stem in _ENTRY_STEMS]
+    for file in sorted(likely, key=lambda file: (file.name.count("/"), file.rank)):
         count += 1
         module = sources.module(file.path)
         if isinstance(module, Module) and count <= _MAXIMUM_ENTRIES:
