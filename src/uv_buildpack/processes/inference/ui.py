@@ -112,12 +112,10 @@ def _entries(sources: Sources, rule: Programs) -> Iterator[Module]:
     mentioning = {file.name for file in sources.mentioning(words)}
     if not mentioning:
         return
-    count = 0
     likely = [file for file in sources.files if file.name in mentioning or file.stem in _ENTRY_STEMS]
-    for file in sorted(likely, key=lambda file: (file.name.count("/"), file.rank)):
-        count += 1
+    for file in sorted(likely, key=lambda file: (file.name.count("/"), file.rank))[:_MAXIMUM_ENTRIES]:
         module = sources.module(file.path)
-        if isinstance(module, Module) and count <= _MAXIMUM_ENTRIES:
+        if isinstance(module, Module):
             yield module
 
 
