@@ -47,8 +47,7 @@ if TYPE_CHECKING:
 
 def build(context: BuildContext) -> BuildResult:
     """Build the layers of an app. Raises `Problem` or `Problems` (the reader can fix it), `OSError`."""
-    log.keep_secret((*credentials.of_variables(context.environment), *credentials.of_bindings(context.bindings)))
-    log.title(_version(context))
+    _begin_log(context)
     with log.timed("Analysing"):
         ignored_variables.warn(context.environment)
         analysis = analyse(context)
@@ -94,9 +93,13 @@ def build(context: BuildContext) -> BuildResult:
     layers += processes_layer.contribute(context, analysis.processes.one_worker, analysis.processes.variables)
     venv.warn_of_system_libraries(work, environment)
     log.heading("Layers")
-    layers.sort(key=lambda layer: layer.name)
     _show(context, layers)
     return BuildResult(layers=tuple(layers), processes=analysis.processes.all, slices=slices)
+
+
+def _begin_log(context: BuildContext) -> None:
+    log.keep_secret((*credentials.of_variables(context.environment), *credentials.of_bindings(context.bindings)))
+    log.title(_version(context))
 
 
 def _version(context: BuildContext) -> str:
@@ -221,7 +224,7 @@ def _link_environment(context: BuildContext, analysis: Analysis) -> None:
 
 def _show(context: BuildContext, layers: Sequence[Layer | ReusedLayer]) -> None:
     rows = [("layer", "for", "size")]
-    for layer in layers:
+    for layer in sorted(layers, key=lambda layer: layer.name):
         kinds = ", ".join(kind for kind, wanted in layer.types.document().items() if wanted)
         rows.append((layer.name, kinds, "reused" if isinstance(layer, ReusedLayer) else _size(context, layer)))
     log.table(rows)
