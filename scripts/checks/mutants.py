@@ -139,6 +139,8 @@ def _places(tree: ast.Module) -> Iterator[tuple[ast.expr | ast.stmt, _Change]]:
                 yield node, _Change("ops", [_TURNED[type(op)]()])
             case ast.BoolOp(op=op):
                 yield node, _Change("op", ast.Or() if isinstance(op, ast.And) else ast.And())
+            case ast.If(test=ast.Name(id="TYPE_CHECKING")):
+                pass  # No program runs it.
             case ast.IfExp(test=test) | ast.If(test=test):
                 yield node, _Change("test", ast.UnaryOp(ast.Not(), test))
             case ast.Constant(value=bool(value)):

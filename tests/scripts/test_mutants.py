@@ -11,6 +11,8 @@ from checks.mutants import MODULES, mutants
 
 REPOSITORY = Path(__file__).parents[2]
 SOURCE = """
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 def f(a, b):
     if a == 1 and b:
         return a < b or a in b

@@ -86,3 +86,12 @@ def test_lists_and_tables_of_both_files_count(tmp_path: Path) -> None:
         "no-binary": False,
         "config-settings": {"one": "1", "two": "2"},
     }
+
+
+@pytest.mark.parametrize(("own", "users"), [('["a"]', '"b"'), ('"a"', '["b"]'), ('["a"]', "{ b = 1 }")])
+def test_where_both_files_have_values_of_different_kinds_the_projects_counts(
+    tmp_path: Path, own: str, users: str
+) -> None:
+    (tmp_path / "users.toml").write_text(f"config-settings-package = {users}\n")
+    chosen = of_project(project(tmp_path, f"config-settings-package = {own}"), tmp_path / "users.toml")
+    assert chosen == of_project(project(tmp_path, f"config-settings-package = {own}"))
