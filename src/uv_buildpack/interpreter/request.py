@@ -67,6 +67,9 @@ def parse(text: str, origin: str) -> PythonRequest:
     if name in {"any", "default"} and rest[:1] in {"", "-"}:
         return _key(rest[1:], _unbound(wanted, origin))
     if name in {"cpython", "cp", "python"}:
+        # Only after a hyphen may a machine follow: `cpython@3.13-linux` is the name of a program to uv.
+        if rest[:1] != "-" and "-" in rest:
+            return _refuse(wanted, origin)
         return _key(rest[1:] if rest[:1] in {"@", "-"} else rest, _unbound(wanted, origin))
     return _refuse(wanted, origin)
 

@@ -108,28 +108,51 @@ def choose(lock: Lock, name: str | None, wanted: Choice, default_groups: Sequenc
     named = (*lock.default_groups, *wanted.groups, *added)
     groups = tuple(normalised[group] for group in dict.fromkeys(map(canonicalize_name, named)))
     choice = Choice(packages=packages, extras=extras, groups=groups)
-    collector.problems.extend(ChoiceConflicting([str(item) for item in items]) for items in _conflicts(lock, choice))
+    conflicts = _conflicts(lock, choice, every_extra="*" in wanted.extras)
+    collector.problems.extend(ChoiceConflicting([str(item) for item in items]) for items in conflicts)
     collector.raise_if_any()
     return choice
 
 
-def _conflicts(lock: Lock, choice: Choice) -> Iterator[list[ConflictItem]]:
-    """Return what was chosen of each set of which one at most can be installed.
+def _conflicts(lock: Lock, choice: Choice, *, every_extra: bool) -> Iterator[list[ConflictItem]]:
+    """Return what was chosen of each set of which one at most can be installed, where that is more.
 
-    As uv does (`detect_conflicts` in crates/uv-environment-operations/src/lib.rs, 0.13.9), only for what was chosen
-    itself, not for what that depends on.
+    As uv does (`detect_conflicts` in crates/uv-environment-operations/src/lib.rs, 0.13.9): an extra or a group that was
+    chosen counts for each member that is needed.
     """
-    roots = {*choice.packages, *(package.name for package in _root_package(lock, choice.packages))}
+    members = _needed_members(lock, choice) if lock.conflicts else set()
     for items in lock.conflicts:
-        chosen = [item for item in items if item.package in roots and _is_chosen(item, choice)]
+        chosen = [
+            item for item in items if item.package in members and _is_chosen(item, choice, every_extra=every_extra)
+        ]
         if len(chosen) > 1:
             yield chosen
 
 
-def _is_chosen(item: ConflictItem, choice: Choice) -> bool:
+def _is_chosen(item: ConflictItem, choice: Choice, *, every_extra: bool) -> bool:
     if item.extra is not None:
-        return item.package in choice.packages and item.extra in choice.extras
-    return item.group in choice.groups if item.group is not None else item.package in choice.packages
+        return every_extra or item.extra in choice.extras
+    return item.group is None or item.group in choice.groups
+
+
+def _needed_members(lock: Lock, choice: Choice) -> set[str]:
+    """Return the members that a choice leads to, whatever the markers on the way say."""
+    by_name = {package.name: lock.named(package.name) for package in lock.packages}
+    queue = [(name, extra) for name in choice.packages for extra in (None, *choice.extras)]
+    queue += [pair for edge in _group_edges(lock, choice, by_name) for pair in _named(edge)]
+    seen: set[tuple[str, str | None]] = set()
+    while queue:
+        name, extra = queue.pop()
+        if (name, extra) not in seen:
+            seen.add((name, extra))
+            for package in by_name.get(name, ()):
+                edges = package.dependencies if extra is None else package.extras.get(extra, ())
+                queue += [pair for edge in edges for pair in _named(edge)]
+    return {name for name, _ in seen}.intersection(lock.members).union(choice.packages)
+
+
+def _named(edge: Dependency) -> list[tuple[str, str | None]]:
+    return [(edge.name, extra) for extra in (None, *edge.extras)]
 
 
 def group_pythons(lock: Lock, choice: Choice) -> dict[str, str]:

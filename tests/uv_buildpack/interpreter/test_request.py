@@ -75,7 +75,7 @@ def test_another_implementation_is_refused(text: str) -> None:
     "text",
     ["latest", "system", "", "3.x", "3.13-dev", "./python", "/usr/bin/python3", "~/py", r"C:\Python", "3.13d", "=3.12",
      "cpython-3.13-macos-aarch64-none", "any3", "3.13+debug", "3.13.1.2", "===3.13.1", "miniconda3-latest",
-     "\N{FULLWIDTH DIGIT THREE}.13"],
+     "\N{FULLWIDTH DIGIT THREE}.13", "cpython@3.13-linux"],
 )  # fmt: skip
 def test_what_is_no_version_is_refused_with_its_place(text: str) -> None:
     with pytest.raises(PythonRequestInvalid) as caught:

@@ -493,6 +493,29 @@ def test_a_choice_of_what_conflicts_is_refused_as_uv_does(
         assert [problem.what for problem in raised.value.problems] == [said]
 
 
+@pytest.mark.parametrize(
+    ("marker", "members", "refused"), [("", 2, True), ("os_name == 'nt'", 2, True), ("", 0, False)]
+)
+def test_conflicting_extras_of_a_member_that_is_needed_are_refused(
+    tmp_path: Path, marker: str, members: int, *, refused: bool
+) -> None:
+    edge = f'{{ name = "lib", marker = "{marker}" }}' if marker else '{ name = "lib" }'
+    text = (
+        f"version = 1\n{dedent(CONFLICTING)}\n[manifest]\nmembers = {['app', 'lib'][:members]}\n"
+        f'[[package]]\nname = "app"\nversion = "1"\nsource = {{ virtual = "." }}\ndependencies = [{edge}]\n'
+        '[package.metadata]\nprovides-extras = ["a", "b"]\n'
+        '[[package]]\nname = "lib"\nversion = "1"\nsource = { virtual = "lib" }\n'
+    )
+    (tmp_path / "uv.lock").write_text(text, encoding="utf-8")
+    lock = read_lock(tmp_path / "uv.lock", "uv.lock")
+    if not refused:
+        assert choose(lock, "app", Choice(packages=(), extras=("a", "b"), groups=())).extras == ("a", "b")
+        return
+    for extras in (("a", "b"), ("*",)):
+        with pytest.raises(Problems, match="the extra b of lib cannot be installed together"):
+            choose(lock, "app", Choice(packages=(), extras=extras, groups=()))
+
+
 def test_the_pythons_of_chosen_groups_are_those_of_the_lock(tmp_path: Path) -> None:
     text = """
         version = 1
