@@ -160,7 +160,7 @@ def _remove_undeclared(context: BuildContext, result: BuildResult) -> None:
     declared = {layer.name for layer in result.layers}
     for name in set(context.restored) | _names_on_disk(context.layers_dir):
         if name not in declared:
-            # Without its `<name>.toml`, which goes first, a directory that somebody else owns is no layer any more.
+            # Without its `<name>.toml`, which goes first, a directory that somebody else owns is no longer a layer.
             with suppress(PermissionError):
                 forget_layer(context, name)
     for pattern in ("launch.*", "build.*", "store.toml"):

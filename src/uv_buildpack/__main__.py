@@ -29,7 +29,7 @@ def main() -> int:
         try:
             getattr(sys, name).flush()
         except OSError:
-            # Full, or nobody reads any more. Python would flush again and end with a status of its own (120).
+            # The disk is full, or the reader has gone. Python would flush again and end with a status of its own (120).
             setattr(sys, name, _nowhere())
     return status
 

@@ -50,7 +50,7 @@ class Problems(Exception):
 
 
 class Collector:
-    """Collects problems, so that all of them are said before anything is done."""
+    """Collects problems, so that all of them are reported before anything is done."""
 
     def __init__(self) -> None:
         """Start with none."""
@@ -759,7 +759,7 @@ class WrongInterpreter(Problem):
 
 
 class FindLinksMissing(Problem):
-    """`BP_UV_FIND_LINKS` names what is no directory."""
+    """`BP_UV_FIND_LINKS` names something that is not a directory."""
 
     def __init__(self, name: str, bindings: Sequence[str]) -> None:
         """`bindings` are the names of all that there are."""

@@ -24,7 +24,7 @@ LayerState = Literal["created", "changed", "reused"]
 
 _LOGGER = structlog.get_logger()
 _secrets: list[str] = []
-"""The longest first: a short one may be a part of a long one."""
+"""The longest first: a short one may be part of a long one."""
 
 
 def configure(stream: TextIO, *, form: str = "text", level: str = "info") -> None:

@@ -60,7 +60,7 @@ def compile_files(
     The paths are absolute and those of run time: the bytecode holds them. `jobs` is the number of processes, by default
     that of the CPUs this process may use. The bytes do not depend on it, nor on the order. `prefix` is a directory to
     write below (`sys.pycache_prefix`) instead of beside the sources. Raises `InterpreterFailed`, and `OSError` where
-    it is not the fault of a source that it has no bytecode: such a failure is never taken for one of the source.
+    it is not the fault of a source that it has no bytecode: such a failure is never mistaken for one of the source.
     """
     shares = _balanced(files, jobs or len(os.sched_getaffinity(0)))
     program = package_data.read("compile_worker.py")

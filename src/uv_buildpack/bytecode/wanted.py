@@ -1,4 +1,4 @@
-"""Which modules of an environment are worth bytecode: all but test suites, which are half of some environments.
+"""Which modules of an environment get bytecode: all but test suites, which are half of some environments.
 
 Test modules that the package itself imports (`numpy.testing` needs one) are compiled as well. What is imported is read
 from the source, and only within one regular package: so the answer for a package depends on nothing beside it, and is

@@ -14,7 +14,7 @@ _NOTICE = timedelta(days=183)
 
 
 def warn(version: str, today: date) -> None:
-    """Warn when a version gets no security fixes any more, or in half a year will get none."""
+    """Warn when a version no longer gets security fixes, or soon will not: from half a year before."""
     minor = ".".join(version.split(".")[:2])
     dates = json.loads(package_data.read("eol.json"))
     if minor not in dates:

@@ -96,7 +96,7 @@ class Compiler(NamedTuple):
 
 
 def chosen(work: Work, python: Wanted[PythonKey]) -> Compiler:
-    """Return the compiler of this build, and forget what was kept of another one for which there is no use any more."""
+    """Return the compiler of this build, and forget what was kept of another one that is no longer needed."""
     if is_runtime(work.analysis.decisions.python) and work.snapshots.directory is not None:
         file_format.forget(work.snapshots.directory, COMPILER)
     return Compiler(work=work, python=python)

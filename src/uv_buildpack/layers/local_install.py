@@ -1,4 +1,4 @@
-"""Installing local packages by the road that a developer's `uv sync` takes, and apart from all other packages.
+"""Installing local packages as a developer's `uv sync` does, and apart from all other packages.
 
 uv installs them into an environment at the path of the `venv` layer: their scripts name its interpreter. It is a
 stand-in, so that nothing of theirs gets into that layer; what uv puts there is moved into `venv-project`. Where a

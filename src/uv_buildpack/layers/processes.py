@@ -1,4 +1,4 @@
-"""The `processes` layer: variables of process types. It is tiny, so each build makes it again.
+"""The `processes` layer: variables of process types. It is tiny, so each build rebuilds it.
 
 `uvicorn.run()` takes its number of workers from `WEB_CONCURRENCY` as well, and with more than one it refuses an
 application that is an object and not a name: the process ends with status 3 (`run()` in uvicorn/main.py, 0.54.0;

@@ -1,8 +1,8 @@
 """Why a layer cannot be taken from the previous image as it is: one function, over the key of any layer.
 
 A key is a frozen dataclass of strings, which becomes the layer's metadata. It is compared field by field; each field is
-declared with `part`, which says in what words a difference is told. Stored metadata are anybody's: what cannot be read
-counts as nothing known.
+declared with `part`, which says how a difference is worded. Anybody may have written stored metadata: what cannot be
+read counts as unknown.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ class Wanted(Generic[_Key]):
 
 
 def part(words: Words | None = None) -> Any:  # noqa: ANN401 (as `dataclasses.field` does)
-    """Declare a field of a key, with the words in which a difference is told."""
+    """Declare a field of a key, with the function that words a difference."""
     return field(metadata=told(words or values))
 
 
 def told(words: Words) -> dict[str, Words]:
-    """Return the metadata of a field whose differences are told in these words."""
+    """Return the metadata of a field whose differences this function words."""
     return {_WORDS: words}
 
 
@@ -88,7 +88,7 @@ def differences(old: Mapping[str, object], new: Key) -> list[str]:
         before, now = old.get(each.name), getattr(new, each.name)
         if before != now:
             words: Words = each.metadata[_WORDS]
-            # A text that says the same in another way is another key all the same.
+            # A text that says the same in another way is another key nevertheless.
             lines += tuple(words(each.name, before, now)) or (f"{_spoken(each.name)} changed",)
     return lines
 

@@ -37,7 +37,7 @@ class Supply(NamedTuple):
     files: Mapping[str, Path]
     """Name of a file in the lock → the file, whose hash is right."""
     missing: tuple[str, ...] = ()
-    """One line for each package of which no file is at hand, and for each build requirement."""
+    """One line for each package without a local file, and for each build requirement."""
     wrong: tuple[str, ...] = ()
     """One line for each file that has another hash than in the lock."""
 
@@ -108,7 +108,7 @@ def _link_all(directory: Path, target: Path, real: Collection[Path]) -> None:
 
 
 def lead(package: dict[str, Any], files: Mapping[str, Path]) -> None:
-    """Let the files of a package in the lock's document be those at hand; others stay as they are."""
+    """Let local files be those of a package in the lock's document; others stay as they are."""
     address = package.get("source", {}).get("url", "")
     if "sdist" in package and address:
         package["sdist"].setdefault("url", address)
@@ -148,7 +148,7 @@ def _wanted(package: LockedPackage, platform: selection.Platform, sdists: Collec
 
 
 def _sorted(wanted: Iterable[Artifact], places: Sequence[Path]) -> tuple[dict[str, Path], list[Path]]:
-    """Sort what is at hand under the names of files: the right ones, and those that are others."""
+    """Sort local files by whether their contents are those that the lock names: right, and wrong."""
     good: dict[str, Path] = {}
     bad: list[Path] = []
     for file in wanted:

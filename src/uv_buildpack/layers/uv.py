@@ -122,7 +122,7 @@ def asked_indexes(uv: Uv, variables: Mapping[str, str], settings: Mapping[str, A
 
 
 def _without_network(work: Work) -> dict[str, str]:
-    """Return the variables that let uv find files at hand, also for builds, and keep it off the network."""
+    """Return the variables that let uv find local files, also for builds, and keep it off the network."""
     places = work.analysis.find_links
     variables = {"UV_FIND_LINKS": ",".join(map(str, places))} if places else {}
     # UV_NO_INDEX: with the network off alone, uv would complain of each index instead of what is missing.

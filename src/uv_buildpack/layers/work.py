@@ -53,11 +53,11 @@ class Work:
     context: BuildContext
     analysis: Analysis
     scratch: Path
-    """An existing directory on the layers' file system, which goes at the end."""
+    """An existing directory on the layers' file system, which is removed at the end."""
     snapshots: Store
     background: Background
     files: Mapping[str, Path] = field(default_factory=dict)
-    """Files of packages that are at hand, by their names in the lock (`BP_UV_FIND_LINKS`)."""
+    """Local files of packages, by their names in the lock (`BP_UV_FIND_LINKS`)."""
 
     @property
     def uv_cache(self) -> Path:
@@ -98,12 +98,12 @@ def made(work: Work, layer: Layer, reasons: Sequence[str]) -> Layer:
 
 
 def reused(work: Work, name: str, key: Mapping[str, str], noted: Mapping[str, str] | None = None) -> ReusedLayer:
-    """Take a layer from the previous image; what may be on the disk of it was only borrowed, and goes at the end."""
+    """Take a layer from the previous image; what is on disk of it was only borrowed, and is removed at the end."""
     log.layer(name, "reused")
     work.snapshots.note(name, key, hot=True)
     restored = work.context.restored[name]
     metadata = {key: str(value) for key, value in restored.metadata.items()}
-    # Its SBOM files are given again: a borrowed layer's were removed with its directory.
+    # Its SBOM files are written again: a borrowed layer's were removed with its directory.
     return ReusedLayer(name=name, metadata={**metadata, **(noted or {})}, sboms=restored.sboms)
 
 

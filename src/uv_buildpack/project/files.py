@@ -100,7 +100,7 @@ class Pyproject(NamedTuple):
         return found
 
     def table(self, *keys: str) -> Mapping[str, Any]:
-        """Return the table at `keys`, empty if absent. Raises `PyprojectInvalid` if it is no table."""
+        """Return the table at `keys`, empty if absent. Raises `PyprojectInvalid` if it is not a table."""
         try:
             return dict(Table(self.document, self.shown).table(*keys).values)
         except DocumentError as error:

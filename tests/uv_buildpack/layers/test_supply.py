@@ -1,4 +1,4 @@
-"""Files at hand instead of an index: which are right, what is missing, and the lock that leads to them."""
+"""Local files instead of an index: which are right, what is missing, and the lock that leads to them."""
 
 from __future__ import annotations
 

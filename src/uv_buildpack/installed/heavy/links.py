@@ -107,7 +107,7 @@ def damages(site_packages: Path, present_layers: Collection[str], reused_layers:
     away = {place for place, layer in links.items() if layer in reused_layers}
     here = {place for place, layer in links.items() if layer in present_layers and (site_packages / place).is_dir()}
     owned = {directory for record in records for directory in record.directories()}
-    # What a link that leads nowhere hides is told once, by the link.
+    # What a broken link hides is reported once, by the link.
     missing = ((record.name, next(_missing(site_packages, record, links.keys() - here), "")) for record in records)
     return [
         *(f"{name}: {path} is missing" for name, path in missing if path),

@@ -21,7 +21,7 @@ _SHORT = 1000
 """Bytes. The `__init__.py` of an old-style namespace package is shorter, its licence included."""
 
 _MANY = 32
-"""Directories below one at the top: each would be a link. Then the top is taken for the distribution's own."""
+"""Directories below one at the top: each would be a link. Then the top is treated as the distribution's own."""
 
 _CARELESS = frozenset(
     {"bin", "benchmarks", "doc", "docs", "examples", "include", "lib", "scripts", "share", "src", "test", "tests"}

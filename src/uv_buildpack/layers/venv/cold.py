@@ -1,4 +1,4 @@
-"""Making the environment from nothing, and the steps that this has in common with making it from a snapshot."""
+"""Making the environment from scratch, and the steps shared with making it from a snapshot."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def settle(recipe: Recipe, also: Collection[str] = (), linked: Collection[str] =
 
 
 def tidy(recipe: Recipe, modules: Iterable[Path]) -> None:
-    """Leave nothing behind that is no package's, and say what of the packages is not as it should be."""
+    """Remove what belongs to no package, and warn of packages that are not as they should be."""
     _remove_orphans(recipe, modules)
     _remove_empty_directories(recipe.layer)
     _warn_of_differences(recipe)

@@ -1,4 +1,4 @@
-"""Contributing the `venv` layer and those of heavy packages: made from a snapshot or from nothing, or taken as they are."""
+"""Contributing the `venv` layer and those of heavy packages: made from a snapshot or from scratch, or taken as they are."""
 
 from __future__ import annotations
 
@@ -248,7 +248,7 @@ def _recipe(work: Work, key: VenvKey, uv: Uv, python: Path, snapshot: Mapping[st
 
 
 def _project_dir(work: Work) -> Path:
-    """Return where uv syncs: the project, or a copy whose lock leads to files at hand."""
+    """Return where uv syncs: the project, or a copy whose lock leads to local files."""
     project = work.analysis.project
     target = work.scratch / "supplied"
     if not work.files or project.pylock:

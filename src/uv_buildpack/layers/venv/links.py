@@ -1,7 +1,7 @@
 """Links from the environment to data files and scripts of local packages, which lie in `venv-project`.
 
 Programs look for them below `sys.prefix`, in `sysconfig`'s paths and beside `sys.executable`, where `uv sync` puts them.
-The uppermost directory that the environment has not is linked as a whole: what changes in it touches this layer not.
+The uppermost directory that the environment lacks is linked as a whole: a change in it does not touch this layer.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Making the environment from a snapshot of an earlier one, of which uv changes only what changed.
 
-It has the same bytes as one that is made from nothing. A build that cannot be sure of that says so, and starts again.
+It has the same bytes as one that is made from scratch. A build that cannot be sure of that says so, and starts again.
 """
 
 from __future__ import annotations
