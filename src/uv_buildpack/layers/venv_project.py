@@ -93,7 +93,7 @@ def contribute(work: Work, layer: Wanted[LocalKey], uv: Uv, python: Path) -> Lay
 
 
 def lend(work: Work, uv: Uv, python: Path, environment: Path) -> None:
-    """Make the layer of the previous image again, for this build to run it with `environment`; it is removed at the end.
+    """Rebuild the layer of the previous image for this build to run it with `environment`; it is removed at the end.
 
     Raises `Problem`, `OSError`.
     """
