@@ -299,7 +299,7 @@ def _variables(variables: Mapping[str, str]) -> list[str]:
 
 def _default_builder() -> bool:
     asked = subprocess.run(["pack", "config", "default-builder"], capture_output=True, text=True, check=False)
-    return "default builder is" in asked.stdout
+    return "current default builder is" in asked.stdout  # else "No default builder is set."
 
 
 @contextmanager
