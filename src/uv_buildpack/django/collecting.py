@@ -18,10 +18,13 @@ from uv_buildpack.errors import InterpreterFailed
 from uv_buildpack.layers import lock_parts, packages, venv_project
 from uv_buildpack.layers.venv import contents
 from uv_buildpack.layers.venv import key as venv
-from uv_buildpack.layers.venv.layer import borrow
 from uv_buildpack.project import django_files, tree
+from uv_buildpack.snapshots import file_format
+from uv_buildpack.snapshots.policy import STATIC_ENVIRONMENT
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from uv_buildpack.django.request import StaticFiles
     from uv_buildpack.layers.work import Work
     from uv_buildpack.uv.running import Uv
@@ -30,6 +33,8 @@ _STAND_IN = "stand-in-for-collectstatic-only"
 _PATH = "/usr/bin:/bin"
 _PROGRAM = "collect_static.py"
 _NEVER_LISTED = frozenset({".venv", "node_modules"})
+_LARGEST = 400 * 1000 * 1000
+"""Bytes of an environment that is kept for static files alone, uncompressed."""
 _INHERITED = ("HOME", "LD_LIBRARY_PATH", "TMPDIR")
 
 
@@ -64,11 +69,13 @@ def _environment(work: Work, static: StaticFiles, uv: Uv, python: Path) -> Path:
     layer = work.directory(venv.NAME)
     if static.environment.reasons and not _heavy_packages_are_away(layer):
         prefix = layer
+        _keep(work, static, prefix, missed=False)
     else:
         prefix = work.scratch / "environment"
         prefix.mkdir(mode=0o755)
-        if static.environment.reasons or not borrow(work, static.environment, prefix):
+        if not work.snapshots.take(STATIC_ENVIRONMENT, prefix, static.environment.metadata):
             _install(work, static, prefix, uv, python)
+            _keep(work, static, prefix, missed=True)
     if static.local is not None and not static.local.reasons:
         venv_project.lend(work, uv, python, prefix)
     return prefix
@@ -82,6 +89,34 @@ def _install(work: Work, static: StaticFiles, prefix: Path, uv: Uv, python: Path
     with work.snapshots.built_wheels(uv, analysis.decisions, venv.for_wheels(environment.key), work.uv_cache):
         uv.install(lock_parts.installing(work).third_party(prefix), analysis.project.directory, prefix)
     contents.write_link(prefix, work.directory(venv_project.NAME))
+
+
+def _keep(work: Work, static: StaticFiles, prefix: Path, *, missed: bool) -> None:
+    """Keep the environment for builds in which only static files change, with heavy packages in their places.
+
+    What this build has `missed` is worth more of the cache.
+    """
+    layers = [path for path in work.context.layers_dir.glob(f"{packages.PREFIX}*") if path.is_dir()]
+    size = sum(sum(tree.sizes(directory)) for directory in (prefix, *layers))
+    if work.snapshots.directory is None or size > (_LARGEST if missed else file_format.TOO_LARGE_TO_TRY):
+        return
+    whole = work.scratch / "environment-to-keep"
+    _link_all(prefix, whole, layers)
+    work.snapshots.keep_environment(whole, static.environment.metadata, missed=missed)
+
+
+def _link_all(source: Path, target: Path, layers: Sequence[Path]) -> None:
+    """Make a directory with hard links to all files of another but bytecode; links into `layers` are followed."""
+    target.mkdir()
+    for path in source.iterdir():
+        linked = path.is_symlink()
+        followed = linked and path.is_dir() and any(path.resolve().is_relative_to(layer) for layer in layers)
+        if path.name == "__pycache__":
+            continue
+        if followed or (path.is_dir() and not linked):
+            _link_all(path, target / path.name, layers)
+        else:
+            os.link(path, target / path.name, follow_symlinks=False)
 
 
 def _heavy_packages_are_away(layer: Path) -> bool:

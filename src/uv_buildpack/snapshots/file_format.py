@@ -31,7 +31,7 @@ SCHEME = "3"
 ALWAYS_BELOW = 10 * 1000 * 1000
 """Bytes, compressed: what is smaller is always kept. A hot build pays 17 ms for each megabyte.
 """
-_TOO_LARGE_TO_TRY = 80 * 1000 * 1000
+TOO_LARGE_TO_TRY = 80 * 1000 * 1000
 """Bytes of a tree, uncompressed, that will not compress to `ALWAYS_BELOW`."""
 _PATIENCE = 10
 """Hot builds after which a snapshot is dropped that only builds without a previous image need."""
@@ -145,7 +145,7 @@ def keep(  # noqa: PLR0913 (what is kept, where, and what of it)
     """
     entries = list(_entries(tree, "", without))
     size = sum(content for _, _, content in entries if isinstance(content, int))
-    if limit is not None and size > _TOO_LARGE_TO_TRY:
+    if limit is not None and size > TOO_LARGE_TO_TRY:
         return forget(directory, kind)
     free = shutil.disk_usage(directory).free
     if free < size + _SPARE:

@@ -37,6 +37,8 @@ APP_MODULES = "app-modules"
 """Bytecode of the app directory, which every build has use for: it is kept whatever its size."""
 STATIC_FILES = "static-files"
 """What Django's `collectstatic` made in the app directory: every build has use for it as well."""
+STATIC_ENVIRONMENT = "static-environment"
+"""The environment without bytecode, in one piece: what `collectstatic` needs where only static files have changed."""
 COMPILER = "compiler"
 """The part of the app's interpreter that compiles those modules, where the buildpack's own cannot."""
 
@@ -127,6 +129,13 @@ class Store:
         """Keep a snapshot of what is made when everything is: something is still at work on it."""
         self.due[kind] = (tree, key)
 
+    def keep_environment(self, tree: Path, key: Mapping[str, str], *, missed: bool) -> None:
+        """Keep what `collectstatic` needs, if it is small or was `missed` by this build. Raises `OSError`."""
+        if self.directory is not None:
+            limit = None if missed or self.policy == "always" else file_format.ALWAYS_BELOW
+            file_format.keep(self.directory, STATIC_ENVIRONMENT, tree, key, limit=limit)
+            self.seal(STATIC_ENVIRONMENT)
+
     def keep_part(self, kind: str, tree: Path, key: Mapping[str, str], without: Collection[Path]) -> None:
         """Keep, of a tree that is too large, what is left without some of its files. Raises `OSError`."""
         if self.directory is not None:
@@ -170,7 +179,7 @@ class Store:
         for kind, (tree, key) in self.due.items():
             self.keep(kind, tree, key)
         kinds = set(self.keys) if self.policy == "always" else {*_KEPT_IF_SMALL, *self.wanted}
-        file_format.forget_others(self.directory, {APP_MODULES, COMPILER, STATIC_FILES, *kinds})
+        file_format.forget_others(self.directory, {APP_MODULES, COMPILER, STATIC_ENVIRONMENT, STATIC_FILES, *kinds})
         file_format.remember(self.directory, file_format.Memory(keys=self.keys, wanted=self.wanted))
         sizes = file_format.sizes(self.directory)
         kept = ", ".join(f"{kind} {size / 1e6:.1f} MB" for kind, size in sizes.items())

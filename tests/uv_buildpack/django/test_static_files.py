@@ -64,15 +64,37 @@ def test_a_build_with_nothing_changed_runs_nothing_and_has_the_same_files(worksh
     assert workshop.slices == [("collected",)]
 
 
-def test_a_changed_file_is_collected_with_an_environment_that_the_run_alone_has(workshop: Workshop) -> None:
+def test_a_changed_file_is_collected_with_the_environment_of_the_cache(workshop: Workshop) -> None:
     workshop.build(FILES)
     image = workshop.image
     text = workshop.build({**FILES, "shop/static/site.css": "p { color: red }"})
     assert COMMAND in text
     assert "venv: reused" in text
-    assert [call.split()[0] for call in workshop.calls] == ["venv", "sync"]
+    assert "taking static-environment from its snapshot" in text
+    assert workshop.calls == []
     assert collected(workshop)["site.css"] == "p { color: red }"
     assert workshop.image == image
+
+
+def test_without_it_in_the_cache_the_run_has_an_environment_of_its_own_which_is_kept(workshop: Workshop) -> None:
+    workshop.build(FILES)
+    (workshop.layers / "snapshots/static-environment.snapshot").unlink()
+    text = workshop.build({**FILES, "shop/static/site.css": "p { color: red }"})
+    assert "venv: reused" in text
+    assert [call.split()[0] for call in workshop.calls] == ["venv", "sync"]
+    assert collected(workshop)["site.css"] == "p { color: red }"
+    workshop.build({**FILES, "shop/static/site.css": "p { color: blue }"})
+    assert workshop.calls == []
+    assert collected(workshop)["site.css"] == "p { color: blue }"
+
+
+@pytest.mark.parametrize("heavy", ["django", "none"])
+def test_it_has_the_packages_that_have_layers_of_their_own(workshop: Workshop, heavy: str) -> None:
+    workshop.variables["BP_UV_HEAVY_PACKAGES"] = heavy
+    workshop.build(FILES)
+    workshop.build({**FILES, "shop/static/site.css": "p { color: red }"})
+    assert workshop.calls == []
+    assert collected(workshop)["site.css"] == "p { color: red }"
 
 
 @pytest.mark.parametrize("change", [{"shop/static/new.css": ""}, {"shop/settings.py": SETTINGS + "DEBUG = False\n"}])

@@ -143,23 +143,6 @@ def contribute(work: Work, layer: Wanted[VenvKey], uv: Uv, python: Path) -> list
     return [made(work, new, layer.reasons), *_bundles(work, layer.key, bundles)]
 
 
-def borrow(work: Work, layer: Wanted[VenvKey], target: Path) -> bool:
-    """Fill the empty directory `target` with the reused environment, if the cache has all of it; it goes at the end.
-
-    If it has not, the next environment is kept whatever its size. Raises `OSError`.
-    """
-    bundles = remembered_bundles(work.context) or ()
-    key = layer.metadata | {_BUNDLES: heavy.to_text(bundles)}
-    identities = work.analysis.decisions.packages
-    parts = [packages.wanted(work.context, each, layer.key, identities, on_disk=False) for each in bundles]
-    taken = work.snapshots.take(NAME, target, key) and all(
-        work.snapshots.take(part.name, empty_layer(work.context, part.name), part.metadata) for part in parts
-    )
-    if not taken:
-        work.snapshots.note(NAME, key, hot=False)
-    return taken
-
-
 def warn_of_system_libraries(work: Work, layer: Wanted[VenvKey]) -> None:
     """Warn of libraries that packages need of the system, where the environment was made. Raises `OSError`."""
     if layer.reasons:

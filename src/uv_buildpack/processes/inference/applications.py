@@ -98,7 +98,8 @@ def find_applications(sources: Sources, starters: Sequence[Starter]) -> Found:
                 considered.append(f"{file.path}: {reason}")
         if found:
             return _certain(sources, sorted(found, key=lambda one: one.rank), unreadable, considered)
-    return Found(considered=tuple(considered))
+    doubts = tuple(_doubt(file, reason) for file, reason in unreadable if file.tier != _LAST_TIER)
+    return Found(considered=_not_told(considered, doubts), doubts=doubts)
 
 
 def _words(kinds: Mapping[str, Kind]) -> list[bytes]:
@@ -127,18 +128,23 @@ def _certain(
     best = [one for one in found if _is_equal(sources, one, found[0])]
     including = [one for one in best if all(_knows(sources, one, other) for other in best if other is not one)]
     best = including if len(including) == 1 else best
-    doubts = [
-        f"{file.path}: {reason}, so that it may hold the application"
-        for file, reason in unreadable
-        if file.rank < best[0].file.rank
-    ]
+    doubts = [_doubt(file, reason) for file, reason in unreadable if file.rank < best[0].file.rank]
     doubts += [
         f"{one.evidence} exists only if the condition in line {one.binding.condition} holds"
         for one in best
         if one.binding.condition is not None
     ]
+    return Found(tuple(best), _not_told(considered, doubts), tuple(doubts))
+
+
+def _doubt(file: SourceFile, reason: str) -> str:
+    return f"{file.path}: {reason}, so that it may hold the application"
+
+
+def _not_told(considered: Iterable[str], doubts: Iterable[str]) -> tuple[str, ...]:
+    """Return what was considered without what the doubts say as well."""
     told = {doubt.partition(", so that")[0] for doubt in doubts}
-    return Found(tuple(best), tuple(line for line in considered if line not in told), tuple(doubts))
+    return tuple(line for line in considered if line not in told)
 
 
 def _is_equal(sources: Sources, one: AppObject, first: AppObject) -> bool:

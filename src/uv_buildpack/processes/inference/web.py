@@ -60,11 +60,11 @@ def _objects(app: AppFacts, sources: Sources, starters: Sequence[Starter], web: 
     found = find_applications(sources, starters)
     applications = [declared] if declared else _likeliest(found.applications, app)
     web.considered += found.considered
+    if not declared:
+        web.doubts += found.doubts
     if not applications:
         web.example = web.example or _example(starters[0].objects, app)
         return []
-    if not declared:
-        web.doubts += found.doubts
     for one in applications:
         candidate = served(app, sources, one, web)
         if candidate:

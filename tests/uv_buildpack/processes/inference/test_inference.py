@@ -247,10 +247,11 @@ def test_what_was_considered_is_said(tmp_path: Path) -> None:
         "asgi.py": "import fastapi\n\nif __name__ == '__main__':\n    app = fastapi.FastAPI()\n",
     }
     inference = inferred(tmp_path, files)
+    python = f"Python {sys.version_info.major}.{sys.version_info.minor}"
     assert inference.considered == (
+        f"app.py: line 2 cannot be parsed by {python}, so that it may hold the application",
         "asgi.py: no application object at the top level",
         "main.py: does not mention FastAPI",
-        f"app.py: line 2 cannot be parsed by Python {sys.version_info.major}.{sys.version_info.minor}",
     )
     assert inference.suggestion.endswith('web = "uvicorn --host 0.0.0.0 --port ${PORT:-8080} your_module:app"')
 
@@ -274,7 +275,7 @@ def test_what_is_no_application_is_not_taken_for_one(tmp_path: Path, content: st
 
 def test_a_source_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "main.py").symlink_to("/proc/self/mem")  # fails for root too
-    assert inferred(tmp_path, {}).considered == ("main.py: Input/output error",)
+    assert inferred(tmp_path, {}).considered == ("main.py: Input/output error, so that it may hold the application",)
 
 
 def test_a_directory_with_the_name_of_a_module_is_none(tmp_path: Path) -> None:
