@@ -232,7 +232,7 @@ class SeveralScripts(Problem):
     def __init__(self, scripts: Sequence[str]) -> None:
         """`scripts` are relative to the app directory."""
         super().__init__(
-            what="Several scripts have a lock, and an image is of one.",
+            what="Several scripts have a lock, but an image is built from one.",
             facts=scripts,
             advice=[f"Choose one, for example BP_UV_SCRIPT={scripts[0]}."],
         )
@@ -689,7 +689,7 @@ class GitFailed(UvFailed):
     happened = "{what}: {repository} could not be fetched."
     what_to_do = (
         "Check that the build reaches the repository, and that the commit in uv.lock is still there.",
-        "Many servers say that a private repository is not there to who may not see it: check the credentials (netrc,",
+        "Many servers answer that a private repository does not exist if access is denied: check the credentials (netrc,",
         "git-credentials or ssh-privatekey in a binding of type uv).",
     )
 
@@ -699,14 +699,14 @@ class GitAccessRefused(UvFailed):
 
     happened = "{what}: {repository} refused access."
     what_to_do = (
-        "Over https: give user and token in netrc (NETRC, or a file netrc in a binding of type uv), or in a file",
+        "Over https: provide user and token in netrc (NETRC, or a file netrc in a binding of type uv), or in a file",
         "git-credentials of such a binding.",
-        "Over ssh: give the key in a file ssh-privatekey, and the host in known_hosts, of a binding of type uv.",
+        "Over ssh: provide the key in a file ssh-privatekey, and the host in known_hosts, of a binding of type uv.",
     )
 
 
 class GitHostUnknown(UvFailed):
-    """The host of a git repository shows a key that nobody has vouched for, or another one."""
+    """The host of a git repository shows a key that is unknown, or has changed."""
 
     happened = "{what}: the host of {repository} has a key that known_hosts does not have."
     what_to_do = (
