@@ -689,7 +689,7 @@ class GitFailed(UvFailed):
     happened = "{what}: {repository} could not be fetched."
     what_to_do = (
         "Check that the build reaches the repository, and that the commit in uv.lock is still there.",
-        "Many servers answer that a private repository does not exist if access is denied: check the credentials (netrc,",
+        "Many servers deny that a private repository exists if access is denied: check the credentials (netrc,",
         "git-credentials or ssh-privatekey in a binding of type uv).",
     )
 
