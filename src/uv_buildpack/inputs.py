@@ -63,4 +63,5 @@ def _files(project: Project, decided: Decisions) -> Iterator[Path]:
 def _metadata(project: Project, name: str) -> str:
     place = Path(os.path.normpath(project.root.directory / name))
     path = place / "pyproject.toml"
-    return dynamic_metadata.digest(place, read_pyproject(project.app_dir, path) if path.is_file() else None)
+    pyproject = read_pyproject(project.app_dir, path) if path.is_file() else None
+    return dynamic_metadata.digest(place, pyproject, project.app_dir)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from uv_buildpack.project import tree
+from uv_buildpack.project import build_reach, tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,10 +32,10 @@ def is_dynamic(pyproject: Pyproject | None) -> bool:
     return isinstance(dynamic, list) and not _LOCKED.isdisjoint(str(field) for field in dynamic)
 
 
-def digest(place: Path, pyproject: Pyproject | None) -> str:
+def digest(place: Path, pyproject: Pyproject | None, app_dir: Path) -> str:
     """Return the digest of all that the backend may make the dependencies from. Raises `OSError`."""
     if pyproject is None or not _reads_named_files(place, pyproject):
-        return tree.digest(place)
+        return tree.digest(app_dir if build_reach.leads_out(place, pyproject) else place)
     names = sorted(set(_named_files(pyproject.table("tool", "setuptools", "dynamic"))))
     return tree.digest_of(place, [path for name in names if (path := place / name).is_file()], names)
 

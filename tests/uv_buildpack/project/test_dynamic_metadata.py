@@ -41,9 +41,9 @@ def changes(root: Path, change: dict[str, str], text: str = PROJECT) -> bool:
     """Return whether the digest changes when files do."""
     plant(root, FILES)
     project = pyproject(root, text)
-    before = digest(root, project)
+    before = digest(root, project, root)
     plant(root, change)
-    return digest(root, project) != before
+    return digest(root, project, root) != before
 
 
 @pytest.mark.parametrize(
@@ -104,3 +104,13 @@ def test_without_a_pyproject_everything_counts(tmp_path: Path) -> None:
     before = digest(tmp_path, None)
     plant(tmp_path, {"shop/__init__.py": "edited = True\n"})
     assert digest(tmp_path, None) != before
+
+
+def test_what_a_program_reads_outside_of_its_package_counts(tmp_path: Path) -> None:
+    place = plant(
+        tmp_path / "libs" / "shop", {"setup.py": "install_requires = open('../../requirements.txt').read()\n"}
+    )
+    (tmp_path / "requirements.txt").write_text("six\n", encoding="utf-8")
+    before = digest(place, None, tmp_path)
+    (tmp_path / "requirements.txt").write_text("six\nidna\n", encoding="utf-8")
+    assert digest(place, None, tmp_path) != before
