@@ -101,9 +101,9 @@ def test_setuptools_is_the_backend_where_none_is_named(tmp_path: Path) -> None:
 
 def test_without_a_pyproject_everything_counts(tmp_path: Path) -> None:
     plant(tmp_path, FILES)
-    before = digest(tmp_path, None)
+    before = digest(tmp_path, None, tmp_path)
     plant(tmp_path, {"shop/__init__.py": "edited = True\n"})
-    assert digest(tmp_path, None) != before
+    assert digest(tmp_path, None, tmp_path) != before
 
 
 def test_what_a_program_reads_outside_of_its_package_counts(tmp_path: Path) -> None:
