@@ -92,6 +92,7 @@ def test_a_command_that_cannot_be_read_is_an_error(line: str) -> None:
         ("uv run --no-dev --frozen -- gunicorn app:app", "gunicorn app:app"),
         ("uv run main.py --fast", "python main.py --fast"),
         ("uv run -m shop", "python -m shop"),
+        ("uv run --script main.py", "python main.py"),
         ("uv run python -m shop", "python -m shop"),
     ],
 )
@@ -122,6 +123,8 @@ def test_uv_run_is_removed_within_a_shell_line(line: str, expected: str) -> None
         "uv tool run shop",
         "(uv run main.py)",
         "uv run",
+        "uv run -m",
+        "uv run --script",
         "uv run --package x y",
     ],
 )
