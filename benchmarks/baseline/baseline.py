@@ -65,7 +65,7 @@ def build(context: BuildContext) -> BuildResult:
 
 
 def _choose(context: BuildContext) -> dict[str, str]:
-    """Give the newest build of the version in `.python-version`."""
+    """Return the newest build of the version in `.python-version`."""
     wanted = (context.app_dir / ".python-version").read_text(encoding="utf-8").strip()
     catalogue = Path(context.environment["BP_PYTHON_CATALOGUE"])
     builds: list[dict[str, str]] = json.loads(catalogue.read_text(encoding="utf-8"))["builds"]

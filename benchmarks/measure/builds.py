@@ -63,7 +63,7 @@ class Builder(Protocol):
         """Remove an image and a cache."""
 
     def compiled(self) -> tuple[int, int] | None:
-        """Give the modules that the last build compiled, and those of what it installed last."""
+        """Return the modules that the last build compiled, and those of what it installed last."""
 
     def clear(self) -> None:
         """Remove what the build before, of another contender, left to be removed."""

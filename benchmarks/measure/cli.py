@@ -101,7 +101,7 @@ class _Run:
     wanted: list[str]
 
     def measure(self, name: str) -> Iterator[tuple[str, Mapping[str, Sequence[Mapping[str, Any]]], dict[str, str]]]:
-        """Give each measurement when it is complete: its name, its samples, and what is to be said of it."""
+        """Return each measurement when it is complete: its name, its samples, and what is to be said of it."""
         app = apps.create(name, self.root / name, self.tools, packaged=False)
         if set(self.wanted) - {ALONE, TAG, PACKAGED}:
             for case, samples in self._on_one_image(app):
@@ -144,7 +144,7 @@ def _documents(samples: cases.Samples) -> dict[str, list[dict[str, Any]]]:
 
 
 def _contenders(root: Path, buildpack: Path | None, run_image: Path | None) -> tuple[dict[str, str], list[Contender]]:
-    """Give the settings for a later build of CPython, and the contenders: ours, the baseline, and the floor."""
+    """Return the settings for a later build of CPython, and the contenders: ours, the baseline, and the floor."""
     interpreters = _interpreters()
     ours = root / "buildpack"
     made = buildpack or package(Interpreters(CACHE / "interpreters"), root / "dist")

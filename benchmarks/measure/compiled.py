@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def compiled(layers_dir: Path) -> tuple[int, int]:
-    """Give the number of modules that were compiled, and that of the distribution that was installed last.
+    """Return the number of modules that were compiled, and that of the distribution that was installed last.
 
     A snapshot is unpacked before anything is installed, and what is installed is compiled at the end: so the age tells
     bytecode that a build made from bytecode that it had. A heavy package whose last file is younger than its bytecode

@@ -53,7 +53,7 @@ class Goal:
 
     @property
     def row(self) -> str:
-        """Give the row of the table."""
+        """Return the row of the table."""
         figure = "-" if self.figure is None else self.shown.format(self.figure)
         sign = "≥" if self.at_least else "≤"
         limit = self.shown.format(self.limit)
@@ -61,7 +61,7 @@ class Goal:
 
 
 def table(results: Results) -> str:
-    """Give all goals in Markdown."""
+    """Return all goals in Markdown."""
     headings = ["| goal | measured | limit | | platform |", "| --- | ---: | ---: | --- | --- |"]
     return "\n".join([*headings, *(goal.row for goal in goals(results))]) + "\n"
 
@@ -153,7 +153,7 @@ def _changed(results: Results) -> Iterator[Goal]:
 
 
 def chain(results: Results, app: str) -> float | None:
-    """Give the seconds of the longest chain of a cold build's unavoidable parts, or `None`.
+    """Return the seconds of the longest chain of a cold build's unavoidable parts, or `None`.
 
     Unpack the interpreter; install packages with it, the standard library compiled meanwhile; compile them; export.
     """

@@ -66,7 +66,7 @@ def _seconds(work: Callable[[], Any]) -> float:
 
 
 def _library(python: Path) -> Iterator[Path]:
-    """Give the sources of the standard library that an image keeps."""
+    """Return the sources of the standard library that an image keeps."""
     for path in (python / "lib").rglob("*.py"):
         if relocation.is_wanted(PurePosixPath(path.relative_to(python))):
             yield path

@@ -29,7 +29,7 @@ _HEADINGS = (f"| {' | '.join(_COLUMNS)} |", "| --- |" + " ---: |" * (len(_COLUMN
 
 
 def table(results: Results) -> str:
-    """Give the table of each application that was measured."""
+    """Return the table of each application that was measured."""
     return "\n".join(line for app in APPS if app in results.applications for line in _application(results, app))
 
 
@@ -73,7 +73,7 @@ def _ratio(results: Results, app: str, case: str) -> str:
 
 
 def _phases(results: Results, app: str, case: str, who: str) -> str:
-    """Give restore, build, export; the lifecycle's creator does not tell them apart."""
+    """Return restore, build, export; the lifecycle's creator does not tell them apart."""
     phases = [results.median(app, case, who, phase) or 0.0 for phase in ("restore", "build", "export")]
     return ", ".join(f"{seconds:.2f}" for seconds in phases) if any(phases) else "-"
 

@@ -29,12 +29,12 @@ class Results:
     applications: Mapping[str, Mapping[str, Any]]
 
     def median(self, app: str, measurement: str, who: str, name: str) -> float | None:
-        """Give the median of a figure, or `None` where it was not measured."""
+        """Return the median of a figure, or `None` where it was not measured."""
         values = [sample[name] for sample in self.samples(app, measurement, who) if sample.get(name) is not None]
         return statistics.median(values) if values else None
 
     def samples(self, app: str, measurement: str, who: str) -> Sequence[Mapping[str, Any]]:
-        """Give the samples; none where nothing was measured."""
+        """Return the samples; none where nothing was measured."""
         found: Sequence[Mapping[str, Any]] = self._entry(app, measurement).get("samples", {}).get(who, ())
         return found
 

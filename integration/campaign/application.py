@@ -122,7 +122,7 @@ class Application:
                 (self.directory / local.source / "stamp.py").unlink(missing_ok=True)
 
     def locals(self) -> tuple[Local, ...]:
-        """Give the local packages that are there."""
+        """Return the local packages that are there."""
         return (ROOT, *LOCALS, *([GUEST] if (self.directory / GUEST.path).exists() else []))
 
     def dependencies(self) -> list[str]:

@@ -60,7 +60,7 @@ def _settings() -> dict[str, Any]:
 
 
 def _more() -> dict[str, bytes]:
-    """Give path → content of what is in the wheel whether it is editable or not."""
+    """Return path → content of what is in the wheel whether it is editable or not."""
     files = {}
     if module := _settings().get("against"):
         value = importlib.import_module(module).VALUE

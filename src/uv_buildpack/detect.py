@@ -71,7 +71,7 @@ def _why_no_project(directory: Path, app_dir: Path, where: str) -> str:
 
 
 def _has_locked_script(directory: Path) -> bool:
-    """Tell whether `uv lock --script` has made a lock for a script here."""
+    """Return whether `uv lock --script` has made a lock for a script here."""
     return directory.is_dir() and any(path.with_suffix("").is_file() for path in directory.glob("*.py.lock"))
 
 

@@ -6,10 +6,10 @@ VAT_PERCENT = 19
 
 
 def gross(net: int) -> int:
-    """Give the price with tax, in cents."""
+    """Return the price with tax, in cents."""
     return net + net * VAT_PERCENT // 100
 
 
 def due(today: date | None = None) -> date:
-    """Give the day by which an invoice of today has to be paid."""
+    """Return the day by which an invoice of today has to be paid."""
     return (today or datetime.now(UTC).date()) + relativedelta(months=1)
