@@ -75,7 +75,7 @@ def serving(directory: Path, authority: Authority, login: str) -> Iterator[str]:
         do_POST = do_GET  # noqa: N815 (the standard library's name)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the standard library's name)
-            """Say nothing: git tells what it was answered."""
+            """Log nothing: git shows the answers."""
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(authority.server)

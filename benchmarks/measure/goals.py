@@ -45,7 +45,7 @@ class Goal:
 
     @property
     def verdict(self) -> str:
-        """Say whether it was met."""
+        """Whether it was met."""
         if self.figure is None:
             return "not measured"
         met = self.figure >= self.limit if self.at_least else self.figure <= self.limit

@@ -93,7 +93,7 @@ def _start_up(results: Results, app: str) -> Iterator[str]:
 
 
 def _machines(results: Results, app: str) -> Iterator[str]:
-    """Say on what each measurement was made, those of one run together."""
+    """Return on what each measurement was made, those of one run together."""
     runs: dict[str, list[str]] = {}
     for measurement in MEASUREMENTS:
         if about := results.about(app, measurement):

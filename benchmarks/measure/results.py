@@ -39,7 +39,7 @@ class Results:
         return found
 
     def about(self, app: str, measurement: str) -> Mapping[str, Any]:
-        """Say when and on what it was measured; empty where it was not."""
+        """Return when and on what it was measured; empty where it was not."""
         found: Mapping[str, Any] = self._entry(app, measurement).get("about", {})
         return found
 
@@ -68,7 +68,7 @@ def record(
 
 
 def about_machine(platform_name: str) -> dict[str, Any]:
-    """Say what is measured on, without what is nobody's business (names, paths)."""
+    """Return what is measured on, without what is nobody's business (names, paths)."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     head = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
     return {

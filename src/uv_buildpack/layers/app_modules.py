@@ -116,7 +116,7 @@ def _source(path: Path, refused: list[OSError]) -> Iterator[_Source]:
 
 
 def _warn_of_refused(app_dir: Path, refused: Sequence[OSError]) -> None:
-    """Say what of the app cannot be read: the container's user will hardly be able to either."""
+    """Warn of files of the app that cannot be read: the container's user will hardly be able to either."""
     lines = [f"{app_files.shown(app_dir, Path(error.filename))} ({error.strerror})" for error in refused]
     if lines:
         more = f" and {len(lines) - _SHOWN} others" if len(lines) > _SHOWN else ""
