@@ -281,13 +281,19 @@ def _default_groups(given: _Given, pyprojects: Mapping[str, Pyproject]) -> tuple
 
 
 def _chosen_project(given: _Given, pyprojects: Mapping[str, Pyproject]) -> Pyproject:
-    """Return the one member that is installed, else the project. A virtual root with one member installs that."""
+    """Return the one member that is installed, else the project."""
+    chosen = _chosen_members(given, pyprojects)
+    return chosen[0] if len(chosen) == 1 else given.project.pyproject
+
+
+def _chosen_members(given: _Given, pyprojects: Mapping[str, Pyproject]) -> list[Pyproject]:
+    """Return the members that were chosen. A root that is no project installs all of them, unless some were."""
     project, names = given.project, given.configuration.packages
     chosen = [pyprojects[name] for name in names if name in pyprojects]
     if not chosen and (names or project.pyproject.name is None):
         # A member that is not a package is installed nowhere, and so not among the local packages.
         chosen = [member for member in read_members(project) if not names or member.name in names]
-    return chosen[0] if len(chosen) == 1 else project.pyproject
+    return chosen
 
 
 def _compare_with_files(lock: Lock, project: Project, pyprojects: Mapping[str, Pyproject]) -> None:
@@ -309,14 +315,21 @@ def _check_processes(given: _Given) -> None:
 
 
 def _plan_processes(given: _Given, decided: Decisions, pyprojects: Mapping[str, Pyproject]) -> ProcessPlan:
-    """Plan the processes of the project, or of the one member that is installed. Raises `Problems`."""
-    pyproject = _chosen_project(given, pyprojects)
+    """Plan the processes of the project, or of the members that are installed. Raises `Problems`."""
+    members = _chosen_members(given, pyprojects)
     versions = {name: identity.partition(" ")[0] for name, identity in decided.packages.items()}
-    facts = plan.facts_of(pyproject, versions, decided.choice)
+    configuration, app_dir = given.configuration, given.context.app_dir
+    if len(members) > 1:
+        from uv_buildpack.processes.members import plan_members  # noqa: PLC0415 (few projects have several)
+
+        each = {str(one.name): plan.facts_of(one, versions, decided.choice) for one in members}
+        root = plan.facts_of(given.project.pyproject, versions, decided.choice)
+        return plan_members(root, each, configuration, app_dir)
+    facts = plan.facts_of(_chosen_project(given, pyprojects), versions, decided.choice)
     facts = replace(facts, script=given.project.script, lock=given.project.lock_name)
     if given.project.pylock:
         facts = _as_locked(facts, decided)
-    return plan.plan_app(facts, given.configuration, given.context.app_dir)
+    return plan.plan_app(facts, configuration, app_dir)
 
 
 def _as_locked(facts: AppFacts, decided: Decisions) -> AppFacts:

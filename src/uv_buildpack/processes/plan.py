@@ -137,6 +137,12 @@ def plan_processes(
     return replace(_with_default(plan, default_process), beside=beside, one_worker=one_worker, variables=variables)
 
 
+def decided(plan: ProcessPlan, default_process: str | None) -> ProcessPlan:
+    """Return a plan with its default; `default_process` is what the user set. Raises `DefaultProcessUnknown`."""
+    _check_default(default_process, [process.type for process in plan.processes])
+    return _with_default(plan, default_process)
+
+
 def _with_missing_programs(plan: ProcessPlan, app_dir: Path, app: AppFacts) -> ProcessPlan:
     """Warn of what declared processes start that is not installed. Inferred ones follow from what is."""
     return replace(plan, warnings=(*plan.warnings, *_missing_programs(plan, app_dir, app)))
