@@ -6,12 +6,15 @@ uv resolves them itself, from `UV_FIND_LINKS`; it stops at the first one that is
 from __future__ import annotations
 
 import io
+import lzma
 import tarfile
 import zipfile
+import zlib
+from contextlib import suppress
 from email.parser import HeaderParser
 from typing import TYPE_CHECKING, NamedTuple
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 from packaging.utils import (
     InvalidSdistFilename,
     InvalidWheelFilename,
@@ -23,7 +26,7 @@ from packaging.utils import (
 from cnb import toml
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from packaging.version import Version
@@ -35,6 +38,24 @@ _WITHOUT_TABLE = ("setuptools>=40.8.0",)
 https://github.com/astral-sh/uv/blob/0.12.5/crates/uv-build-frontend/src/lib.rs"""
 _CARRIED = frozenset({"uv-build"})
 """Backends that are a part of uv."""
+
+
+_LARGEST = 16 * 1024 * 1024
+"""Bytes that are read of a file in an archive: no document of a package is larger."""
+_NO_REQUIREMENT = (ValueError, KeyError, RecursionError)
+"""What `packaging` raises for text that is no requirement, and for markers that cannot be evaluated."""
+# The last two are those of zipfile, for a compression that it does not know and for an encrypted file.
+_DAMAGED = (
+    ValueError,
+    KeyError,
+    EOFError,
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    NotImplementedError,
+    RuntimeError,
+)
 
 
 class _File(NamedTuple):
@@ -103,17 +124,24 @@ def _sdist(name: str) -> tuple[str, Version]:
 
 def _best(files: Iterable[_File], requirement: Requirement) -> _File | None:
     """Return what uv would take: the newest version, a wheel before a source."""
-    fitting = [file for file in files if requirement.specifier.contains(file.version, prereleases=True)]
+    fitting = [file for file in files if _fits(requirement, file)]
     return max(fitting, key=lambda file: (file.version, file.is_wheel), default=None)
+
+
+def _fits(requirement: Requirement, file: _File) -> bool:
+    try:
+        return requirement.specifier.contains(file.version, prereleases=True)
+    except ValueError:  # of Python, for a number of thousands of digits
+        return False
 
 
 def _read(text: str) -> Requirement | None:
     """Read a requirement that holds here; one that cannot be read is uv's to complain of."""
     try:
         requirement = Requirement(text)
-    except InvalidRequirement:
+        holds = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+    except _NO_REQUIREMENT:
         return None
-    holds = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
     return requirement if holds and not requirement.url else None
 
 
@@ -124,10 +152,23 @@ def _of_table(document: Mapping[str, object]) -> list[str]:
 
 
 def _of_source(path: Path) -> list[str]:
+    content = _read_archive(path, _pyproject)
     try:
-        return _of_table(toml.loads(_pyproject(path).decode("utf-8")))
-    except (UnicodeDecodeError, toml.TOMLError, tarfile.TarError, zipfile.BadZipFile, EOFError):
+        return _of_table(toml.loads(content.decode("utf-8"))) if content is not None else []
+    except ValueError:
         return []  # uv says what is wrong with it, in its own words
+
+
+def _read_archive(path: Path, read: Callable[[Path], bytes]) -> bytes | None:
+    """Read something of an archive; `None` if it is damaged, which uv says in its own words. Raises `OSError`."""
+    try:
+        return read(path)
+    except _DAMAGED:
+        return None
+    except OSError as error:
+        if error.errno is None:  # of gzip: what it reads is no such file
+            return None
+        raise
 
 
 def _pyproject(path: Path) -> bytes:
@@ -135,12 +176,12 @@ def _pyproject(path: Path) -> bytes:
     if path.suffix == ".zip":
         with zipfile.ZipFile(path) as archive:
             names = [name for name in archive.namelist() if _is_pyproject(name)]
-            return archive.read(names[0]) if names else b""
+            return _member(archive, names)
     with tarfile.open(path) as tar:
         for member in tar:
             content = tar.extractfile(member) if _is_pyproject(member.name) else None
             if content is not None:
-                return content.read()
+                return content.read(_LARGEST)
     return b""
 
 
@@ -150,12 +191,23 @@ def _is_pyproject(name: str) -> bool:
 
 def _of_wheel(path: Path, extras: Iterable[str]) -> Iterator[str]:
     """Return what a wheel requires, as its metadata have it, for these extras."""
-    with zipfile.ZipFile(path) as archive:
-        names = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
-        text = archive.read(names[0]).decode("utf-8", errors="replace") if names else ""
+    text = (_read_archive(path, _metadata) or b"").decode("utf-8", errors="replace")
     for entry in HeaderParser().parse(io.StringIO(text)).get_all("Requires-Dist", []):
-        requirement = Requirement(entry)
-        chosen = [extra for extra in extras if requirement.marker and requirement.marker.evaluate({"extra": extra})]
-        if chosen:
-            requirement.marker = None
-        yield str(requirement)
+        with suppress(*_NO_REQUIREMENT):
+            requirement = Requirement(entry)
+            marker = requirement.marker
+            if marker and any(marker.evaluate({"extra": extra}) for extra in extras):
+                requirement.marker = None
+            yield str(requirement)
+
+
+def _metadata(path: Path) -> bytes:
+    with zipfile.ZipFile(path) as archive:
+        return _member(archive, [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")])
+
+
+def _member(archive: zipfile.ZipFile, names: Sequence[str]) -> bytes:
+    if not names:
+        return b""
+    with archive.open(names[0]) as content:
+        return content.read(_LARGEST)

@@ -46,7 +46,8 @@ def variables(
     number = int(count) if re.fullmatch(r"[0-9]{1,9}", count) else 0
     made: dict[str, str] = {}
     helpers = list(_helpers(entries, netrc_file, directory))
-    for name in [f"GIT_CONFIG_KEY_{place}" for place in range(number) if f"GIT_CONFIG_KEY_{place}" in environment]:
+    # Not by their numbers: the count may be any.
+    for name in sorted(name for name in environment if re.fullmatch(r"GIT_CONFIG_KEY_[0-9]+", name)):
         if rewriting := _REWRITING.fullmatch(environment[name]):
             base, helper = _without_login(rewriting["url"], directory / f"rewriting-{len(helpers)}")
             made[name] = f"{rewriting['before']}{base}{rewriting['after']}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from uv_buildpack import log
 from uv_buildpack.downloads import archive, download
 from uv_buildpack.errors import DownloadNotFound, UvVersionInexact, UvVersionUnavailable
 from uv_buildpack.uv.version import MIRROR, exact
@@ -44,4 +45,6 @@ def install(directory: Path, uv: Uv, request: UvRequest, triple: str, network: N
     (directory / "bin").mkdir()
     archive.extract(fetched, directory / "bin", strip_components=1, wanted=lambda path: path.name == "uv")
     fetched.unlink()
+    if not (directory / "bin" / "uv").is_file():
+        raise UvVersionUnavailable(said, [log.masked(url)], (), ["There is no uv in the archive."])
     return replace(uv, binary=directory / "bin" / "uv")

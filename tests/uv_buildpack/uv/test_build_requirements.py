@@ -86,5 +86,30 @@ def test_a_source_that_cannot_be_read_is_uvs_to_complain_of(tmp_path: Path) -> N
     assert lacking({"own 1.0": tmp_path / "own-1.0.tar.gz"}, [], [tmp_path]) == []
 
 
+@pytest.mark.parametrize("name", ["own-1.0.tar.gz", "own-1.0.zip", "own-1.0.tar.xz", "own-1.0.tar.bz2"])
+@pytest.mark.parametrize(
+    "content", [b"", b"PK\3\4" + b"x" * 60, b"\x1f\x8b\x08" + b"\xff" * 40, b"\xfd7zXZ\0" + b"x" * 40]
+)
+def test_damage_of_any_kind_is_too(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    (tmp_path / "hatchling-1.27-py3-none-any.whl").write_bytes(content)
+    local = plant(tmp_path / "app", {"pyproject.toml": HATCH})
+    file = read_pyproject(local, local / "pyproject.toml")
+    assert lacking({"own 1.0": tmp_path / name}, [file], [tmp_path]) == []
+
+
+@pytest.mark.parametrize("text", ["what is this", "x ; 'y' in extras", f"x; {'(' * 5000}", "x; python_version < '>'"])
+def test_a_requirement_that_cannot_be_read_is_too(tmp_path: Path, text: str) -> None:
+    wheel(tmp_path, "hatchling", "1.27", text)
+    table = f'[build-system]\nrequires = ["hatchling[a]", """{text}"""]\n'
+    assert lacking({"own 1.0": sdist(tmp_path, "own-1.0", table)}, [], [tmp_path]) == []
+
+
+def test_no_file_has_a_version_that_cannot_be_read(tmp_path: Path) -> None:
+    wheel(tmp_path, "x", "1.0")
+    source = sdist(tmp_path, "own-1.0", f'[build-system]\nrequires = ["x>{"9" * 5000}"]\n')
+    assert len(lacking({"own 1.0": source}, [], [tmp_path])) == 1
+
+
 def test_what_uv_carries_need_not_be_fetched() -> None:
     assert of_tables([{"build-system": {"requires": ["uv_build", "hatchling"]}}]) == ["hatchling"]

@@ -117,6 +117,7 @@ def test_a_password_in_a_rewriting_is_not_in_the_address_that_git_gives_its_help
 ) -> None:
     environment = {
         "GIT_CONFIG_COUNT": "2",
+        "GIT_CONFIG_KEY_99999999999999999999": "not.counted",
         "GIT_CONFIG_KEY_0": f"url.https://user:p%40ss@git.example:8443/team/.{word}",
         "GIT_CONFIG_VALUE_0": "https://git.example/team/",
         "GIT_CONFIG_KEY_1": f"url.https://git@git.example/other/.{word}",

@@ -62,6 +62,17 @@ def test_a_mirror_has_no_list_of_versions(tmp_path: Path) -> None:
         install(tmp_path, ">=0.12", mirror(tmp_path))
 
 
+def test_an_archive_without_uv_is_an_error(tmp_path: Path) -> None:
+    network = mirror(tmp_path)
+    (path,) = tmp_path.glob("mirror/**/*.gz")
+    with tarfile.open(path, "w:gz"):
+        pass
+    path.with_name(f"{path.name}.sha256").write_text(hashlib.sha256(path.read_bytes()).hexdigest())
+    with pytest.raises(UvVersionUnavailable) as raised:
+        install(tmp_path, "0.12.9", network)
+    assert raised.value.facts[-1] == "There is no uv in the archive."
+
+
 def test_another_file_is_not_taken(tmp_path: Path) -> None:
     network = mirror(tmp_path)
     (path,) = tmp_path.glob("mirror/**/*.gz")
