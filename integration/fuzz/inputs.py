@@ -157,6 +157,9 @@ VARIABLES = [
     "BP_UV_HEAVY_PACKAGES",
     "BP_PYTHON_VERSION",
     "BP_PYTHON_MIRROR",
+    "BP_PYTHON_CATALOGUE",
+    "GIT_CONFIG_COUNT",
+    "GIT_CONFIG_KEY_0",
     "BP_LOG_FORMAT",
     "BP_LOG_LEVEL",
     "UV_PROJECT_ENVIRONMENT",
@@ -253,6 +256,7 @@ def make(random: Random, layers: dict[str, dict[str, str]]) -> Input:
     made = Input()
     documents: dict[str, dict[str, Any]] = _documents()
     documents |= {f"layers/{name}.toml": {"metadata": dict(metadata)} for name, metadata in layers.items()}
+    _choose_lock(made, random, documents)
     damaged = 0
     for number in range(random.choice((1, 1, 1, 2, 2, 3, 5))):
         match random.choice(
@@ -285,7 +289,7 @@ def make(random: Random, layers: dict[str, dict[str, str]]) -> Input:
                 made.missing.add(f"app/{random.choice(sorted(FILES))}")
     add_files(made, documents)
     for name in made.missing:
-        del made.files[name]
+        made.files.pop(name, None)
     for _ in range(damaged):
         name = random.choice(list(made.files))
         made.files[name] = values.damaged(made.files[name], random)
@@ -328,6 +332,59 @@ def add_files(made: Input, documents: dict[str, dict[str, Any]] | None = None) -
         made.files[f"app/{name}"] = content
     for name, content in BINDING.items():
         made.files.setdefault(f"platform/bindings/index/{name}", content)
+
+
+_PYLOCK: dict[str, Any] = {
+    "lock-version": "1.0",
+    "created-by": "uv",
+    "requires-python": ">=3.11",
+    "extras": ["fast"],
+    "dependency-groups": ["dev"],
+    "default-groups": ["dev"],
+    "environments": ["sys_platform == 'linux'"],
+    "packages": [
+        {
+            "name": "fastapi",
+            "version": "1.0",
+            "marker": "'dev' in dependency_groups or 'fast' in extras or python_version > '3.8'",
+            "index": "https://index.example/simple",
+            "wheels": [
+                {
+                    "url": "https://index.example/f/fastapi-1.0-py3-none-any.whl",
+                    "size": 10,
+                    "hashes": {"sha256": "0" * 64},
+                }
+            ],
+            "sdist": {"name": "fastapi-1.0.tar.gz", "path": "f/fastapi-1.0.tar.gz", "hashes": {"sha256": "0" * 64}},
+        },
+        {"name": "toolbox", "directory": {"path": "libs/toolbox", "editable": True}},
+        {"name": "own", "vcs": {"type": "git", "url": "https://git.example/own", "commit-id": "0" * 40}},
+        {"name": "ruff", "archive": {"url": "https://files.example/ruff.tar.gz", "hashes": {"sha256": "0" * 64}}},
+    ],
+}
+_SCRIPT = b"""# /// script
+# requires-python = ">=3.11"
+# dependencies = ["fastapi"]
+# [tool.uv-buildpack.processes]
+# web = "python tool.py"
+# ///
+import fastapi
+"""
+
+
+def _choose_lock(made: Input, random: Random, documents: dict[str, dict[str, Any]]) -> None:
+    """Let some inputs have the other kinds of locks: `pylock.toml`, or that of a script."""
+    match random.randrange(8):
+        case 0:
+            documents["app/pylock.toml"] = _PYLOCK
+            made.missing.add("app/uv.lock")
+        case 1:
+            documents["app/tool.py.lock"] = {**LOCK, "package": LOCK["package"][2:4], "manifest": {}}
+            made.files["app/tool.py"] = _SCRIPT if random.random() < 0.7 else values.damaged(_SCRIPT, random)
+            made.variables["BP_UV_SCRIPT"] = "tool.py"
+        case 2:
+            made.files["app/vendor/fastapi-1.0-py3-none-any.whl"] = values.damaged(b"PK", random)
+            made.variables |= {"BP_UV_FIND_LINKS": "vendor", "BP_UV_OFFLINE": random.choice(("true", "false"))}
 
 
 def _documents() -> dict[str, dict[str, Any]]:

@@ -14,6 +14,7 @@ def is_allowed(url: str, *, encrypted_before: bool = False) -> bool:
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
+        _ = parts.port  # it may be no number, or too large
     except ValueError:
         return False
     if parts.scheme == "http":

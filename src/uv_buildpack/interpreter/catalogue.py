@@ -144,7 +144,7 @@ def _nearest(versions: Sequence[Version], request: PythonRequest) -> list[str]:
 def _content(place: str | None, network: Network) -> bytes:
     if place is None:
         return package_data.read("cpython.json").encode()
-    if urlsplit(place).scheme in {"http", "https"}:
+    if place.lower().startswith(("http:", "https:")):
         from uv_buildpack.downloads.download import fetch_small  # noqa: PLC0415 (a hot build does not import httpx)
 
         return fetch_small(place, network=network)

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import hashlib
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import urlsplit, urlunsplit
 
 from cnb import toml
 from uv_buildpack import decisions as decided
 from uv_buildpack.project import selection
 from uv_buildpack.project.lockfile import file_name
 from uv_buildpack.uv import build_requirements
+from uv_buildpack.uv.indexes import without_login
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from uv_buildpack.project.lockfile import Artifact, Lock, LockedPackage
 
 _SHOWN = 2
+_ALGORITHMS = frozenset({"md5", "sha256", "sha384", "sha512", "blake2b"})
+"""Of the hashes that uv knows (`HashAlgorithm` in crates/uv-pypi-types, uv 0.13)."""
 _NOBODY = {"registry": "https://index.invalid/simple"}
 """Instead of the address that a package comes from: uv takes no file of this machine for one, and asks no index."""
 
@@ -68,15 +70,10 @@ def survey(lock: Lock, chosen: Decisions, pyprojects: Mapping[str, Pyproject], p
 def addresses(lock: Lock, files: Collection[str]) -> dict[str, str]:
     """Return the packages that come from an address of their own, whose file is at hand: name → address."""
     return {
-        package.name: _without_login(package.source)
+        package.name: without_login(package.source)
         for package in lock.packages
         if package.source_kind == "url" and "#" not in package.source and file_name(package.source) in files
     }
-
-
-def _without_login(url: str) -> str:
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def overlay(project: Project, files: Mapping[str, Path], target: Path) -> Path:
@@ -165,6 +162,8 @@ def _is_right(file: Artifact, path: Path) -> bool:
     algorithm, _, expected = file.hash.partition(":")
     if not expected:
         return True
+    if algorithm not in _ALGORITHMS:
+        return False
     with path.open("rb") as content:
         return hashlib.file_digest(content, algorithm).hexdigest() == expected
 
@@ -174,7 +173,7 @@ def _lacking(package: LockedPackage, wanted: Sequence[Artifact]) -> str:
     if package.source_kind == "git":
         return f"{name} comes from a git repository, which needs the network"
     if package.source_kind == "url" and "#" in package.source:
-        return f"{name} is a directory of an archive ({_without_login(package.source)}), which needs the network"
+        return f"{name} is a directory of an archive ({without_login(package.source)}), which needs the network"
     shown = " or ".join(file.filename for file in wanted[:_SHOWN])
     more = f" (or {len(wanted) - _SHOWN} others)" if len(wanted) > _SHOWN else ""
     return f"{name}: {shown}{more} is missing"

@@ -11,7 +11,6 @@ import hashlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
 
 from packaging.utils import canonicalize_name
 
@@ -19,7 +18,7 @@ from cnb import toml
 from cnb.documents import DocumentError, Table
 from uv_buildpack.errors import LockfileInvalid, LockfileTooNew
 from uv_buildpack.project.files import PYLOCK
-from uv_buildpack.project.lockfile import Artifact, Dependency, Lock, LockedPackage, lock_content
+from uv_buildpack.project.lockfile import Artifact, Dependency, Lock, LockedPackage, file_name, lock_content
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -134,7 +133,7 @@ def _artifact(entry: Table) -> Artifact:
     if not hashes.values:
         raise entry.wrong("a table with at least one hash", "hashes")
     algorithm = "sha256" if "sha256" in hashes else min(hashes.values)
-    name = entry.optional_text("name") or unquote(urlsplit(url or "").path) or path or ""
+    name = entry.optional_text("name") or file_name(url or "") or path or ""
     return Artifact(
         filename=name.rsplit("/", 1)[-1],
         hash=f"{algorithm}:{hashes.text(algorithm)}",

@@ -11,7 +11,7 @@ import netrc
 import re
 import shlex
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote
 
 from cnb.bindings import read_entry
 from uv_buildpack.errors import SettingInvalid
@@ -94,14 +94,12 @@ def _without_login(url: str, file: Path) -> tuple[str, tuple[str, str]]:
 
     git gives the rewritten address to its helper program, whose command line every user of the machine can read.
     """
-    parts = urlsplit(url)
-    login, _, host = parts.netloc.rpartition("@")
-    _write(file, f"{parts.scheme}://{login}@{host}\n")
-    below = urlunsplit((parts.scheme, host, parts.path.rpartition("/")[0], "", ""))
-    return urlunsplit(parts._replace(netloc=host)), (
-        f"credential.{below}.helper",
-        f"store --file={shlex.quote(str(file))}",
-    )
+    scheme, _, rest = url.partition("://")
+    place, slash, path = rest.partition("/")
+    login, _, host = place.rpartition("@")
+    _write(file, f"{scheme}://{login}@{host}\n")
+    below = f"{scheme}://{host}/{path.rpartition('/')[0]}".rstrip("/")
+    return f"{scheme}://{host}{slash}{path}", (f"credential.{below}.helper", f"store --file={shlex.quote(str(file))}")
 
 
 def _ssh(key: Path | None, known_hosts: Path | None, directory: Path) -> Iterator[str]:

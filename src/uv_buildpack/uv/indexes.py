@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import urlsplit
 
 from cnb import toml
 from uv_buildpack.project import selection
@@ -40,7 +39,7 @@ class Index(NamedTuple):
     @property
     def shown(self) -> str:
         """Name the index for a message, without the credentials that its address may hold."""
-        place = _without_login(self.url)
+        place = without_login(self.url)
         return f"{self.name} ({place})" if self.name else place
 
 
@@ -57,14 +56,12 @@ class Indexes(NamedTuple):
 
     def of_address(self, url: str) -> Index | None:
         """Return the index that an address belongs to: the longest that it begins with, else one on the same host."""
-        address = _without_login(url)
-        inside = [index for index in self.known if address.startswith(_without_login(index.url).rstrip("/"))]
+        address = without_login(url)
+        inside = [index for index in self.known if address.startswith(without_login(index.url).rstrip("/"))]
         if inside:
             return max(inside, key=lambda index: len(index.url))
-        host = urlsplit(address).netloc
-        return next(
-            (index for index in self.known if host and urlsplit(_without_login(index.url)).netloc == host), None
-        )
+        host = _host(address)
+        return next((index for index in self.known if host and _host(without_login(index.url)) == host), None)
 
 
 def of_project(environment: Mapping[str, str], project: Project, user_file: Path | None) -> tuple[Index, ...]:
@@ -120,12 +117,17 @@ def _load(path: Path) -> Mapping[str, Any]:
 
 def _is_source(url: str, source: str) -> bool:
     """Return whether a source is an index. uv writes addresses as they are set, with or without a slash at the end."""
-    plain = _without_login(url).rstrip("/")
+    plain = without_login(url).rstrip("/")
     digests = {selection.source_digest(f"{plain}{end}") for end in ("", "/")}
-    return bool(source) and (source in digests or _without_login(source).rstrip("/") == plain)
+    return bool(source) and (source in digests or without_login(source).rstrip("/") == plain)
 
 
-def _without_login(url: str) -> str:
+def _host(address: str) -> str:
+    return address.partition("://")[2].partition("/")[0]
+
+
+def without_login(url: str) -> str:
+    """Return an address without user and password."""
     scheme, separator, rest = url.partition("://")
     place, slash, path = rest.partition("/")
     return f"{scheme}{separator}{place.rpartition('@')[2]}{slash}{path}"

@@ -131,6 +131,13 @@ def test_directories_are_in_the_app_or_absolute_or_bindings(tmp_path: Path) -> N
     assert [type(problem) for problem in raised.value.problems] == [FindLinksMissing, FindLinksMissing]
 
 
+@pytest.mark.parametrize("algorithm", ["sha999", "shake_128", ""])
+def test_a_hash_that_nobody_knows_is_never_right(tmp_path: Path, algorithm: str) -> None:
+    lock = LOCK.format(digest="00", more="").replace("sha256:", f"{algorithm}:")
+    files = {"pyproject.toml": PYPROJECT, "uv.lock": lock, f"vendor/{WHEEL}": CONTENT}
+    assert len(surveyed(analyse(context_for(tmp_path, files)), "vendor").wrong) == 1
+
+
 DIRECT = """
 
 [[package]]
