@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,8 +50,8 @@ _TURNED: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt,
     ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Is: ast.IsNot, ast.IsNot: ast.Is,
 }  # fmt: skip
-_SLOWEST = 600
-"""Seconds. A fault may make a loop endless, and is noticed by that."""
+_SLOWEST, _QUICKEST = 600.0, 20.0
+"""Seconds. A fault may make a loop endless, and is noticed by that: five times what the tests take without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +86,12 @@ def main(repository: Path, names: Sequence[str], most: int, seed: int) -> int:
         chosen = random.Random(seed).sample(every, min(most, len(every)))  # noqa: S311 (a seed that can be replayed)
         with tempfile.TemporaryDirectory() as directory:
             root = _copy(repository, Path(directory))
-            if not _lives(root, module, Mutant(0, "nothing", ast.unparse(ast.parse(source)))):
+            begin = time.monotonic()
+            if not _lives(root, module, Mutant(0, "nothing", ast.unparse(ast.parse(source))), _SLOWEST):
                 print(f"{module}: its tests fail without a fault")
                 return 1
-            living = [mutant for mutant in chosen if _lives(root, module, mutant)]
+            patience = max(_QUICKEST, 5 * (time.monotonic() - begin))
+            living = [mutant for mutant in chosen if _lives(root, module, mutant, patience)]
         for mutant in living:
             print(f"  lives: {module}:{mutant.line}: {mutant.change}")
         print(f"{module}: {len(chosen) - len(living)} of {len(chosen)} killed ({len(every)} there are)", flush=True)
@@ -105,14 +108,14 @@ def _copy(repository: Path, directory: Path) -> Path:
     return directory
 
 
-def _lives(root: Path, module: str, mutant: Mutant) -> bool:
+def _lives(root: Path, module: str, mutant: Mutant, patience: float) -> bool:
     path = root / "src" / module
     original = path.read_text(encoding="utf-8")
     tests = [str(Path("tests", "uv_buildpack", name)) for name in MODULES[module]]
     command = [sys.executable, "-B", "-m", "pytest", "-x", "-q", *tests]
     path.write_text(mutant.text, encoding="utf-8")
     try:
-        done = subprocess.run(command, cwd=root, capture_output=True, check=False, timeout=_SLOWEST)
+        done = subprocess.run(command, cwd=root, capture_output=True, check=False, timeout=patience)
     except subprocess.TimeoutExpired:
         return False
     finally:
