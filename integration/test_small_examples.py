@@ -39,12 +39,14 @@ class Example:
     answer: str
     processes: tuple[str, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
+    at_launch: Mapping[str, str] = field(default_factory=dict)
 
 
 EXAMPLES = [
     Example("celery", '"message":"Hello from orders"', ("worker",)),
     Example("django", "/static/catalogue/style.", ("worker",)),
-    Example("flask", "Hello from Flask, visit "),  # to see that it is up takes visits as well
+    # One worker counts all visits; the first one saw that it is up.
+    Example("flask", "Hello from Flask, visit 2", at_launch={"WEB_CONCURRENCY": "1"}),
     Example("mcp", "Hello from MCP"),
     Example("script", '"message":"Hello from a script"'),
     Example("private-index", "Hello from a private index", variables=CREDENTIALS),
@@ -79,7 +81,7 @@ def test_it_is_built_and_answers(
     assert not CREDENTIALS.keys() & os.environ.keys()
     for process in example.processes:
         assert f"\n  {process}: " in result.log
-    with bench.serving(image) as address:
+    with bench.serving(image, env=example.at_launch) as address:
         answer = httpx.get(address, timeout=30)
     assert answer.status_code == 200
     assert example.answer in answer.text
