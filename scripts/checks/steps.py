@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from checks.platforms import containers_reason
+
 if TYPE_CHECKING:
     from pathlib import Path
 
 _TYPED = ("src", "tests", "integration", "scripts", "benchmarks")
 _SIDE_BY_SIDE = ("--numprocesses=auto", "--maxprocesses=4")
+# By file: what the cases of a file share is made once.
+_INTEGRATION = ("pytest", "integration", *_SIDE_BY_SIDE, "--dist=loadfile", "--durations=25")
 _SHELL = ("bin", "src", "scripts", "benchmarks", ".ci")
 
 
@@ -29,9 +33,13 @@ def all_steps(repository: Path) -> list[Step]:
         Step("shell", (("shellcheck", "--external-sources", *_shell_files(repository)),)),
         Step("docs", (("scripts/docs",),)),
         Step("tests", (("pytest", "tests", *_SIDE_BY_SIDE, "--cov", "--cov-report=term"),)),
-        # By file: what the cases of a file share is made once.
-        Step("integration", (("pytest", "integration", *_SIDE_BY_SIDE, "--dist=loadfile", "--durations=25"),)),
+        Step("integration", (*_prepared(), _INTEGRATION)),
     ]
+
+
+def _prepared() -> tuple[tuple[str, ...], ...]:
+    """Return the command for what all processes of a run share; `scripts/try` removes it only where it made it."""
+    return () if containers_reason() else (("scripts/base-images",),)
 
 
 def _python_files(repository: Path) -> list[str]:
