@@ -67,7 +67,7 @@ def wanted(context: BuildContext, analysis: Analysis) -> Wanted[PythonKey]:
 
 
 def types(*, build: bool) -> LayerTypes:
-    """Launch, and for later buildpacks where one asks."""
+    """Return the types: for launch, and for later buildpacks if one asks."""
     return LayerTypes(launch=True, build=build)
 
 

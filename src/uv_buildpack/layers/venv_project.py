@@ -52,7 +52,7 @@ class LocalKey:
 
 
 def types(*, build: bool) -> LayerTypes:
-    """Launch, and for later buildpacks where one asks for the environment."""
+    """Return the types: for launch, and for later buildpacks if one asks for the environment."""
     return LayerTypes(launch=True, build=build)
 
 

@@ -104,7 +104,7 @@ def link(
 
 
 def types(*, build: bool) -> LayerTypes:
-    """Launch, and for later buildpacks where one asks."""
+    """Return the types: for launch, and for later buildpacks if one asks."""
     return LayerTypes(launch=True, build=build)
 
 

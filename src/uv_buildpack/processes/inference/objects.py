@@ -128,14 +128,14 @@ class _Reader(NamedTuple):
                     yield binding._replace(name=bound, line=node.lineno, wraps="")
 
     def of_class(self, node: ast.expr | None, module: Module) -> Kind | None:
-        """For a class that is named: in an annotation, say."""
+        """Return the kind of a class that is named, in an annotation for example."""
         dotted = dotted_name(node)
         if not dotted:
             return None
         return next((self.kinds[name] for name in module.possible(dotted) if name in self.kinds), None)
 
     def of_value(self, node: ast.expr | None, module: Module, hops: int = 0) -> Kind | None:
-        """For a call of the class, or of a function that returns an application."""
+        """Return the kind of what a call returns: of the class, or of a function that returns an application."""
         if not isinstance(node, ast.Call) or hops > _MAXIMUM_HOPS:
             return None
         if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Call):
@@ -152,7 +152,7 @@ class _Reader(NamedTuple):
         return self.of_class(node.func, module) or of_argument or self.of_callable(dotted, module, hops)
 
     def _of_wrapper(self, node: ast.expr, found: Mapping[str, Binding]) -> Kind | None:
-        """For a wrapper around an object that was found before."""
+        """Return the kind of a wrapper around an object that was found before."""
         inner = found.get(_wrapped(node, found))
         if inner is None or not isinstance(node, ast.Call):
             return None
@@ -161,7 +161,7 @@ class _Reader(NamedTuple):
 
     @staticmethod
     def _of_member(node: ast.expr, found: Mapping[str, Binding]) -> Kind | None:
-        """For what an object that was found before has: `app.server` of Dash, `mcp.http_app()` of FastMCP."""
+        """Return the kind of a member of an object found before: `app.server` of Dash, `mcp.http_app()` of FastMCP."""
         member = node.func if isinstance(node, ast.Call) else node
         if not isinstance(member, ast.Attribute) or not isinstance(member.value, ast.Name):
             return None
@@ -170,7 +170,7 @@ class _Reader(NamedTuple):
         return Kind(owner.kind.starter, interface) if owner and interface else None
 
     def of_callable(self, dotted: str, module: Module, hops: int) -> Kind | None:
-        """For a function, here or in another module of the project."""
+        """Return the kind of what a function returns, here or in another module of the project."""
         definition = module.definitions.get(dotted)
         if isinstance(definition, ast.FunctionDef | ast.AsyncFunctionDef):
             return self.of_function(definition, module, hops + 1)
@@ -181,7 +181,7 @@ class _Reader(NamedTuple):
     def of_function(
         self, function: ast.FunctionDef | ast.AsyncFunctionDef, module: Module, hops: int = 0
     ) -> Kind | None:
-        """For what a function returns: as it says, or as its `return` statements show."""
+        """Return the kind of what a function returns, by its annotation or its `return` statements."""
         annotated = self.of_class(function.returns, module)
         returned = [node.value for node in ast.walk(function) if isinstance(node, ast.Return)]
         if annotated is None:

@@ -55,7 +55,7 @@ def _nothing_to_go_by(app: AppFacts) -> str:
 
 
 def _objects(app: AppFacts, sources: Sources, starters: Sequence[Starter], web: Web) -> list[AppObject]:
-    """Candidates from application objects. Returns the objects."""
+    """Add candidates from application objects, and return the objects."""
     declared = _declared(app, sources, starters, web)
     found = find_applications(sources, starters)
     applications = [declared] if declared else _likeliest(found.applications, app)
@@ -87,7 +87,7 @@ def _declared(app: AppFacts, sources: Sources, starters: Sequence[Starter], web:
 
 
 def _likeliest(candidates: Sequence[AppObject], app: AppFacts) -> Sequence[AppObject]:
-    """Of several equals, the one in a package that is called like the project, or `app`."""
+    """Return, of several equals, those in a package that is named like the project, or `app`."""
     own = {"app", re.sub(r"[-_.]+", "_", app.name).lower()}
     preferred = [one for one in candidates if own & set(one.file.path.parts[:-1])]
     return preferred if len(preferred) == 1 else candidates
@@ -166,7 +166,7 @@ def _django_without(
 
 
 def _other(app: AppFacts, sources: Sources, starter: Starter, web: Web, objects: Sequence[AppObject]) -> None:
-    """Candidates from modules and programs, unless they are a part of an application that was found."""
+    """Add candidates from modules and programs, unless they are part of an application that was found."""
     if isinstance(starter.looks_for, Nothing):
         if sources.exists(starter.looks_for.file):
             web.doubts.append(f"{starter.looks_for.file}: {starter.looks_for.reason}")
