@@ -5,7 +5,6 @@ https://docs.djangoproject.com/en/5.2/ref/contrib/staticfiles/#collectstatic
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from dataclasses import replace
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from uv_buildpack import command, log, package_data
-from uv_buildpack.django.outcome import Outcome, inputs
+from uv_buildpack.django.outcome import Outcome, inputs, read_answer
 from uv_buildpack.errors import InterpreterFailed
 from uv_buildpack.layers import lock_parts, packages, venv_project
 from uv_buildpack.layers.venv import contents
@@ -144,11 +143,9 @@ def _run(work: Work, static: StaticFiles, prefix: Path, python: Path) -> Outcome
     done = command.run(argv, environment=variables, cwd=manage.parent)
     if not answer.is_file():
         raise InterpreterFailed(python, "collect static files", done.returncode, done.stderr or done.stdout)
-    document = json.loads(answer.read_text(encoding="utf-8"))
     for line in (*done.stdout.splitlines(), *done.stderr.splitlines()):
         log.debug(line)
-    reads = tuple(path for path in document.pop("reads") if "__pycache__" not in Path(path).parts)
-    return Outcome(**document, reads=reads)
+    return read_answer(answer.read_bytes())
 
 
 def _variables(work: Work, static: StaticFiles, prefix: Path, python: Path) -> dict[str, str]:

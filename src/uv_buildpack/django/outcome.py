@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cnb.documents import json_table
 from uv_buildpack import log
 from uv_buildpack.errors import (
     CollectstaticFailed,
@@ -17,7 +19,6 @@ from uv_buildpack.project import tree
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from uv_buildpack.errors import Problem
 
@@ -44,6 +45,21 @@ class Outcome:
     def collected(self) -> str:
         """The directory in the app that has the static files; empty where nothing was collected."""
         return self.root if self.outcome == "collected" else ""
+
+
+def read_answer(content: bytes) -> Outcome:
+    """Read the answer, which code of the app may have written as well. Raises `DocumentError`."""
+    table = json_table(content, "the answer of collectstatic")
+    return Outcome(
+        outcome=table.text("outcome"),
+        root=table.optional_text("root") or "",
+        storage=table.optional_text("storage") or "",
+        error=table.optional_text("error") or "",
+        place=table.optional_text("place") or "",
+        traceback=table.optional_text("traceback") or "",
+        reads=tuple(path for path in table.texts("reads") if "__pycache__" not in Path(path).parts),
+        traceable=table.optional_boolean("traceable") is not False,
+    )
 
 
 def names(app_dir: Path) -> list[str]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from uv_buildpack import credentials, masking
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,9 +46,14 @@ class StaticFiles:
             "scheme": SCHEME,
             "manage": str(self.manage),
             "required": str(self.required),
-            "environment": _digest([layers, dict(self.variables)]),
+            "environment": _digest([layers, _without_secrets(self.variables)]),
         }
 
 
+def _without_secrets(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return what static files depend on: no secret, of which a digest could be guessed."""
+    return {name: value for name, value in variables.items() if not credentials.is_secret(name)}
+
+
 def _digest(value: object) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(masking.json_text(value).encode()).hexdigest()

@@ -8,8 +8,9 @@ import pytest
 from structlog.testing import capture_logs
 from tests.uv_buildpack.trees import plant
 
+from cnb.documents import DocumentError
 from uv_buildpack import errors
-from uv_buildpack.django.outcome import Outcome, check, inputs, names
+from uv_buildpack.django.outcome import Outcome, check, inputs, names, read_answer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,3 +77,9 @@ def test_inputs_are_all_names_and_the_contents_of_what_was_read(tmp_path: Path) 
     plant(tmp_path, {".env": "A=3\n"})
     third = inputs(tmp_path, names(tmp_path), reads)
     assert len({first, second, third}) == 3
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"\xff", b'{"outcome": 5}', b'{"outcome": "collected", "reads": "x"}'])
+def test_an_answer_that_the_app_has_spoiled_is_an_error_that_names_it(content: bytes) -> None:
+    with pytest.raises(DocumentError, match="the answer of collectstatic"):
+        read_answer(content)

@@ -109,6 +109,13 @@ def test_a_changed_variable_of_the_user_is_noticed(workshop: Workshop) -> None:
     assert COMMAND in workshop.build(FILES)
 
 
+def test_a_new_secret_changes_nothing_and_is_in_no_digest(workshop: Workshop) -> None:
+    workshop.variables |= {"SHOP_TOKEN": "old-token", "DATABASE_URL": "postgres://shop:old-word@db.example/shop"}
+    workshop.build(FILES)
+    workshop.variables |= {"SHOP_TOKEN": "new-token", "DATABASE_URL": "postgres://shop:new-word@db.example/shop"}
+    assert COMMAND not in workshop.build(FILES)
+
+
 def test_a_changed_package_is_noticed_and_the_environment_of_the_build_is_used(workshop: Workshop) -> None:
     workshop.build(FILES)
     packages = app({**PACKAGES, "click": "8.3.3", "django": "5.2"})
