@@ -89,9 +89,9 @@ def test_extensions_are_built_with_this_place_and_this_machines_compiler(release
         assert variables.get("CPPFLAGS", "-I.") == "-I."
 
 
-def test_relative_paths_in_the_build_details_stay(layer: Path) -> None:
-    for path in layer.glob("lib/python*/build-details.json"):
-        assert json.loads(path.read_text())["base_prefix"] == "../.."
+def test_relative_paths_in_the_build_details_stay(release: Release, layer: Path) -> None:
+    found = [json.loads(path.read_text())["base_prefix"] for path in layer.glob("lib/python*/build-details.json")]
+    assert found == (["../.."] if release.number >= (3, 14) else [])
 
 
 def test_the_standard_library_is_compiled(tmp_path: Path) -> None:
