@@ -92,8 +92,10 @@ def _version(draft: _Draft, dynamic: str) -> None:
 
 
 def _data(draft: _Draft) -> str:
-    draft.files["assets/etc/settings.ini"] = f"of = {draft.name}\n"
-    return f"etc/{draft.module}"
+    """Write a data file and return its path; no two packages may have the same one, of which uv takes either."""
+    path = f"assets/etc/{draft.module}.ini"
+    draft.files[path] = f"of = {draft.name}\n"
+    return path
 
 
 def _setuptools(draft: _Draft) -> None:
@@ -107,7 +109,7 @@ def _setuptools(draft: _Draft) -> None:
         '"*" = ["*"]',
     ]
     if draft.chance():
-        draft.tables += ["[tool.setuptools.data-files]", f'"{_data(draft)}" = ["assets/etc/settings.ini"]']
+        draft.tables += ["[tool.setuptools.data-files]", f'"etc" = ["{_data(draft)}"]']
     if draft.chance(0.3):
         draft.files["setup.py"] = f"from setuptools import setup\nsetup(scripts=['programs/{draft.module}-old'])\n"
         draft.files[f"programs/{draft.module}-old"] = _PROGRAM
@@ -118,7 +120,8 @@ def _hatchling(draft: _Draft) -> None:
     _version(draft, '[tool.hatch.version]\npath = "{init}"')
     draft.tables += ["[tool.hatch.build.targets.wheel]", f'packages = ["{draft.source}{draft.module}"]']
     if draft.chance():
-        draft.tables += ["[tool.hatch.build.targets.wheel.shared-data]", f'"assets/etc" = "{_data(draft)}"']
+        path = _data(draft)
+        draft.tables += ["[tool.hatch.build.targets.wheel.shared-data]", f'"{path}" = "etc/{draft.module}.ini"']
     if draft.chance(0.3):
         draft.files[f"programs/{draft.module}-old"] = _PYTHON_PROGRAM
         draft.tables += ["[tool.hatch.build.targets.wheel.shared-scripts]", '"programs" = "."']
@@ -143,11 +146,8 @@ def _pdm(draft: _Draft) -> None:
     _system(draft, "pdm-backend", "pdm.backend")
     _version(draft, '[tool.pdm.version]\nsource = "file"\npath = "{init}"')
     if draft.chance():
-        place = _data(draft)
-        draft.tables += [
-            "[tool.pdm.build.wheel-data]",
-            f'data = [{{ path = "assets/etc/settings.ini", relative-to = "assets/etc" }}]  # {place}',
-        ]
+        data = f'data = [{{ path = "{_data(draft)}", relative-to = "assets" }}]'
+        draft.tables += ["[tool.pdm.build.wheel-data]", data]
 
 
 def _poetry(draft: _Draft) -> None:
@@ -224,4 +224,3 @@ BACKENDS: Mapping[str, Callable[[_Draft], None]] = {
     "meson-python": _meson,
     "scikit-build-core": _scikit_build,
 }
-COMPILING = ("maturin", "meson-python", "scikit-build-core")

@@ -1,7 +1,8 @@
 """Local packages are what `uv sync` makes of them for a developer: random packages of all build backends.
 
-`PROJECTS` in the environment is the number of projects, `BACKENDS` a list of build backends: each has a package in
-every project. A failure names the seed.
+`PROJECTS` in the environment is the number of projects, `BACKENDS` a list of build backends (`all` for all that there
+are): each has a package in every project. Without it those that `requirements/` pins are taken, twice. A failure names
+the seed.
 """
 
 from __future__ import annotations
@@ -18,22 +19,25 @@ from typing import TYPE_CHECKING
 
 import pytest
 from integration.application import App, project
-from integration.random_packages import BACKENDS, COMPILING, package
+from integration.random_packages import BACKENDS, package
 from structlog.testing import capture_logs
 from uv import find_uv_bin
 
+from trial import pins
 from uv_buildpack.layers import local_install
 from uv_buildpack.project import selection
 from uv_buildpack.project.files import read_project, read_pyproject
 from uv_buildpack.project.local_packages import LocalPackage, local_packages
 from uv_buildpack.project.lockfile import read_lock
+from uv_buildpack.uv.installing import FromProject
 from uv_buildpack.uv.running import Bound, Uv, environment_for, with_python
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 PROJECTS = int(os.environ.get("PROJECTS", "1"))
-CHOSEN = os.environ.get("BACKENDS", ",".join(name for name in BACKENDS if name not in COMPILING)).split(",")
+PINNED = "setuptools,uv-build,setuptools,uv-build"
+CHOSEN = os.environ.get("BACKENDS", PINNED).replace("all", ",".join(BACKENDS)).split(",")
 PYTHON = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
 # Of a build there are none of these: they hold times, or the directory of the build.
 NOTES = frozenset({"INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json"})
@@ -61,7 +65,8 @@ def uv(tmp_path_factory: pytest.TempPathFactory) -> Uv:
 
 def plant(random: Random, app: App) -> None:
     """Write a workspace with a package of each backend, and lock it."""
-    places = [f"packages/{backend}{random.choice(('', ' é', ' [1]#'))}" for backend in CHOSEN]
+    ends = ("", " é", " [1]#")
+    places = [f"packages/{number} {backend}{random.choice(ends)}" for number, backend in enumerate(CHOSEN)]
     packages = [package(random, backend, number) for number, backend in enumerate(CHOSEN)]
     for place, each in zip(places, packages, strict=True):
         app.write({f"{place}/{path}": text for path, text in each.files.items()})
@@ -71,6 +76,7 @@ def plant(random: Random, app: App) -> None:
     sources = "".join(f'"{name}" = {{ workspace = true }}\n' for name in names)
     more = f"[tool.uv.sources]\n{sources}[tool.uv.workspace]\nmembers = ['packages/*']\n"
     app.write({"pyproject.toml": project("app", tuple(names), more=more)})
+    pins.pin(app.directory)
     app.lock(variables={"UV_PYTHON": str(PYTHON)})
 
 
@@ -114,7 +120,7 @@ def by_us(case: Case, packages: Sequence[LocalPackage]) -> tuple[dict[str, str],
             each.name: read_pyproject(case.app.directory, Path(case.app.directory, each.path, "pyproject.toml"))
             for each in packages
         },
-        arguments=[],
+        installing=FromProject([]),
         scratch=scratch,
         complete=False,
     )
