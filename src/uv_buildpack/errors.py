@@ -542,7 +542,7 @@ class RequestTimedOut(UvFailed):
 class ProxyRefused(UvFailed):
     """A proxy does not let a request through, or cannot be reached."""
 
-    happened = "{what}: the proxy did not let the request to {host} through."
+    happened = "{what}: the proxy did not let the request to {host} through ({index})."
     what_to_do = (
         "Check the proxy's address, user and password: HTTPS_PROXY=http://user:password@host:port, with characters",
         "such as @ and / in the password percent-encoded.",
