@@ -284,3 +284,10 @@ def test_what_differs_from_the_defaults_is_announced_with_its_origin() -> None:
         "no editable: True (no-editable in [tool.uv-buildpack])",
         "processes: web (processes in [tool.uv-buildpack])",
     ]
+
+
+def test_a_link_may_have_the_longest_name_that_a_file_system_takes() -> None:
+    longest = f"a/{'é' * 127}x"
+    assert read({"BP_UV_ENVIRONMENT_LINK": longest}, {}).environment_link == longest
+    (problem,) = problems({"BP_UV_ENVIRONMENT_LINK": f"{longest}x"})
+    assert isinstance(problem, SettingInvalid)
