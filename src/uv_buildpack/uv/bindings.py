@@ -79,6 +79,7 @@ def read(bindings: Iterable[Binding], reached: Network, scratch: Path) -> Bound:
     if CONFIG_FILE in files:
         copied = scratch / "config" / "uv" / CONFIG_FILE
         copied.parent.mkdir(parents=True)
+        copied.touch(mode=0o600)  # addresses in it may have credentials
         shutil.copyfile(files[CONFIG_FILE], copied)
     return Bound(
         config_file=copied,

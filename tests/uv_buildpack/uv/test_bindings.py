@@ -68,6 +68,7 @@ def test_configuration_is_copied_to_where_uv_finds_a_users(tmp_path: Path) -> No
     bound = read(tmp_path, {"own/type": "uv", "own/uv.toml": "offline = true\n"})
     assert bound.config_file == tmp_path / "scratch" / "config" / "uv" / "uv.toml"
     assert bound.config_file.read_text() == "offline = true\n"
+    assert bound.config_file.stat().st_mode & 0o777 == 0o600
 
 
 def test_of_several_bindings_the_last_by_name_counts(tmp_path: Path) -> None:
