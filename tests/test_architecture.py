@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -219,3 +220,12 @@ def loaded_after(program: str) -> set[str]:
     return set(
         subprocess.run([sys.executable, "-I", "-c", program], check=True, capture_output=True, text=True).stdout.split()
     )
+
+
+def test_every_file_with_tests_is_collected(pytestconfig: pytest.Config) -> None:
+    """Of itself pytest passes over directories called `venv`, `build` or `dist`."""
+    passed_over = pytestconfig.getini("norecursedirs")
+    files = [path for root in ("tests", "integration") for path in (SOURCE.parent / root).rglob("test_*.py")]
+    assert files
+    parts = {part for path in files for part in path.relative_to(SOURCE.parent).parts}
+    assert [part for part in parts if any(fnmatch(part, pattern) for pattern in passed_over)] == []
