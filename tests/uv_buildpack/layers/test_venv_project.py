@@ -260,6 +260,11 @@ def test_packages_that_cannot_be_read_make_a_difference(text: str | None) -> Non
     assert differences({**asdict(KEY), "packages": text}, replace(KEY, packages=ONE)) == ["shop added"]
 
 
+@pytest.mark.parametrize("text", ['{"shop": "editable"}', '{"shop": null}', '{"shop": [1]}'])
+def test_a_package_that_another_version_described_is_changed(text: str) -> None:
+    assert differences({**asdict(KEY), "packages": text}, replace(KEY, packages=ONE)) == ["shop changed"]
+
+
 LOCK = """
 version = 1
 
