@@ -175,10 +175,11 @@ def _uv(draft: _Draft) -> None:
 def _maturin(draft: _Draft) -> None:
     _system(draft, "maturin>=1.7", "maturin")
     draft.project.append('version = "1.5"')
-    draft.tables += ["[tool.maturin]", f'python-source = "{draft.source}"', f'module-name = "{draft.module}._native"']
+    draft.tables += ["[tool.maturin]", f'python-source = "{draft.source}"', f'module-name = "{draft.module}"']
+    draft.tables.append('bindings = "bin"')
     manifest = f'[package]\nname = "{draft.module}"\nversion = "1.5.0"\nedition = "2021"\n'
-    draft.files["Cargo.toml"] = f'{manifest}[lib]\nname = "_native"\ncrate-type = ["cdylib"]\npath = "rust/lib.rs"\n'
-    draft.files["rust/lib.rs"] = '#[no_mangle]\npub extern "C" fn PyInit__native() -> usize { 0 }\n'
+    draft.files["Cargo.toml"] = f'{manifest}[[bin]]\nname = "{draft.module}-bin"\npath = "rust/main.rs"\n'
+    draft.files["rust/main.rs"] = "fn main() {}\n"
 
 
 def _meson(draft: _Draft) -> None:
