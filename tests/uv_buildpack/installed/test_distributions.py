@@ -17,6 +17,7 @@ RECORD = """six.py,sha256=abc,1234
 "a, b.py",sha256=ghi,1
 __pycache__/six.cpython-313.pyc,,
 short.py
+half.py,sha256=jkl
 
 six-1.16.0.dist-info/RECORD,,
 """
@@ -44,6 +45,7 @@ def test_the_record_lists_paths_hashes_and_sizes(tmp_path: Path) -> None:
         RecordedFile("a, b.py", "sha256=ghi", 1),
         RecordedFile("__pycache__/six.cpython-313.pyc", "", None),
         RecordedFile("short.py", "", None),
+        RecordedFile("half.py", "sha256=jkl", None),
         RecordedFile("six-1.16.0.dist-info/RECORD", "", None),
     )
 
