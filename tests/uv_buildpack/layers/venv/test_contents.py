@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.uv_buildpack.trees import plant
 
 from uv_buildpack.errors import WrongInterpreter
+from uv_buildpack.installed.distributions import installed
+from uv_buildpack.layers.venv import contents
 from uv_buildpack.layers.venv.contents import (
     normalise,
     site_packages_below,
@@ -80,3 +85,20 @@ def test_what_uv_installed_is_compared_with_the_selection(tmp_path: Path) -> Non
 def test_an_environment_without_site_packages_is_said_to_have_none(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no site-packages"):
         site_packages_of(tmp_path)
+
+
+def test_the_address_of_an_archive_is_noted_as_uv_notes_it(tmp_path: Path) -> None:
+    info = "near-1.0.dist-info"
+    plant(
+        tmp_path,
+        {f"{info}/RECORD": f"near.py,,\n{info}/METADATA,,\n{info}/RECORD,,\n", "other-1.0.dist-info/RECORD": ""},
+    )
+    for _ in range(2):
+        contents.note_addresses(tmp_path, {"near": "https://files.example/near-1.0.tar.gz"})
+    noted = tmp_path / info / "direct_url.json"
+    assert json.loads(noted.read_bytes()) == {"url": "https://files.example/near-1.0.tar.gz", "archive_info": {}}
+    (near, other) = installed(tmp_path)
+    (row,) = (file for file in near.files if file.path.endswith("direct_url.json"))
+    digest = base64.urlsafe_b64encode(hashlib.sha256(noted.read_bytes()).digest()).rstrip(b"=").decode()
+    assert (row.hash, row.size) == (f"sha256={digest}", noted.stat().st_size)
+    assert other.files == ()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from tests.uv_buildpack.trees import plant
-from typing import TYPE_CHECKING
 
 from uv_buildpack.layers.venv.links import FIELD, NONE, Links, differences, outside, put, read
 
