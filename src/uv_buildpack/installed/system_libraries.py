@@ -67,8 +67,9 @@ def find(layers_dir: Path, site_packages: str, system: Iterable[Path]) -> list[U
     data = _data()
     own = list(_objects(layers_dir))
     # A library that some package brings is loaded by its name once, wherever it lies, and found by all others.
-    known = {path.name for path in own} | set(data["basic"])
     present = {name for directory in system for name in _entries(directory)}
+    # What nearly every image has is worth a word where the build image, which mostly has more, has it not.
+    known = {path.name for path in own} | set(data["basic"]) | (present & set(data["usual"]))
     linked = [(path, name) for path in own for name in needed(path) if name not in known and _counts(path, name)]
     installed = _distributions(layers_dir, site_packages)
     owners = {file.path: each.name for each in installed for file in each.files} if linked else {}

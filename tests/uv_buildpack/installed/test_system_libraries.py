@@ -58,6 +58,14 @@ def test_a_library_that_is_missing_is_named_with_its_package(layers: Path, syste
     ]
 
 
+def test_the_library_of_cpp_is_named_only_where_the_build_image_has_none(layers: Path, system: Path) -> None:
+    install(layers, "ujson", {"ujson.cpython-313.so": ["libstdc++.so.6"]})
+    missing = Use("ujson", "libstdc++.so.6", present=False)
+    assert missing in find(layers, SITE_PACKAGES, [system])
+    (system / "libstdc++.so.6").touch()
+    assert not any(use.library == "libstdc++.so.6" for use in find(layers, SITE_PACKAGES, [system]))
+
+
 def test_what_another_package_brings_is_not_of_the_system(layers: Path, system: Path) -> None:
     install(layers, "vision", {"vision/core.so": ["libgone.so.1"], "vision.libs/libgone.so.1": []})
     install(layers, "other", {"other/core.so": ["libgone.so.1"]})
