@@ -110,4 +110,4 @@ def test_without_credentials_the_error_says_how_to_give_them(
 ) -> None:
     log = bench.failing(pinned, image, previous=BASE, bindings=[company])
     assert errors(log) == [f"uv sync: the git repository {repositories}/team/hidden refused access."]
-    assert "give user and token in netrc" in log
+    assert "file netrc in a binding of type uv" in log
