@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from uv_buildpack.layers.work import Work
 
 NAME = "python"
-SCHEME = "6"
+SCHEME = "7"
 """Raised when what is made of equal inputs changes."""
 
 
