@@ -122,28 +122,46 @@ def company(authority: Authority, public: Path, image: str) -> Path:
 
 
 @pytest.fixture(scope="session")
-def bench(
-    request: pytest.FixtureRequest, public: Path, interpreters: Interpreters, buildpack: Path, index: PackageIndex
-) -> Iterator[Workbench]:
-    """A platform with an image BASE that has the Python of the following builds."""
+def benches(
+    public: Path, interpreters: Interpreters, buildpack: Path, index: PackageIndex
+) -> Iterator[Callable[[str], Workbench]]:
+    """Each platform by its name, made at the first call, with an image BASE that has the Python of the builds."""
+    made: dict[str, Workbench] = {}
+
+    def of(name: str) -> Workbench:
+        if name not in made:
+            made[name] = _make_bench(name, public / name, interpreters, buildpack, index)
+        return made[name]
+
+    yield of
+    for bench in made.values():
+        if bench.in_containers:
+            kind = bench.platform.name.partition(" ")[0]
+            tags = [f"cnb-platform/{image}:{kind}" for image in set(bench.built)]
+            subprocess.run(["docker", "image", "rm", "--force", *tags], capture_output=True, check=False)
+
+
+def _make_bench(name: str, root: Path, interpreters: Interpreters, buildpack: Path, index: PackageIndex) -> Workbench:
     certificates = [Path(os.environ["SSL_CERT_FILE"])] if "SSL_CERT_FILE" in os.environ else []
     passed_on = ("BP_PYTHON_MIRROR", "BP_PYTHON_CATALOGUE", "SSL_CERT_FILE")
     variables = {name: os.environ[name] for name in passed_on if name in os.environ}
     variables |= interpreters.variables(str(interpreters.directory))
     shared = [*certificates, *([interpreters.directory] if interpreters.directory else [])]
-    root = public / request.param
     root.mkdir()
     with one_at_a_time():
-        platform = make_platform(request.param, root, shared, os.environ)
+        platform = make_platform(name, root, shared, os.environ)
     bench = Workbench(platform=platform, buildpack=buildpack, variables=variables)
     app = App(root / "base-app")
     app.write({"pyproject.toml": project("base", ("gamma",), index=index.address), "main.py": ""})
     app.lock()
     bench.build(app, BASE)
-    yield bench
-    if bench.in_containers:
-        tags = [f"cnb-platform/{image}:{platform.name.partition(' ')[0]}" for image in set(bench.built)]
-        subprocess.run(["docker", "image", "rm", "--force", *tags], capture_output=True, check=False)
+    return bench
+
+
+@pytest.fixture(scope="session")
+def bench(request: pytest.FixtureRequest, benches: Callable[[str], Workbench]) -> Workbench:
+    """The platform of the case."""
+    return benches(request.param)
 
 
 @pytest.fixture

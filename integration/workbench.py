@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import socket
 import time
 from dataclasses import dataclass, field, replace
@@ -23,8 +24,10 @@ if TYPE_CHECKING:
 
     from cnb_platform.result import BuildResult
 
-BASE = "base"
-"""An image that has the `python` layer already: a build on top of it does not pay for the standard library again."""
+BASE = f"base-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
+"""An image that has the `python` layer already: a build on top of it does not pay for the standard library again.
+
+Each process of a run has its own: the one that ends first removes it."""
 
 _PATIENCE = 60
 
