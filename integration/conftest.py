@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 # Those CPythons need their containers; what was not run is named in the last lines.
 collect_ignore = ["test_todays_pythons.py"] if todays_reason() else []
 REPOSITORY = Path(__file__).resolve().parents[1]
+_LONGEST = ("test_campaign.py", "test_todays_pythons.py")
 _MEASURED = "measured"
 
 
@@ -45,6 +46,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "in_containers: run the case in containers as well, where Docker answers")
     config.addinivalue_line("markers", "platforms(*names): run the case on these platforms only")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest: what begins last is waited for by everything else."""
+    items.sort(key=lambda item: item.path.name not in _LONGEST)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -12,8 +12,11 @@ if TYPE_CHECKING:
 
 _TYPED = ("src", "tests", "integration", "scripts", "benchmarks")
 _SIDE_BY_SIDE = ("--numprocesses=auto", "--maxprocesses=4")
-# By file: what the cases of a file share is made once.
-_INTEGRATION = ("pytest", "integration", *_SIDE_BY_SIDE, "--dist=loadfile", "--durations=25")
+# By file, in the order of integration/conftest.py: what the cases of a file share is made once.
+_INTEGRATION = (
+    *("pytest", "integration", *_SIDE_BY_SIDE),
+    *("--dist=loadfile", "--no-loadscope-reorder", "--durations=25"),
+)
 _SHELL = ("bin", "src", "scripts", "benchmarks", ".ci")
 
 
