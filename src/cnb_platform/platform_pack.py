@@ -13,6 +13,7 @@ from pathlib import Path
 from cnb_platform import docker
 from cnb_platform.buildpack import read_buildpack
 from cnb_platform.command import Command, follow
+from cnb_platform.launch import NO_PROCESS
 from cnb_platform.oci import Blob
 from cnb_platform.pack_builder import Builder, command
 from cnb_platform.platforms import BuildFailed, Options, Started, result_of
@@ -89,8 +90,13 @@ class Pack:
     def start(
         self, image: str, arguments: Sequence[str] = (), *, process: str = "", env: Mapping[str, str] | None = None
     ) -> Iterator[Started]:
-        """Start a container of an image; it is stopped at the end."""
-        with docker.started(tag(image), arguments, process, env or {}) as started:
+        """Start a container of an image; it is stopped at the end.
+
+        A command for the launcher follows `--`: without it the launcher lets a shell read the words again
+        (https://github.com/buildpacks/lifecycle/blob/v0.21.17/launch/process.go).
+        """
+        words = ("--", *arguments) if process == NO_PROCESS and arguments else arguments
+        with docker.started(tag(image), words, process, env or {}) as started:
             yield started
 
 
