@@ -4,31 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
-import structlog
 from tests.uv_buildpack.workshop import PACKAGES, WAREHOUSE, Workshop, app
 
 from cnb.plan import PlanEntry
 from uv_buildpack.errors import UvFailed
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 GOLDEN = Path(__file__).parent / "golden"
 HEADINGS = ["Analysing", "uv", "Interpreter", "Lock", "Environment", "Application", "Snapshots", "Processes", "Layers"]
-
-
-@pytest.fixture(autouse=True)
-def _own_log() -> Iterator[None]:
-    yield
-    structlog.reset_defaults()
-
-
-@pytest.fixture
-def workshop(tmp_path: Path) -> Workshop:
-    return Workshop(tmp_path)
 
 
 def headings(text: str) -> list[str]:

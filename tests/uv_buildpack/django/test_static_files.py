@@ -6,7 +6,6 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
-import structlog
 from tests.uv_buildpack.django.toy_django import APP, SETTINGS
 from tests.uv_buildpack.workshop import PACKAGES, Workshop, app
 
@@ -19,25 +18,11 @@ from uv_buildpack.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from uv_buildpack.errors import Problem
 
 FILES = {**app({**PACKAGES, "django": "5.2"}), **APP}
 KEPT = "nothing that collectstatic read has changed: its result is taken from a snapshot"
 COMMAND = "$ python manage.py collectstatic --no-input"
-
-
-@pytest.fixture(autouse=True)
-def _own_log() -> Iterator[None]:
-    yield
-    structlog.reset_defaults()
-
-
-@pytest.fixture
-def workshop(tmp_path: Path) -> Workshop:
-    return Workshop(tmp_path)
 
 
 def collected(workshop: Workshop) -> dict[str, str]:

@@ -17,17 +17,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.fixture(autouse=True)
-def _own_log() -> Iterator[None]:
-    yield
-    structlog.reset_defaults()
-
-
-@pytest.fixture
-def workshop(tmp_path: Path) -> Workshop:
-    return Workshop(tmp_path)
-
-
 def publish(workshop: Workshop, name: str, files: dict[str, str]) -> None:
     """Put version 1.0 of a package into the warehouse."""
     plant(workshop.root / "warehouse", {f"{name}-1.0.json": json.dumps(files)})
