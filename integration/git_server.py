@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import base64
 import os
-import ssl
 import subprocess
-import threading
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -77,17 +75,8 @@ def serving(directory: Path, authority: Authority, login: str) -> Iterator[str]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the standard library's name)
             """Log nothing: git shows the answers."""
 
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(authority.server)
-    with ThreadingHTTPServer(("127.0.0.1", 0), Server) as server:
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield f"https://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with authority.serving(Server) as address:
+        yield address
 
 
 def _asked_of_git(request: BaseHTTPRequestHandler, directory: Path) -> tuple[int, dict[str, str], bytes]:

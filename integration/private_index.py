@@ -41,6 +41,21 @@ class Authority:
         (directory / "company.pem").write_bytes(self.certificate.read_bytes())
         return directory
 
+    @contextmanager
+    def serving(self, handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+        """Serve on loopback, behind TLS of this authority; yield the address."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.server)
+        with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+            thread = threading.Thread(target=server.serve_forever, daemon=True)
+            thread.start()
+            try:
+                yield f"https://127.0.0.1:{server.server_port}"
+            finally:
+                server.shutdown()
+                thread.join()
+
 
 @dataclass(slots=True)
 class PrivateIndex:
@@ -126,17 +141,8 @@ def fronting(port: int, authority: Authority, requests: list[str]) -> Iterator[s
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the standard library's name)
             """Log nothing: `requests` holds them."""
 
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(authority.server)
-    with ThreadingHTTPServer(("127.0.0.1", 0), Front) as server:
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield f"https://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with authority.serving(Front) as address:
+        yield address
 
 
 def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
