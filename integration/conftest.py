@@ -17,7 +17,6 @@ from integration.machine import (
     available_interpreters,
     make_platform,
     offered_versions,
-    one_at_a_time,
     platform_names,
 )
 from integration.package_index import PackageIndex
@@ -78,8 +77,7 @@ def public() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def interpreters(public: Path) -> Interpreters:
     """The real address of CPython builds, or a mirror with archives of CPythons on this machine."""
-    with one_at_a_time():
-        return available_interpreters(os.environ, REPOSITORY / ".cache").copied_to(public / "interpreters")
+    return available_interpreters(os.environ, REPOSITORY / ".cache").copied_to(public / "interpreters")
 
 
 @pytest.fixture(scope="session")
@@ -155,8 +153,7 @@ def _make_bench(name: str, root: Path, interpreters: Interpreters, buildpack: Pa
     variables |= interpreters.variables(str(interpreters.directory))
     shared = [*certificates, *([interpreters.directory] if interpreters.directory else [])]
     root.mkdir()
-    with one_at_a_time():
-        platform = make_platform(name, root, shared, os.environ)
+    platform = make_platform(name, root, shared, os.environ)
     bench = Workbench(platform=platform, buildpack=buildpack, variables=variables)
     app = App(root / "base-app")
     app.write({"pyproject.toml": project("base", ("gamma",), index=index.address), "main.py": ""})

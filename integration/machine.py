@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import hashlib
 import json
 import re
@@ -17,12 +15,13 @@ from checks.platforms import availabilities
 from cnb_platform.platform_embedded import Embedded
 from cnb_platform.platform_lifecycle import Lifecycle
 from cnb_platform.platform_pack import Pack
+from environment import alone
 from trial.prerequisites import REPOSITORY, Interpreters, make_archive, releases_answer, run
 from uv_buildpack.downloads.network import Network
 from uv_buildpack.interpreter import catalogue
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from cnb_platform.platforms import Platform
 
@@ -31,14 +30,6 @@ _NAMES = {"embedded": EMBEDDED, "embedded, in Docker containers": CONTAINERS, "l
 _BASE_IMAGES = REPOSITORY / ".cache" / "base-images"
 # Programs of this machine that builds may use; HOME is not among the variables.
 _CALLER = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
-
-
-@contextlib.contextmanager
-def one_at_a_time() -> Iterator[None]:
-    """Let one process of a run make what they share below `.cache`; the others wait, and find it made."""
-    with (REPOSITORY / ".cache" / "tests.lock").open("w", encoding="utf-8") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def platform_names(environment: Mapping[str, str]) -> list[str]:
@@ -87,10 +78,11 @@ def available_interpreters(environment: Mapping[str, str], cache: Path) -> Inter
     )
     script = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
     made_from = "\n".join([script, *(f"{python} {python.stat().st_mtime_ns}" for python in pythons)])
-    if not stamp.is_file() or stamp.read_text(encoding="utf-8") != made_from:
-        shutil.rmtree(directory, ignore_errors=True)
-        make_archive(pythons, directory)
-        stamp.write_text(made_from, encoding="utf-8")
+    with alone(directory):
+        if not stamp.is_file() or stamp.read_text(encoding="utf-8") != made_from:
+            shutil.rmtree(directory, ignore_errors=True)
+            make_archive(pythons, directory)
+            stamp.write_text(made_from, encoding="utf-8")
     return Interpreters(directory)
 
 

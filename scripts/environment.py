@@ -7,6 +7,7 @@ development environment.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import importlib.util
@@ -16,6 +17,10 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 CACHE = REPOSITORY / ".cache"
@@ -75,15 +80,22 @@ def prepare(environment: Environment = DEVELOPMENT) -> None:
     """Make an environment, unless one with the same requirements is there."""
     if sys.version_info < _OLDEST:
         sys.exit(f"Python 3.11 or newer is needed; {sys.executable} is {sys.version.split()[0]}")
-    environment.directory.parent.mkdir(parents=True, exist_ok=True)
-    with environment.directory.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with alone(environment.directory):
         if not environment.is_current():
             print(
                 f"making the environment of {environment.requirements.name} in {environment.directory}", file=sys.stderr
             )
             _make(environment)
             environment.stamp.write_text(environment.digest())
+
+
+@contextlib.contextmanager
+def alone(directory: Path) -> Iterator[None]:
+    """Let nobody else make a directory meanwhile; who waits finds it made."""
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with directory.with_name(f"{directory.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def install_command(installer: list[str], requirements: Path) -> list[str]:

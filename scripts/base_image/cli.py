@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import fcntl
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from base_image import docker
 from base_image.root_file_system import CannotBootstrap, Kind, own_suite, write_layout
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from environment import alone
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _CACHE = _REPOSITORY / ".cache"
@@ -58,7 +53,7 @@ def main() -> int:
     try:
         for name in options.kind or ["build", "run"]:
             layout = output / name
-            with _alone(output):
+            with alone(output):
                 if not (layout / "index.json").is_file():
                     write_layout(_KINDS[name], layout, suite=options.suite)
             print(f"{layout}: OCI image layout of the {name} image")
@@ -70,12 +65,3 @@ def main() -> int:
         print(f"base-images: {error}", file=sys.stderr)
         return 1
     return 0
-
-
-@contextlib.contextmanager
-def _alone(output: Path) -> Iterator[None]:
-    """Let nobody else make images in this directory; who waits finds them made."""
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with output.with_name(f"{output.name}.lock").open("w", encoding="utf-8") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
