@@ -51,7 +51,7 @@ from uv_buildpack.uv import version as uv_version
 from uv_buildpack.uv.bindings import config_file
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from cnb.context import BuildContext
     from uv_buildpack.decisions import Decisions
@@ -277,13 +277,12 @@ def _default_groups(given: _Given, pyprojects: Mapping[str, Pyproject]) -> tuple
     """Return the groups that uv installs by default, which images for tests have: their project's developers do too."""
     if given.configuration.execution_environment != TEST_ENVIRONMENT:
         return ()
-    return _chosen_project(given, pyprojects).default_groups()
+    return _chosen_project(given, _chosen_members(given, pyprojects)).default_groups()
 
 
-def _chosen_project(given: _Given, pyprojects: Mapping[str, Pyproject]) -> Pyproject:
-    """Return the one member that is installed, else the project."""
-    chosen = _chosen_members(given, pyprojects)
-    return chosen[0] if len(chosen) == 1 else given.project.pyproject
+def _chosen_project(given: _Given, members: Sequence[Pyproject]) -> Pyproject:
+    """Return the one member that was chosen, else the project."""
+    return members[0] if len(members) == 1 else given.project.pyproject
 
 
 def _chosen_members(given: _Given, pyprojects: Mapping[str, Pyproject]) -> list[Pyproject]:
@@ -311,7 +310,8 @@ def _compare_with_files(lock: Lock, project: Project, pyprojects: Mapping[str, P
 def _check_processes(given: _Given) -> None:
     """Find what is wrong with declared processes, before it is known what is installed. Raises `Problems`."""
     if given.configuration.processes or (given.context.app_dir / "Procfile").is_file():
-        plan.plan_project(given.project.pyproject, given.configuration, given.context.app_dir, {})
+        facts = plan.facts_of(given.project.pyproject, {}, None)
+        plan.plan_app(facts, given.configuration, given.context.app_dir)
 
 
 def _plan_processes(given: _Given, decided: Decisions, pyprojects: Mapping[str, Pyproject]) -> ProcessPlan:
@@ -325,7 +325,7 @@ def _plan_processes(given: _Given, decided: Decisions, pyprojects: Mapping[str, 
         each = {str(one.name): plan.facts_of(one, versions, decided.choice) for one in members}
         root = plan.facts_of(given.project.pyproject, versions, decided.choice)
         return plan_members(root, each, configuration, app_dir)
-    facts = plan.facts_of(_chosen_project(given, pyprojects), versions, decided.choice)
+    facts = plan.facts_of(_chosen_project(given, members), versions, decided.choice)
     facts = replace(facts, script=given.project.script, lock=given.project.lock_name)
     if given.project.pylock:
         facts = _as_locked(facts, decided)

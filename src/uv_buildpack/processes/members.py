@@ -26,8 +26,8 @@ def plan_members(
     """
     own = replace(configuration, default_process=None)
     at_root = plan.plan_app(root, own, app_dir)
-    if at_root.processes or configuration.processes:
-        return plan.plan_app(root, configuration, app_dir)
+    if at_root.processes:
+        return plan.decided(at_root, configuration.default_process)
     plans = {name: plan.plan_app(facts, own, app_dir) for name, facts in members.items()}
     return plan.decided(_together(at_root, plans), configuration.default_process)
 

@@ -75,22 +75,8 @@ class _Defined(NamedTuple):
     working_directory: str | None = None
 
 
-def plan_project(
-    pyproject: Pyproject,
-    configuration: Configuration,
-    app_dir: Path,
-    installed: Mapping[str, str],
-    choice: Choice | None = None,
-) -> ProcessPlan:
-    """Decide the process types of a project. `installed` maps packages to versions; `choice` says why they are.
-
-    Raises `Problems` with everything that is wrong, `ProcfileInvalid`, `OSError`.
-    """
-    return plan_app(facts_of(pyproject, installed, choice), configuration, app_dir)
-
-
 def facts_of(pyproject: Pyproject, installed: Mapping[str, str], choice: Choice | None) -> AppFacts:
-    """Return what inference goes by: what a project declares, and what is installed."""
+    """Return what inference goes by: what a project declares, and what is installed (name → version) by a choice."""
     extras, groups = (choice.extras, choice.groups) if choice else ((), ())
     return AppFacts(
         project_dir=pyproject.directory,
@@ -103,7 +89,7 @@ def facts_of(pyproject: Pyproject, installed: Mapping[str, str], choice: Choice 
 
 
 def plan_app(facts: AppFacts, configuration: Configuration, app_dir: Path) -> ProcessPlan:
-    """Decide the process types of an application, with what the user set. Raises as `plan_project`."""
+    """Decide the process types of an application, with what the user set. Raises as `plan_processes`."""
     environment = configuration.execution_environment
     return plan_processes(configuration.processes, configuration.default_process, app_dir, facts, environment)
 
@@ -122,8 +108,8 @@ def plan_processes(
         else _from_procfile(default_process, app_dir, app.project_dir)
     )
     plan = _with_missing_programs(declared, app_dir, app) if declared else _inferred(app_dir, app)
+    plan = decided(plan, default_process)
     types = [process.type for process in plan.processes]
-    _check_default(default_process, types)
     directory = _start_directory(app.project_dir, app_dir)
     beside = processes_beside(types, directory, execution_environment, app.installed)
     direct = app.direct_dependencies
@@ -134,7 +120,7 @@ def plan_processes(
         for key in sorted(app.direct & LAUNCH_DEFAULTS.keys())
         for name, value in LAUNCH_DEFAULTS[key].items()
     }
-    return replace(_with_default(plan, default_process), beside=beside, one_worker=one_worker, variables=variables)
+    return replace(plan, beside=beside, one_worker=one_worker, variables=variables)
 
 
 def decided(plan: ProcessPlan, default_process: str | None) -> ProcessPlan:

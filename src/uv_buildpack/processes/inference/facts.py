@@ -37,6 +37,10 @@ class AppFacts:
         """The direct dependencies that are installed: a marker may exclude one here."""
         return self.direct_dependencies & self.installed.keys()
 
+    def locked(self, distribution: str) -> str:
+        """Return what the log says of an installed distribution: its version, and where that is from."""
+        return f"{distribution} {self.installed[distribution]} in {self.lock}"
+
     @property
     def name(self) -> str:
         """The project's name."""

@@ -61,7 +61,7 @@ def served(app: AppFacts, sources: Sources, found: AppObject, web: Web) -> Infer
         warnings = (*warnings, _development_server(server, kind.interface, app.lock))
     declared = app.pyproject.get("tool", {}).get("fastapi", {})
     by = ("declared as [tool.fastapi] entrypoint",) if declared and kind.starter.name == "FastAPI" else ()
-    versions = (f"{name} {app.installed[name]} in {app.lock}" for name in server.distributions)
+    versions = map(app.locked, server.distributions)
     return InferredProcess(
         type="web", command=command, evidence=(found.evidence, *by, *evidence, *versions), warnings=warnings
     )

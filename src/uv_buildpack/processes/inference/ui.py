@@ -46,8 +46,7 @@ def find(
     app: AppFacts, sources: Sources, starter: Starter, considered: list[str]
 ) -> Iterator[tuple[InferredProcess, PurePosixPath]]:
     """Return the candidates of a row, with the file each was found in."""
-    distribution = next(name for name in starter.distributions if name in app.direct)
-    version = f"{distribution} {app.installed[distribution]} in {app.lock}"
+    version = app.locked(next(name for name in starter.distributions if name in app.direct))
     rule = starter.looks_for
     if isinstance(rule, Modules):
         modules = _modules(sources, rule)

@@ -132,7 +132,7 @@ def _django(app: AppFacts, sources: Sources, project: DjangoProject, web: Web) -
     server, application = chosen
     command, evidence, warnings = command_for(app, sources, server, application, project.directory)
     manage = (f"{project.manage}: starts in {project.directory}",) if project.directory != HERE else ()
-    versions = (f"{name} {app.installed[name]} in {app.lock}" for name in server.distributions)
+    versions = map(app.locked, server.distributions)
     web.candidates.append(
         InferredProcess(
             type="web",

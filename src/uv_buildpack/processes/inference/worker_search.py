@@ -72,7 +72,7 @@ class Search(NamedTuple):
 
     def version(self, distribution: str) -> str:
         """Return the evidence that a distribution is installed."""
-        return f"{distribution} {self.app.installed[distribution]} in {self.app.lock}"
+        return self.app.locked(distribution)
 
     def places(self, package: str, *words: str) -> list[Place]:
         """Return the modules that mention a package, and one of the words."""
