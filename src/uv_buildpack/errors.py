@@ -172,14 +172,18 @@ class MemberHidden(Problem):
         )
 
 
+def lock_command(script: str | None, *options: str) -> str:
+    """Return the command that writes the lock of a script, or of the project."""
+    return " ".join(["uv lock", *options, *(["--script", script] if script else [])])
+
+
 class LockfileInvalid(Problem):
     """A lockfile cannot be read."""
 
     def __init__(self, path: str, reason: str) -> None:
         """`reason` is the parser's, or names the value that is wrong."""
-        script = path.removesuffix(".lock") if not path.endswith("uv.lock") else ""
-        command = f"run `uv lock{f' --script {script}' if script else ''}`"
-        again = "write it again with the tool that made it" if path.endswith("pylock.toml") else command
+        command = lock_command(None if path.endswith("uv.lock") else path.removesuffix(".lock"))
+        again = "write it again with the tool that made it" if path.endswith("pylock.toml") else f"run `{command}`"
         super().__init__(
             what=f"{path} is not a valid lockfile.",
             facts=[reason],
@@ -203,12 +207,12 @@ class LockfileOutdated(Problem):
 
     def __init__(self, differences: Sequence[str], script: str | None = None, *, refresh: bool = False) -> None:
         """`differences` are lines, package by package; `refresh` says whether uv has to ask backends again."""
-        refreshed = " --refresh" if refresh else ""
+        command = lock_command(script, *(["--refresh"] if refresh else []))
         lock, declared = (f"{script}.lock", f"the metadata in {script}") if script else ("uv.lock", "pyproject.toml")
         super().__init__(
             what=f"{lock} does not fit {declared}.",
             facts=differences,
-            advice=[f"Run `uv lock{refreshed}{f' --script {script}' if script else ''}` and commit {lock}."],
+            advice=[f"Run `{command}` and commit {lock}."],
         )
 
 
@@ -221,7 +225,7 @@ class ScriptMissing(Problem):
             what=f"The script {script} cannot be built: {reason}.",
             advice=[
                 "Set BP_UV_SCRIPT to its path, relative to the project's directory.",
-                f"Run `uv lock --script {script}`, and commit the lock that it writes beside the script.",
+                f"Run `{lock_command(script)}`, and commit the lock that it writes beside the script.",
             ],
         )
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from cnb import toml
 from uv_buildpack import decisions
 from uv_buildpack.layers import supply
-from uv_buildpack.project import locks, pylock
+from uv_buildpack.project import pylock
 from uv_buildpack.uv.installing import FromProject, FromPylock, FromScript, Installing, LocalPackages
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def _local_packages(work: Work, directory: Path, packages: LocalPackages) -> Pat
 
 def _numbers(work: Work, names: Collection[str] | None) -> set[int]:
     """Return the numbers of selected packages in a `pylock.toml`: local ones by their names, else all others."""
-    lock = locks.read(work.analysis.project)
+    lock = work.lock()
     selected = {id(package) for package in decisions.walk(lock, work.analysis.decisions)[1]}
     return {
         number

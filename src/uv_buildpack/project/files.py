@@ -20,6 +20,7 @@ from uv_buildpack.errors import (
     PyprojectInvalid,
     PyprojectMissing,
     UvSettingsInvalid,
+    lock_command,
 )
 from uv_buildpack.project import app_files
 from uv_buildpack.project.lockfile import UV_LOCK
@@ -161,7 +162,7 @@ class Project(NamedTuple):
     @property
     def lock_command(self) -> str:
         """The command that writes the lock, for messages."""
-        return f"uv lock --script {self.script}" if self.script else "uv lock"
+        return lock_command(self.script)
 
     def shown(self, path: Path) -> str:
         """Return a path as users know it: relative to the app directory."""

@@ -156,15 +156,14 @@ def _package_differences(package: LockedPackage, pyproject: Pyproject, lock_name
     # Without a [project] table a build backend says what the package needs (setup.py, [tool.poetry]).
     if pyproject.project and "dependencies" not in dynamic and "optional-dependencies" not in dynamic:
         declared, locked = requirements.declared(pyproject), requirements.locked(metadata.get("requires-dist", ()))
-        yield from _compared(declared, locked, ("", lock_name))
+        yield from _compared(declared, locked, "", lock_name)
     groups, locked_groups = requirements.declared_in_groups(pyproject), metadata.get("requires-dev", {})
     for name in sorted({*groups, *locked_groups}):
         locked = requirements.locked(locked_groups.get(name, ()))
-        yield from _compared(groups.get(name, set()), locked, (f" in group {name}", lock_name))
+        yield from _compared(groups.get(name, set()), locked, f" in group {name}", lock_name)
 
 
-def _compared(declared: set[Requirement], locked: set[Requirement], places: tuple[str, str]) -> Iterator[str]:
-    where, lock_name = places
+def _compared(declared: set[Requirement], locked: set[Requirement], where: str, lock_name: str) -> Iterator[str]:
     missing = declared - locked
     # Of a requirement with a source (git, path, url) the lock does not keep the specifier; a source with a marker is
     # there beside the requirement itself.

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 # What `compile-bytecode = true` in uv's settings leaves differs with each build; no variable turns it off.
 _NO_BYTECODE = "--no-compile-bytecode"
-
-
 # Or uv warns with each command that it may change how it reads the file (0.13).
 _PREVIEW = ("--preview-features", "pylock")
 

@@ -75,10 +75,8 @@ def _forget_times(path: Path) -> None:
     (https://github.com/astral-sh/uv/blob/0.12.5/crates/uv-installer/src/satisfies.rs).
     """
     record, row = path.with_name("RECORD"), f"{path.parent.name}/{path.name},".encode()
-    content = b"".join(line for line in record.read_bytes().splitlines(keepends=True) if not line.startswith(row))
-    for each in (path, record):
-        each.unlink()  # RECORD may be a hard link into uv's cache
-    record.write_bytes(content)
+    path.unlink()
+    _rewrite(record, [line for line in record.read_bytes().splitlines(keepends=True) if not line.startswith(row)])
 
 
 def note_addresses(site_packages: Path, addresses: Mapping[str, str]) -> None:
@@ -98,8 +96,13 @@ def note_addresses(site_packages: Path, addresses: Mapping[str, str]) -> None:
         lines = record.read_bytes().splitlines(keepends=True)
         before = sum(line.partition(b",")[0] < name for line in lines)
         lines.insert(before, b"%b,sha256=%b,%d\n" % (name, digest, len(content)))
-        record.unlink()  # it may be a hard link into uv's cache
-        record.write_bytes(b"".join(lines))
+        _rewrite(record, lines)
+
+
+def _rewrite(record: Path, lines: Iterable[bytes]) -> None:
+    """Write RECORD as a file of its own: the one that is there may be a hard link into uv's cache."""
+    record.unlink()
+    record.write_bytes(b"".join(lines))
 
 
 def site_packages_of(venv: Path) -> Path:

@@ -85,7 +85,7 @@ def remade(
 def link(
     work: Work, layers: list[Layer | ReusedLayer], local: Layer | ReusedLayer, remade: Remade
 ) -> list[Layer | ReusedLayer]:
-    """Return the environment, the first of `layers`, its links to local packages.
+    """Link the environment, the first of `layers`, to local packages.
 
     `remade` makes the environment for the reasons it is given, where it is reused and has other links. Raises
     `Problem`, `OSError`.
