@@ -71,13 +71,14 @@ def _detect(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
 
 
 def _build(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
-    defer_imports()
-    from contextlib import suppress  # noqa: PLC0415
+    with _no_collection():
+        defer_imports()
+        from contextlib import suppress  # noqa: PLC0415
 
-    from cnb.run import run_build  # noqa: PLC0415
-    from uv_buildpack import configuration, credentials, disk, log  # noqa: PLC0415
-    from uv_buildpack.build import build  # noqa: PLC0415
-    from uv_buildpack.errors import OutputRefused, Problem, Problems  # noqa: PLC0415
+        from cnb.run import run_build  # noqa: PLC0415
+        from uv_buildpack import configuration, credentials, disk, log  # noqa: PLC0415
+        from uv_buildpack.build import build  # noqa: PLC0415
+        from uv_buildpack.errors import OutputRefused, Problem, Problems  # noqa: PLC0415
 
     form, level = configuration.of_log(environment)
     log.configure(sys.stdout, form=form, level=level)
@@ -122,14 +123,14 @@ class _Deferred(ModuleType):
 
 
 def defer_imports() -> None:
-    """Import asyncio, httpx, and what makes layers when they are first used.
+    """Import asyncio, httpx, what makes layers and what reads uv's failures when they are first used.
 
     structlog imports asyncio for loggers that a build does not have: a fifth of the start of a hot build. httpx is 50
     ms, which a build with a mirror in the file system does not need.
     """
     import logging  # noqa: PLC0415 (detect does not pay for it)
 
-    for name in ("asyncio", "httpx", "uv_buildpack.layers.making"):
+    for name in ("asyncio", "httpx", "uv_buildpack.layers.making", "uv_buildpack.uv.failures"):
         if name not in sys.modules:
             sys.modules[name] = _Deferred(name)
     if sys.version_info >= (3, 12):

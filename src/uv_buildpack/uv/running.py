@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from uv_buildpack import command, log
 from uv_buildpack.downloads import certificates, proxies
 from uv_buildpack.errors import GitMissing, LockfileOutdated
-from uv_buildpack.uv.failures import failure
+from uv_buildpack.uv import failures
 from uv_buildpack.uv.indexes import Indexes
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class Uv:
         """Remove what the cache has of packages: wheels that were built in another environment. Raises `Problem`."""
         done = self._quiet(["cache", "clean", *names], directory, without=_INDEX_VARIABLES)
         if done.returncode:
-            raise failure(done.stderr, "uv cache clean")
+            raise failures.failure(done.stderr, "uv cache clean")
 
     def prune_to_built_wheels(self, directory: Path) -> None:
         """Drop from the cache what a download brings back, not wheels built from source. Raises `Problem`."""
@@ -128,7 +128,7 @@ class Uv:
         return found[1] if found and not done.returncode else None
 
     def _failure(self, done: command.Completed, what: str) -> Problem:
-        return failure(done.stderr, what, indexes=self.indexes, environment=self.environment)
+        return failures.failure(done.stderr, what, indexes=self.indexes, environment=self.environment)
 
     def _quiet(self, argv: Sequence[str], directory: Path, without: re.Pattern[str]) -> command.Completed:
         log.command(["uv", *argv])
