@@ -26,10 +26,10 @@ _SECRET = re.compile(rb"^[ \t]*SECRET_KEY\b[^=\n]*=(?!=)[^\n\"']*[\"']([A-Z][A-Z
 
 def find_manage(project_dir: Path) -> list[Path]:
     """Return the `manage.py` of Django nearest to the project's directory: several where they are equally near."""
-    level = [project_dir]
-    for _ in range(_DEEPEST):
-        found = [directory / MANAGE for directory in level if _is_djangos(directory / MANAGE)]
-        if found:
+    level = [str(project_dir)]
+    for depth in range(1, _DEEPEST + 1):
+        found = [path for directory in level if _is_djangos(path := Path(directory, MANAGE))]
+        if found or depth == _DEEPEST:
             return found
         level = [below for directory in level for below in _directories(directory)]
     return []
@@ -58,15 +58,15 @@ def _modules(directory: Path) -> Iterator[Path]:
         yield from (Path(parent, name) for name in sorted(names) if name.endswith(".py"))
 
 
-def _directories(directory: Path) -> list[Path]:
+def _directories(directory: str) -> list[str]:
     """Return the directories below one that may have a Django project which is part of this project."""
     try:
         with os.scandir(directory) as entries:
-            names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+            found = [(entry.name, entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)]
     except OSError:
         return []
-    below = [directory / name for name in sorted(names) if name not in _SKIPPED and not name.startswith(".")]
-    return [path for path in below if not any((path / name).exists() for name in _OTHER_TREES)]
+    below = [path for name, path in sorted(found) if name not in _SKIPPED and not name.startswith(".")]
+    return [path for path in below if not any(os.path.exists(f"{path}/{name}") for name in _OTHER_TREES)]  # noqa: PTH110 (hot)
 
 
 def _read(path: Path) -> bytes:

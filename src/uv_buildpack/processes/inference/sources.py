@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -46,8 +47,13 @@ class Sources:
         """Return the files that have one of the words, or cannot be read. Most files fail that test, at little cost."""
         for file in self.files if files is None else files:
             content = self.content(file)
-            if isinstance(content, Unreadable) or any(word in content for word in words):
+            if isinstance(content, Unreadable):
                 yield file
+                continue
+            for word in words:  # (`any` of a generator costs twice the search)
+                if word in content:
+                    yield file
+                    break
 
     def module(self, path: PurePosixPath) -> Module | Unreadable:
         """Return the parsed file."""
@@ -84,11 +90,15 @@ class Sources:
 
     def _read(self, name: str) -> bytes | Unreadable:
         try:
-            with open(f"{self.project_dir}/{name}", "rb", buffering=0) as opened:  # noqa: PTH123 (hot)
-                content = opened.read(MAXIMUM_FILE_SIZE + 1)
+            opened = os.open(f"{self.project_dir}/{name}", os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                # A buffer of the file's size: one of the maximum would be most of the time of a search.
+                size = os.fstat(opened).st_size
+                return os.read(opened, size + 1) if size <= MAXIMUM_FILE_SIZE else Unreadable("larger than 512 KB")
+            finally:
+                os.close(opened)
         except OSError as error:
             return Unreadable(error.strerror or "cannot be read")
-        return Unreadable("larger than 512 KB") if len(content) > MAXIMUM_FILE_SIZE else content
 
     def _parse(self, path: PurePosixPath) -> Module | Unreadable:
         content = self.content(SourceFile(str(path)))
