@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 
-def page(homepage: str, version: str) -> str:
-    """Return the address of `docs/errors.md` as it was in a release.
+def page(homepage: str, version: str, name: str = "errors") -> str:
+    """Return the address of a page of `docs/`, of `docs/errors.md` unless told otherwise, as it was in a release.
 
     `homepage` is the address of a repository on GitHub or GitLab. Both serve a file of a tag at `/blob/<tag>/<path>`,
     and its headings as anchors.
     """
-    return f"{homepage.rstrip('/')}/blob/v{version}/docs/errors.md" if homepage else "docs/errors.md"
+    path = f"docs/{name}.md"
+    return f"{homepage.rstrip('/')}/blob/v{version}/{path}" if homepage else path
 
 
 class Problem(Exception):

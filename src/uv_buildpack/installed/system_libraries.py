@@ -43,10 +43,11 @@ class Use:
     """Whether the build image has it. The run image may be smaller."""
 
 
-def warn(layers_dir: Path, site_packages: str, search: str) -> None:
+def warn(layers_dir: Path, site_packages: str, search: str, page: str) -> None:
     """Warn of libraries that installed packages need of the system.
 
-    `site_packages` is the path of that directory in a layer, `search` what `LD_LIBRARY_PATH` has. Raises `OSError`.
+    `site_packages` is the path of that directory in a layer, `search` what `LD_LIBRARY_PATH` has, `page` the address of
+    the documentation. Raises `OSError`.
     """
     uses = find(layers_dir, site_packages, directories(search))
     debian = _data()["debian"]
@@ -58,7 +59,7 @@ def warn(layers_dir: Path, site_packages: str, search: str) -> None:
                 f"Installed packages need libraries that {what}:",
                 *lines[:_SHOWN],
                 *([f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []),
-                "Add them to the run image: docs/native-libraries.md.",
+                f"Add them to the run image: {page}",
             )
 
 

@@ -108,11 +108,14 @@ def test_libraries_that_are_loaded_at_import_are_known_by_package(layers: Path, 
 def test_the_warning_says_what_to_install(layers: Path, system: Path) -> None:
     install(layers, "psycopg", {})
     with capture_logs() as events:
-        warn(layers, SITE_PACKAGES, str(system))
+        warn(layers, SITE_PACKAGES, str(system), "https://example.com/native-libraries")
     assert [event["event"] for event in events] == [
         "Installed packages need libraries that the run image has to have as well:"
     ]
-    assert events[0]["advice"][0] == "psycopg: libpq.so.5 (Debian, Ubuntu: libpq5)"
+    assert events[0]["advice"] == [
+        "psycopg: libpq.so.5 (Debian, Ubuntu: libpq5)",
+        "Add them to the run image: https://example.com/native-libraries",
+    ]
 
 
 def test_directories_are_those_of_the_loader(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from cnb.documents import json_table
 from cnb.layer import Layer, LayerTypes, ReusedLayer, Scope, Variable
 from cnb.result import empty_layer
 from uv_buildpack import decisions, log
-from uv_buildpack.errors import WorkFailed
+from uv_buildpack.errors import WorkFailed, page
 from uv_buildpack.installed import heavy
 from uv_buildpack.layers import making, packages, reuse, venv_project
 from uv_buildpack.layers.venv import links
@@ -149,7 +149,9 @@ def warn_of_system_libraries(work: Work, layer: Wanted[VenvKey]) -> None:
         directory = work.directory(NAME)
         site_packages = making.contents.site_packages_of(directory).relative_to(directory).as_posix()
         search = work.context.environment.get("LD_LIBRARY_PATH", "")
-        making.system_libraries.warn(work.context.layers_dir, site_packages, search)
+        about = work.context.buildpack
+        address = page(about.homepage, about.version, "native-libraries")
+        making.system_libraries.warn(work.context.layers_dir, site_packages, search, address)
 
 
 def remembered_bundles(context: BuildContext) -> tuple[Bundle, ...] | None:
