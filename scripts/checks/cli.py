@@ -15,7 +15,7 @@ from checks.steps import Step, all_steps
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _DESCRIPTION = """\
-Everything that CI runs: lint, types, shell scripts, tests, integration. Give names of steps to run only those.
+Everything that CI runs: lint, types, shell scripts, docs, tests, integration. Name steps to run only those.
 The last lines say how each ended and, for integration, which platforms there were.
 """
 

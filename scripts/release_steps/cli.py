@@ -1,4 +1,4 @@
-"""The command line of `scripts/release`."""
+"""The steps of a release: its versions and changelog, its notes, and bills of materials of its packages."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ from release_steps.materials import bill_of_materials
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
 _VERSIONED = ("buildpack.toml", "pyproject.toml")
+DOCUMENTED = re.compile(
+    r'(?P<before>uv-buildpack(?:/python)?:|uv buildpack |/blob/v|id = "uv-buildpack/python"\nversion = ")'
+    r"(?P<version>\d+\.\d+\.\d+)"
+)
+"""Where pages name the version: in addresses of the image and of pages, in the log, and in `builder.toml`."""
 
 
 def main() -> int:
@@ -34,7 +39,7 @@ def main() -> int:
 
 
 def prepare(repository: Path, version: str, date: str) -> None:
-    """Write the version and the changelog of a release. Raises NothingToRelease."""
+    """Write the version and the changelog of a release, and the version in pages. Raises NothingToRelease."""
     changelog = repository / "CHANGELOG.md"
     text = released(changelog.read_text(encoding="utf-8"), version, date)
     changelog.write_text(text, encoding="utf-8")
@@ -43,12 +48,20 @@ def prepare(repository: Path, version: str, date: str) -> None:
         before = path.read_text(encoding="utf-8")
         after = re.sub(r'^version = ".*"$', f'version = "{version}"', before, count=1, flags=re.MULTILINE)
         path.write_text(after, encoding="utf-8")
+    for path in pages(repository):
+        before = path.read_text(encoding="utf-8")
+        path.write_text(DOCUMENTED.sub(rf"\g<before>{version}", before), encoding="utf-8")
+
+
+def pages(repository: Path) -> list[Path]:
+    """Return the pages that may name the version."""
+    return sorted([*repository.glob("README.md"), *repository.glob("docs/*.md")])
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     steps = parser.add_subparsers(dest="step", required=True)
-    preparing = steps.add_parser("prepare", help="write a version into buildpack.toml, pyproject.toml, CHANGELOG.md")
+    preparing = steps.add_parser("prepare", help="write a version into its files, changelog and docs")
     preparing.add_argument("version", type=_version)
     noting = steps.add_parser("notes", help="print what the changelog says of a version")
     noting.add_argument("version", type=_version)

@@ -9,8 +9,9 @@ import pytest
 from tests.uv_buildpack.contexts import REPOSITORY
 from tests.uv_buildpack.trees import plant
 
+from cnb.context import read_buildpack
 from release_steps.changelog import NothingToRelease, notes, released
-from release_steps.cli import _parser, prepare
+from release_steps.cli import DOCUMENTED, _parser, pages, prepare
 from release_steps.materials import bill_of_materials
 
 if TYPE_CHECKING:
@@ -44,6 +45,29 @@ def test_the_version_is_written_where_it_is_declared(tmp_path: Path) -> None:
     expected = about.replace("0.1.0", "0.2.0")
     assert (tmp_path / "buildpack.toml").read_text(encoding="utf-8") == expected
     assert (tmp_path / "pyproject.toml").read_text(encoding="utf-8") == expected
+
+
+def test_pages_name_the_version_of_the_release(tmp_path: Path) -> None:
+    readme = "docker://ghcr.io/uv-buildpack/python:0.1.0\nuv buildpack 0.1.0\nclick 0.1.0\n"
+    page = 'id = "uv-buildpack/python"\nversion = "0.1.0"\nhttps://code.example/blob/v0.1.0/docs/errors.md\n'
+    about = 'version = "0.1.0"\n'
+    files = {"buildpack.toml": about, "pyproject.toml": about, "README.md": readme, "docs/page.md": page}
+    plant(tmp_path, {"CHANGELOG.md": CHANGELOG, **files})
+    prepare(tmp_path, "0.2.0", "2026-02-03")
+    assert (tmp_path / "README.md").read_text(encoding="utf-8") == (
+        "docker://ghcr.io/uv-buildpack/python:0.2.0\nuv buildpack 0.2.0\nclick 0.1.0\n"
+    )
+    assert (tmp_path / "docs/page.md").read_text(encoding="utf-8") == page.replace("0.1.0", "0.2.0")
+
+
+def test_pages_name_the_version_that_is_declared() -> None:
+    declared = read_buildpack(REPOSITORY).version
+    named = {
+        path.name: {found["version"] for found in DOCUMENTED.finditer(path.read_text(encoding="utf-8"))}
+        for path in pages(REPOSITORY)
+    }
+    assert {"README.md", "ci.md", "errors.md", "platforms.md"} <= {name for name, versions in named.items() if versions}
+    assert {name: versions for name, versions in named.items() if versions - {declared}} == {}
 
 
 @pytest.mark.parametrize("version", ["1.2", "v1.2.3", "1.2.3rc1"])

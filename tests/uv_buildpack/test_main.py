@@ -14,6 +14,8 @@ from tests.uv_buildpack.contexts import REPOSITORY, catalogue
 from tests.uv_buildpack.error_docs import PAGE
 from tests.uv_buildpack.trees import LOCK, PROJECT, PYPROJECT, plant
 
+from cnb.context import read_buildpack
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -90,7 +92,8 @@ def test_an_error_links_to_the_page_of_its_own_version_below_the_homepage(tmp_pa
 def test_the_log_is_as_the_settings_say_however_they_are_spelled(tmp_path: Path) -> None:
     done = run(tmp_path, "build", BROKEN, BP_LOG_FORMAT="JSON", BP_LOG_LEVEL=" Debug ")
     events = [json.loads(line) for line in done.stdout.splitlines()]
-    assert events[0] == {"level": "info", "kind": "title", "event": "uv buildpack 0.1.0"}
+    version = read_buildpack(REPOSITORY).version
+    assert events[0] == {"level": "info", "kind": "title", "event": f"uv buildpack {version}"}
     problems = [json.loads(line) for line in done.stderr.splitlines()]
     assert {problem["kind"] for problem in problems} == {"error"}
 
