@@ -155,7 +155,8 @@ def _package_differences(package: LockedPackage, pyproject: Pyproject, lock_name
     dynamic = pyproject.project.get("dynamic", ())
     # Without a [project] table a build backend says what the package needs (setup.py, [tool.poetry]).
     if pyproject.project and "dependencies" not in dynamic and "optional-dependencies" not in dynamic:
-        declared, locked = requirements.declared(pyproject), requirements.locked(metadata.get("requires-dist", ()))
+        declared = requirements.declared(pyproject)
+        locked = requirements.locked(metadata.get("requires-dist", ()), pyproject.name)
         yield from _compared(declared, locked, "", lock_name)
     groups, locked_groups = requirements.declared_in_groups(pyproject), metadata.get("requires-dev", {})
     for name in sorted({*groups, *locked_groups}):

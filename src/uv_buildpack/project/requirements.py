@@ -26,10 +26,8 @@ ANY_SOURCE = "@"
 
 def direct_dependencies(pyproject: Pyproject, extras: Iterable[str], groups: Iterable[str]) -> set[str]:
     """Return the normalised names that a project depends on directly, with the chosen extras and groups."""
-    optional = pyproject.table("project", "optional-dependencies")
-    wanted = set(extras)
-    chosen = [key for key in optional if canonicalize_name(key) in wanted]
-    texts = [*pyproject.project.get("dependencies", ()), *(text for key in chosen for text in optional[key])]
+    optional = _optional(pyproject)
+    texts = [*pyproject.project.get("dependencies", ()), *_texts_of(optional, extras, pyproject.name)]
     found = {name for text in texts for name, _ in _requirement(text)}
     in_groups = declared_in_groups(pyproject)
     return found.union(*({name for name, _ in in_groups.get(group, set())} for group in groups))
@@ -50,12 +48,47 @@ def dependencies_elsewhere(pyproject: Pyproject, extras: Iterable[str], groups: 
 
 
 def declared(pyproject: Pyproject) -> set[Requirement]:
-    """Return what `[project]` declares, its extras included."""
-    project = pyproject.project
-    texts = list(project.get("dependencies", ()))
-    for entries in project.get("optional-dependencies", {}).values():
+    """Return what `[project]` declares, its extras included.
+
+    An extra that asks for others of its own project (`shop[web,worker]`) declares what they declare: that is what uv
+    writes into the lock.
+    """
+    texts = list(pyproject.project.get("dependencies", ()))
+    for entries in _optional(pyproject).values():
         texts.extend(entries)
-    return {requirement for text in texts for requirement in _requirement(text)}
+    found = {requirement for text in texts for requirement in _requirement(text)}
+    return {(name, text) for name, text in found if name != pyproject.name}
+
+
+def _optional(pyproject: Pyproject) -> dict[str, list[str]]:
+    """Return the requirements of each extra, by its normalised name."""
+    optional = pyproject.table("project", "optional-dependencies")
+    return {canonicalize_name(key): optional[key] for key in optional}
+
+
+def _texts_of(optional: Mapping[str, list[str]], extras: Iterable[str], own_name: str | None) -> Iterator[str]:
+    """Return the requirements of extras, and of those of the same project that they ask for."""
+    waiting, seen = list(extras), set[str]()
+    while waiting:
+        extra = waiting.pop()
+        if extra in seen:
+            continue
+        seen.add(extra)
+        for text in optional.get(extra, ()):
+            yield text
+            waiting += _own_extras(text, own_name)
+
+
+def _own_extras(text: str, own_name: str | None) -> list[str]:
+    try:
+        requirement = Parsed(text)
+    except InvalidRequirement:
+        return []
+    return (
+        [canonicalize_name(extra) for extra in requirement.extras]
+        if canonicalize_name(requirement.name) == own_name
+        else []
+    )
 
 
 def declared_in_groups(pyproject: Pyproject) -> dict[str, set[Requirement]]:
@@ -115,8 +148,11 @@ def _requirement(text: object) -> Iterator[Requirement]:
     yield canonicalize_name(requirement.name), text
 
 
-def locked(entries: Iterable[Mapping[str, Any]]) -> set[Requirement]:
-    """Return what entries of `requires-dist` or `requires-dev` in the lock's `[package.metadata]` declare."""
+def locked(entries: Iterable[Mapping[str, Any]], own_name: str | None = None) -> set[Requirement]:
+    """Return what entries of `requires-dist` or `requires-dev` in the lock's `[package.metadata]` declare.
+
+    Entries for the package itself (`own_name`) do not count: before extras were resolved uv wrote them there.
+    """
     return {
         (
             canonicalize_name(entry["name"]),
@@ -125,6 +161,7 @@ def locked(entries: Iterable[Mapping[str, Any]]) -> set[Requirement]:
             else _spelled(SpecifierSet(entry.get("specifier", "")), entry.get("extras", ())),
         )
         for entry in entries
+        if canonicalize_name(entry["name"]) != own_name
     }
 
 

@@ -74,6 +74,18 @@ def test_a_dependency_in_an_extra_is_compared(tmp_path: Path) -> None:
     assert differences(tmp_path, pyproject, metadata) == ["pyproject.toml: wheel is not in uv.lock"]
 
 
+@pytest.mark.parametrize("own", ["", '{ name = "shop", extras = ["web"], marker = "extra == \'all\'" },'])
+def test_an_extra_that_asks_for_another_one_of_its_project_is_in_the_lock_as_what_that_needs(
+    tmp_path: Path, own: str
+) -> None:
+    optional = 'web = ["six>=1.16"]\nall = ["Shop[web]"]'
+    pyproject = f"{HEAD}dependencies = []\n[project.optional-dependencies]\n{optional}\n"
+    six = '{ name = "six", marker = "extra == \'%s\'", specifier = ">=1.16" }'
+    metadata = f"[package.metadata]\nrequires-dist = [{own} {six % 'web'}, {six % 'all'}]\n"
+    assert not differences(tmp_path, pyproject, metadata)
+    assert differences(tmp_path, pyproject.replace("1.16", "1.17"), metadata)
+
+
 @pytest.mark.parametrize(
     "source",
     [

@@ -29,3 +29,18 @@ def test_direct_dependencies_count_with_the_chosen_extras_and_groups(tmp_path: P
     pyproject = read_pyproject(tmp_path, tmp_path / "pyproject.toml")
     assert direct_dependencies(pyproject, (), ()) == {"fastapi"}
     assert direct_dependencies(pyproject, ("big-one",), ("serve-it",)) == {"fastapi", "torch", "uvicorn"}
+
+
+def test_an_extra_that_asks_for_others_of_its_project_brings_what_they_need(tmp_path: Path) -> None:
+    text = """
+        [project]
+        name = "My_Shop"
+        [project.optional-dependencies]
+        web = ["uvicorn"]
+        all = ["my-shop[web,worker]", "six"]
+        worker = ["my.shop[Web]", "celery", "not a requirement"]
+    """
+    plant(tmp_path, {"pyproject.toml": text})
+    pyproject = read_pyproject(tmp_path, tmp_path / "pyproject.toml")
+    assert direct_dependencies(pyproject, ("all",), ()) - {"my-shop"} == {"six", "uvicorn", "celery"}
+    assert direct_dependencies(pyproject, ("web",), ()) == {"uvicorn"}

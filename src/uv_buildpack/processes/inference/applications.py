@@ -71,7 +71,7 @@ def find_applications(sources: Sources, starters: Sequence[Starter]) -> Found:
     """Return the likeliest applications of these frameworks."""
     kinds = kinds_of(starters)
     names = " or ".join(dict.fromkeys(starter.name for starter in starters))
-    words = _words(kinds)
+    words = words_of(kinds)
     packages = list(dict.fromkeys(dotted.partition(".")[0].encode() for dotted in kinds))
     considered: list[str] = []
     unreadable: list[tuple[SourceFile, str]] = []
@@ -102,8 +102,8 @@ def find_applications(sources: Sources, starters: Sequence[Starter]) -> Found:
     return Found(considered=_not_told(considered, doubts), doubts=doubts)
 
 
-def _words(kinds: Mapping[str, Kind]) -> list[bytes]:
-    """Return what a file has to mention to be parsed."""
+def words_of(kinds: Mapping[str, Kind]) -> list[bytes]:
+    """Return what a file has to mention to be parsed: a class, or what its factory is called."""
     classes = dict.fromkeys(dotted.rpartition(".")[2] for dotted in kinds)
     return [name.encode() for name in (*classes, *FACTORY_NAMES)]
 
@@ -113,7 +113,7 @@ def _in_file(sources: Sources, file: SourceFile, kinds: Mapping[str, Kind]) -> l
     module = sources.module(file.path)
     if isinstance(module, Unreadable):
         return module
-    found = bindings(module, kinds, sources.resolver(file.path))
+    found = bindings(module, kinds, sources.resolver(file.path, words_of(kinds)))
     root = import_root(sources.project_dir, file.path, module, sources.installed) if found else None
     if root is None:
         return []
@@ -173,7 +173,8 @@ def declared_application(sources: Sources, module: str, name: str, starter: Star
             continue
         parsed = sources.module(path)
         kinds = kinds_of([starter])
-        found = bindings(parsed, kinds, sources.resolver(path)) if isinstance(parsed, Module) else []
+        resolve = sources.resolver(path, words_of(kinds))
+        found = bindings(parsed, kinds, resolve) if isinstance(parsed, Module) else []
         declared = Binding(name=name, line=1, kind=next(iter(kinds.values())))
         binding = next((one for one in found if one.name == name), declared)
         return AppObject(SourceFile(str(path)), root, binding)

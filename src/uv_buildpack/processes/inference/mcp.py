@@ -5,21 +5,27 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from uv_buildpack.processes.inference.applications import AppObject, kinds_of
+from uv_buildpack.processes.inference.applications import AppObject, kinds_of, words_of
 from uv_buildpack.processes.inference.objects import Binding, bindings
 from uv_buildpack.processes.inference.roots import import_root
 from uv_buildpack.processes.inference.serving import Web, active, served
 from uv_buildpack.processes.inference.starters import MCP, Kind
-from uv_buildpack.processes.inference.syntax import Module, Unreadable, dotted_name
+from uv_buildpack.processes.inference.syntax import Module, Unreadable, dotted_name, imports_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     from uv_buildpack.processes.inference.facts import AppFacts
     from uv_buildpack.processes.inference.files import SourceFile
     from uv_buildpack.processes.inference.sources import Sources
 
 _HTTP = ("http", "streamable-http", "sse")
+_METHODS = {
+    "run_stdio_async": "stdio",
+    "run_http_async": "http",
+    "run_streamable_http_async": "streamable-http",
+    "run_sse_async": "sse",
+}
 
 
 def find_servers(app: AppFacts, sources: Sources, web: Web) -> None:
@@ -31,24 +37,34 @@ def find_servers(app: AppFacts, sources: Sources, web: Web) -> None:
     found: dict[tuple[str, str], AppObject] = {}
     for file in sources.mentioning((b"FastMCP", b"transport")):
         module = sources.module(file.path)
-        if not isinstance(module, Module):
-            continue
-        objects = {one.name: one for one in bindings(module, kinds, sources.resolver(file.path)) if not one.factory}
-        ready = [one for one in objects.values() if one.kind.interface == "asgi"]
-        if ready:
-            # `app = mcp.http_app()`: an application for any ASGI server.
-            found[str(file.path), "asgi"] = _located(sources, file, module, ready[0])
-        for node, name, transport in _runs(module):
-            if name not in objects or objects[name].kind.interface == "asgi":
-                continue
-            binding = _on_http(objects[name]._replace(line=node.lineno), transport, file, web)
-            if binding:
+        if isinstance(module, Module):
+            for name, binding in _servers(sources, file, module, kinds, web):
                 found[str(file.path), name] = _located(sources, file, module, binding)
     applications = [one for (_, kind), one in found.items() if kind == "asgi"] or list(found.values())
     for one in _distinct(applications):
         candidate = served(app, sources, one, web)
         if candidate:
             web.candidates.append(candidate._replace(warnings=(*candidate.warnings, *_refusals(sources, one))))
+
+
+def _servers(
+    sources: Sources, file: SourceFile, module: Module, kinds: Mapping[str, Kind], web: Web
+) -> Iterator[tuple[str, Binding]]:
+    """Return the servers of a module that run on HTTP by their names, and what is an ASGI application as `asgi`."""
+    resolve = sources.resolver(file.path, words_of(kinds))
+    objects = {one.name: one for one in bindings(module, kinds, resolve) if not one.factory}
+    ready = [one for one in objects.values() if one.kind.interface == "asgi"]
+    if ready:
+        # `app = mcp.http_app()`: an application for any ASGI server.
+        yield "asgi", ready[0]
+    runs = [run for run in _runs(module) if run[1] in objects and objects[run[1]].kind.interface != "asgi"]
+    told = _told_by_arguments(module, runs)
+    for name in sorted(told):
+        web.considered.append(f"{file.path}: the MCP server `{name}` runs on what the arguments of its program say")
+    for node, name, transport in runs:
+        binding = _on_http(objects[name]._replace(line=node.lineno), transport, file, web) if name not in told else None
+        if binding:
+            yield name, binding
 
 
 def _on_http(binding: Binding, transport: str | None, file: SourceFile, web: Web) -> Binding | None:
@@ -74,18 +90,21 @@ def _runs(module: Module) -> Iterator[tuple[ast.Call, str, str | None]]:
             continue
         seen.add(id(node))
         owner, _, method = (dotted_name(node.func) or "").rpartition(".")
-        if method in {"run", "run_async", "run_http_async", "run_streamable_http_async", "run_sse_async"} and owner:
+        if method in {"run", "run_async", *_METHODS} and owner:
             yield node, owner, _transport(node, method)
 
 
+def _told_by_arguments(module: Module, runs: Sequence[tuple[ast.Call, str, str | None]]) -> set[str]:
+    """Return the servers that a program with arguments runs on one transport or another."""
+    if not {"argparse", "click", "typer"} & imports_of(module):
+        return set()
+    transports = {name: {transport for _, other, transport in runs if other == name} for _, name, _ in runs}
+    return {name for name, found in transports.items() if "stdio" in found and found.intersection(_HTTP)}
+
+
 def _transport(node: ast.Call, method: str) -> str | None:
-    by_method = {
-        "run_http_async": "http",
-        "run_streamable_http_async": "streamable-http",
-        "run_sse_async": "sse",
-    }
-    if method in by_method:
-        return by_method[method]
+    if method in _METHODS:
+        return _METHODS[method]
     given = next((keyword.value for keyword in node.keywords if keyword.arg == "transport"), None)
     value = given or (node.args[0] if node.args else None)
     if value is None:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # Functions that are followed: a program's first steps, not all of its work.
 _MAXIMUM_FOLLOWED = 150
+# Modules that hand a name on. Packages that import a name from themselves would hand it on for ever.
+_MAXIMUM_HOPS = 5
 
 
 class Call(NamedTuple):
@@ -113,7 +115,7 @@ def _walk(body: Sequence[ast.stmt], *, enter: bool) -> Iterator[ast.AST]:
         waiting.extend(reversed(list(ast.iter_child_nodes(node))))
 
 
-def _definitions(sources: Sources, module: Module, dotted: str | None) -> Iterator[tuple[Module, str]]:
+def _definitions(sources: Sources, module: Module, dotted: str | None, hops: int = 0) -> Iterator[tuple[Module, str]]:
     """Return the function or class of the project that a name stands for."""
     if dotted is None:
         return
@@ -128,8 +130,8 @@ def _definitions(sources: Sources, module: Module, dotted: str | None) -> Iterat
     other = sources.resolver(module.path)(origin)
     if other is not None and name in other.definitions:
         yield other, name
-    elif other is not None and name in other.names:
-        yield from _definitions(sources, other, name)
+    elif other is not None and name in other.names and hops < _MAXIMUM_HOPS:
+        yield from _definitions(sources, other, name, hops + 1)
 
 
 def script_calls(sources: Sources, target: object) -> Iterator[Call]:

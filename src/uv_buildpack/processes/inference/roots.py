@@ -29,12 +29,15 @@ def module_name(path: PurePosixPath, root: PurePosixPath) -> str:
 
 
 def usual_root(project_dir: Path, path: PurePosixPath) -> PurePosixPath:
-    """Return the directory that convention puts on the import path: `src` for what lies below it.
+    """Return the directory that convention puts on the import path: the one that has the outermost package of a file.
 
-    Unless `src` is itself a package; and the project directory for everything else.
+    For what lies in no package it is `src`, or the project directory.
     """
-    in_src = len(path.parts) > 1 and path.parts[0] == "src"
-    return PurePosixPath("src") if in_src and not _is_package(project_dir / "src") else HERE
+    above = list(path.parents)[-2::-1]  # from the top, without the project directory
+    outermost = next((directory for directory in above if _is_package(project_dir / directory)), None)
+    if outermost is not None:
+        return outermost.parent
+    return PurePosixPath("src") if above and above[0].name == "src" else HERE
 
 
 def import_root(

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 # all. What is not found within them is not where anybody would look for it.
 _MAXIMUM_PARSED = 96 * 1024
 _MAXIMUM_READ = 1500
+# A module that hands on what another one has made is small: views and models, which an entry imports too, are not.
+_HANDS_ON = 16 * 1024
 
 
 @dataclass(slots=True)
@@ -61,16 +63,25 @@ class Sources:
             self._modules[path] = self._parse(path)
         return self._modules[path]
 
-    def resolver(self, path: PurePosixPath) -> Resolve:
-        """Return what finds other modules of the project as the file at `path` would."""
+    def resolver(self, path: PurePosixPath, words: Collection[bytes] = ()) -> Resolve:
+        """Return what finds other modules of the project as the file at `path` would.
+
+        With `words`, large modules that have none of them are not found.
+        """
         roots = (*path.parents, PurePosixPath("src"))
 
         def resolve(dotted: str) -> Module | None:
             found = self.path_of(dotted, roots)
-            module = self.module(found) if found else None
+            module = self.module(found) if found and self._is_worth_it(found, words) else None
             return module if isinstance(module, Module) else None
 
         return resolve
+
+    def _is_worth_it(self, path: PurePosixPath, words: Collection[bytes]) -> bool:
+        content = self.content(SourceFile(str(path)))
+        if isinstance(content, Unreadable) or not words or len(content) <= _HANDS_ON:
+            return True
+        return any(word in content for word in words)
 
     def path_of(self, dotted: str, roots: Iterable[PurePosixPath]) -> PurePosixPath | None:
         """Return the file that is imported as `dotted` when one of the directories `roots` is on the import path."""

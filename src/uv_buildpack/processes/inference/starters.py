@@ -317,6 +317,8 @@ DJANGO = Starter(
         classes={
             "django.core.wsgi.get_wsgi_application": "wsgi",
             "django.core.asgi.get_asgi_application": "asgi",
+            "django.core.handlers.wsgi.WSGIHandler": "wsgi",
+            "django.core.handlers.asgi.ASGIHandler": "asgi",
             "channels.routing.ProtocolTypeRouter": "asgi",
         },
         names=("application",),

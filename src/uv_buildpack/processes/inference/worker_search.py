@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from uv_buildpack.processes.inference.applications import kinds_of
+from uv_buildpack.processes.inference.applications import kinds_of, words_of
 from uv_buildpack.processes.inference.commands import on_path, one_line
 from uv_buildpack.processes.inference.facts import HERE, AppFacts, InferredProcess
 from uv_buildpack.processes.inference.objects import Binding, bindings
@@ -75,9 +75,11 @@ class Search(NamedTuple):
         return self.app.locked(distribution)
 
     def places(self, package: str, *words: str) -> list[Place]:
-        """Return the modules that mention a package, and one of the words."""
+        """Return the modules that mention a package, and one of the words: those first that call it."""
         files = self.sources.mentioning([package.encode()])
-        files = self.sources.mentioning([word.encode() for word in words], files)
+        files = list(self.sources.mentioning([word.encode() for word in words], files))
+        calling = {file.name for file in self.sources.mentioning([f"{word}(".encode() for word in words], files)}
+        files.sort(key=lambda file: file.name not in calling)
         return [place for file in files if (place := self._place(file.path)) is not None]
 
     def objects(self, package: str, classes: Mapping[str, str], names: tuple[str, ...] = ()) -> list[Named]:
@@ -87,11 +89,11 @@ class Search(NamedTuple):
         )
         kinds = kinds_of([starter])
         words = {dotted.rpartition(".")[2] for dotted in kinds}
-        return [
-            Named(place, one.name, one.line)
-            for place in self.places(package, *words)
-            for one in _own(place, bindings(place.module, kinds, self.sources.resolver(place.module.path)))
-        ]
+        found = []
+        for place in self.places(package, *words):
+            resolve = self.sources.resolver(place.module.path, words_of(kinds))
+            found += [Named(place, one.name, one.line) for one in _own(place, bindings(place.module, kinds, resolve))]
+        return found
 
     def only(self, found: Sequence[Named], what: str) -> Named | None:
         """Return the only object, or the only one nearest to the top."""
