@@ -68,7 +68,7 @@ class Sources:
 
         With `words`, large modules that have none of them are not found.
         """
-        roots = (*path.parents, PurePosixPath("src"))
+        roots = (usual_root(self.project_dir, path), *path.parents, PurePosixPath("src"))
 
         def resolve(dotted: str) -> Module | None:
             found = self.path_of(dotted, roots)

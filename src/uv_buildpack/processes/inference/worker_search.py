@@ -76,8 +76,8 @@ class Search(NamedTuple):
 
     def places(self, package: str, *words: str) -> list[Place]:
         """Return the modules that mention a package, and one of the words: those first that call it."""
-        files = self.sources.mentioning([package.encode()])
-        files = list(self.sources.mentioning([word.encode() for word in words], files))
+        mentioning = self.sources.mentioning([package.encode()])
+        files = list(self.sources.mentioning([word.encode() for word in words], mentioning))
         calling = {file.name for file in self.sources.mentioning([f"{word}(".encode() for word in words], files)}
         files.sort(key=lambda file: file.name not in calling)
         return [place for file in files if (place := self._place(file.path)) is not None]
