@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from packaging.markers import Marker
@@ -30,7 +30,7 @@ from uv_buildpack.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from packaging.tags import Tag
 
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     _Environment = dict[str, str | frozenset[str]]
 
 _LONGEST_SHOWN = 200
+# Names of wheels and markers, which are asked about for each Python and each step: a lock of 200 packages has 3,000.
+_REMEMBERED = 32_768
 
 # uv encodes what is declared as conflicting as markers on `extra`: "extra-<length>-<package>-<extra>", and the like
 # for groups and whole projects.
@@ -334,11 +336,16 @@ def _holds(marker: str, environment: _Environment, active: frozenset[str]) -> bo
         return "os_name == 'posix'" if (name in active) == (operator == "==") else "os_name != 'posix'"
 
     try:
-        return Marker(_CONFLICT.sub(decide, marker)).evaluate(environment)
+        return _parsed(_CONFLICT.sub(decide, marker)).evaluate(environment)
     except (ValueError, KeyError, RecursionError) as error:
         # No marker, an unknown name in one, a number of thousands of digits, thousands of brackets.
         reason = next(iter(str(error).splitlines()), "")
         raise LockfileInvalid("uv.lock", f"The marker {_short(marker)!r} cannot be read: {_short(reason)}") from None
+
+
+@lru_cache(_REMEMBERED)
+def _parsed(marker: str) -> Marker:
+    return Marker(marker)
 
 
 def _short(text: str) -> str:
@@ -362,12 +369,17 @@ def _environment(platform: Platform) -> _Environment:
     }
 
 
+@lru_cache(_REMEMBERED)
 def _compatible(filename: str, platform: Platform) -> bool:
+    return any(_platform_fits(tag.platform, platform) and _interpreter_fits(tag, platform) for tag in _tags(filename))
+
+
+@lru_cache(_REMEMBERED)
+def _tags(filename: str) -> Collection[Tag]:
     try:
-        tags = parse_wheel_filename(filename)[3]
+        return parse_wheel_filename(filename)[3]
     except ValueError:  # of packaging; or of Python, for a number of thousands of digits
-        return False
-    return any(_interpreter_fits(tag, platform) and _platform_fits(tag.platform, platform) for tag in tags)
+        return ()
 
 
 def _interpreter_fits(tag: Tag, platform: Platform) -> bool:
