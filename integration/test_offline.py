@@ -81,6 +81,22 @@ def test_without_a_network_the_lock_is_installed_cold_hot_and_changed(
     assert gone.site.requests == []
 
 
+def test_a_pylock_is_installed_without_a_network_as_well(
+    bench: Workbench, vendored: App, image: str, gone: PackageIndex
+) -> None:
+    vendored.uv("export", "--format", "pylock.toml", "--output-file", "pylock.toml")
+    (vendored.directory / "uv.lock").unlink()
+    for path in (vendored.directory / "vendor").iterdir():
+        path.unlink()
+    fill(vendored)
+    online = bench.build(vendored, f"{image}-online", previous=BASE)
+    gone.site.requests.clear()
+    offline = bench.build(vendored, image, previous=BASE, env=OFFLINE)
+    assert bench.run(image, *VERSION) == "1.0\n"
+    assert diff_ids(offline) == diff_ids(online)
+    assert gone.site.requests == []
+
+
 def test_everything_that_is_missing_or_wrong_is_named_at_once(
     bench: Workbench, app: App, gone: PackageIndex, image: str
 ) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from packaging.utils import canonicalize_name
 
 from cnb import toml
-from uv_buildpack.project import selection
-from uv_buildpack.project.lockfile import read_lock
+from uv_buildpack.project import locks, selection
+from uv_buildpack.project.lockfile import file_name
 from uv_buildpack.uv.indexes import Indexes
 
 if TYPE_CHECKING:
@@ -45,7 +47,7 @@ def wanted_files(analysis: Analysis, libc: str) -> list[Wanted]:
     Files of git repositories and of the app directory are not among them. Raises `Problem`.
     """
     project, decided = analysis.project, analysis.decisions
-    lock = read_lock(project.lock_path, project.shown(project.lock_path))
+    lock = locks.read(project)
     python = decided.python
     platform = selection.Platform(
         python=python.version, machine=python.arch, libc=libc, freethreaded=python.freethreaded
@@ -86,10 +88,12 @@ def _files(package: LockedPackage, platform: selection.Platform, sdists: Collect
 
 def _addresses(lock: Path) -> dict[tuple[str, str], str]:
     """Return the address of each file in a lock, by package and name; those of this machine have none."""
-    found = {}
-    for package in toml.load(lock).get("package", ()):
-        for entry in [*package.get("wheels", ()), *([package["sdist"]] if "sdist" in package else [])]:
-            url = entry.get("url") or package["source"].get("url", "")
-            if url:
-                found[package["name"], unquote(urlsplit(url).path).rsplit("/", 1)[-1]] = url
+    found: dict[tuple[str, str], str] = {}
+    document = toml.load(lock)
+    # In uv.lock a package from an address has it as its source; in pylock.toml such a file is an archive.
+    for package in (*document.get("package", ()), *document.get("packages", ())):
+        single = (package[key] for key in ("sdist", "archive") if key in package)
+        for entry in (*package.get("wheels", ()), *single):
+            if url := entry.get("url") or package.get("source", {}).get("url", ""):
+                found[canonicalize_name(package["name"]), entry.get("name") or file_name(url)] = url
     return found

@@ -106,6 +106,11 @@ def _link_all(directory: Path, target: Path, real: Collection[Path]) -> None:
 
 def lead(package: dict[str, Any], files: Mapping[str, Path]) -> None:
     """Let local files be those of a package in the lock's document; others stay as they are."""
+    archive = package.get("archive", {})  # of a pylock.toml: a package from an address
+    name = file_name(archive.get("url", ""))
+    if name in files and "subdirectory" not in archive:
+        entry = package.pop("archive")
+        package.update({"wheels": [entry]} if name.endswith(".whl") else {"sdist": entry})
     address = package.get("source", {}).get("url", "")
     if "sdist" in package and address:
         package["sdist"].setdefault("url", address)

@@ -13,7 +13,7 @@ from cnb import toml
 from cnb.bindings import read_bindings
 from uv_buildpack.analysis import analyse
 from uv_buildpack.errors import FindLinksMissing, Problems
-from uv_buildpack.layers.supply import addresses, overlay, survey
+from uv_buildpack.layers.supply import addresses, lead, overlay, survey
 from uv_buildpack.project.lockfile import read_lock
 from uv_buildpack.uv.find_links import directories
 
@@ -102,6 +102,24 @@ def test_uv_gets_a_lock_that_leads_to_the_files_and_the_app_keeps_its_own(tmp_pa
     (six,) = (package for package in document["package"] if package["name"] == "six")
     assert [wheel["url"] for wheel in six["wheels"]] == [(app / "vendor" / WHEEL).as_uri()]
     assert (app / "uv.lock").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "led"),
+    [("six-1.0-py3-none-any.whl", "wheels"), ("six-1.0.tar.gz", "sdist")],
+)
+def test_a_package_from_an_address_of_a_pylock_leads_to_its_file(tmp_path: Path, name: str, led: str) -> None:
+    package = {"name": "six", "archive": {"url": f"https://files.example/{name}", "hashes": {"sha256": "00"}}}
+    lead(package, {name: tmp_path / name})
+    entry = {"url": (tmp_path / name).as_uri(), "hashes": {"sha256": "00"}}
+    assert package == {"name": "six", led: [entry] if led == "wheels" else entry}
+
+
+def test_a_directory_of_an_archive_stays_as_it_is(tmp_path: Path) -> None:
+    archive = {"url": "https://files.example/six.zip", "subdirectory": "six", "hashes": {"sha256": "00"}}
+    package = {"name": "six", "archive": archive}
+    lead(package, {"six.zip": tmp_path / "six.zip"})
+    assert package == {"name": "six", "archive": archive}
 
 
 def test_the_way_to_a_project_in_a_workspace_is_made_of_directories(tmp_path: Path) -> None:
