@@ -133,7 +133,7 @@ def _announce(context: BuildContext, analysis: Analysis) -> None:
     if (project.directory / ".venv" / "pyvenv.cfg").is_file():
         log.warning(
             "There is a .venv in the app directory. It is not used, and makes the image larger.",
-            "Exclude it: add .venv to .dockerignore, or to `exclude` in project.toml.",
+            "Exclude it: add .venv to `exclude` in project.toml. pack reads neither .dockerignore nor .gitignore.",
         )
     for line in vcs_version.unknown_versions(analysis.pyprojects, context.app_dir, context.environment):
         log.warning(line)

@@ -152,7 +152,7 @@ class LockfileMissing(Problem):
             what=f"There is no uv.lock in {directory} or in a workspace root above it.",
             advice=[
                 "Run `uv lock` and commit uv.lock.",
-                "Check that uv.lock is not ignored (.dockerignore, project.toml).",
+                "Check that uv.lock is not ignored (.gitignore, `exclude` in project.toml).",
             ],
         )
 
@@ -288,7 +288,7 @@ class MetadataFileMissing(Problem):
         super().__init__(
             what=f"{pyproject} names {file} as its {key}, but there is no such file.",
             advice=[
-                f"Check that {file} is not ignored (.dockerignore, project.toml).",
+                f"Check that {file} is not ignored (.gitignore, `exclude` in project.toml).",
                 f"Or remove {key} from [project].",
             ],
         )
@@ -301,7 +301,9 @@ class LocalPackageMissing(Problem):
         """`path` is relative to the lock."""
         super().__init__(
             what=f"The local package {name} should be in {path}, but nothing is there.",
-            advice=["Check that the directory is not ignored (.dockerignore, project.toml), or run `uv lock`."],
+            advice=[
+                "Check that the directory is not ignored (.gitignore, `exclude` in project.toml), or run `uv lock`."
+            ],
         )
 
 
@@ -313,7 +315,7 @@ class FileUnreadable(Problem):
         super().__init__(
             what=f"{path} cannot be read, although it is part of what is built.",
             facts=[reason],
-            advice=["Let everyone read it (chmod a+rX), or exclude it from the build (.dockerignore, project.toml)."],
+            advice=["Let everyone read it (chmod a+rX), or exclude it from the build (`exclude` in project.toml)."],
         )
 
 
@@ -437,7 +439,7 @@ class EnvironmentLinkOccupied(Problem):
         """`path` is relative to the app directory."""
         super().__init__(
             what=f"{path} exists, so it cannot become a link to the environment.",
-            advice=["Exclude it from the build (.dockerignore, project.toml), or change BP_UV_ENVIRONMENT_LINK."],
+            advice=["Exclude it from the build (`exclude` in project.toml), or change BP_UV_ENVIRONMENT_LINK."],
         )
 
 

@@ -53,6 +53,12 @@ def test_each_heading_stands_once_and_none_is_empty(workshop: Workshop) -> None:
         assert all(len(block.splitlines()) > 1 and "  (0.00 s)" not in block.splitlines()[1] for block in blocks)
 
 
+def test_an_environment_in_the_app_is_named_with_what_pack_reads(workshop: Workshop) -> None:
+    text = workshop.build({**app(PACKAGES), ".venv/pyvenv.cfg": ""})
+    assert "  warning: There is a .venv in the app directory. It is not used, and makes the image larger.\n" in text
+    assert "add .venv to `exclude` in project.toml. pack reads neither .dockerignore nor .gitignore." in text
+
+
 def test_a_second_build_runs_nothing(workshop: Workshop) -> None:
     workshop.build(app(PACKAGES))
     first = workshop.image
