@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 _LONGEST_SHOWN = 200
 # Names of wheels and markers, which are asked about for each Python and each step: a lock of 200 packages has 3,000.
 _REMEMBERED = 32_768
+_parsed = lru_cache(_REMEMBERED)(Marker)
 
 # uv encodes what is declared as conflicting as markers on `extra`: "extra-<length>-<package>-<extra>", and the like
 # for groups and whole projects.
@@ -341,11 +342,6 @@ def _holds(marker: str, environment: _Environment, active: frozenset[str]) -> bo
         # No marker, an unknown name in one, a number of thousands of digits, thousands of brackets.
         reason = next(iter(str(error).splitlines()), "")
         raise LockfileInvalid("uv.lock", f"The marker {_short(marker)!r} cannot be read: {_short(reason)}") from None
-
-
-@lru_cache(_REMEMBERED)
-def _parsed(marker: str) -> Marker:
-    return Marker(marker)
 
 
 def _short(text: str) -> str:
