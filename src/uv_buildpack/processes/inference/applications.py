@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
 from uv_buildpack.processes.inference.files import SourceFile
-from uv_buildpack.processes.inference.objects import Binding, bindings
+from uv_buildpack.processes.inference.objects import Binding, bindings, demanding_factory
 from uv_buildpack.processes.inference.roots import HERE, import_root, module_name
 from uv_buildpack.processes.inference.starters import FACTORY_NAMES, Kind, Starter
 from uv_buildpack.processes.inference.syntax import Module, Unreadable, imports_of
@@ -91,6 +91,8 @@ def find_applications(sources: Sources, starters: Sequence[Starter]) -> Found:
                     considered.append(f"{file.path}: {here.reason}")
             elif here:
                 found += here
+            elif file in relevant and (demanding := _demanding(sources, file)):
+                considered.append(demanding)
             elif tier == 0:
                 content = sources.content(file)
                 mentions = not isinstance(content, Unreadable) and any(word in content for word in words)
@@ -99,7 +101,14 @@ def find_applications(sources: Sources, starters: Sequence[Starter]) -> Found:
         if found:
             return _certain(sources, sorted(found, key=lambda one: one.rank), unreadable, considered)
     doubts = tuple(_doubt(file, reason) for file, reason in unreadable if file.tier != _LAST_TIER)
+    if not (considered or doubts):
+        considered.append(f"no module of the project makes an application of {names}")
     return Found(considered=_not_told(considered, doubts), doubts=doubts)
+
+
+def _demanding(sources: Sources, file: SourceFile) -> str:
+    module = sources.module(file.path)
+    return demanding_factory(module) if isinstance(module, Module) else ""
 
 
 def words_of(kinds: Mapping[str, Kind]) -> list[bytes]:

@@ -13,6 +13,7 @@ from uv_buildpack.processes.inference.scripts import (
     console_scripts,
     embeds_server,
     main_process,
+    other_programs,
     script_processes,
     single_file,
 )
@@ -45,6 +46,10 @@ def infer(app: AppFacts) -> Inference:
     if not found and not scripts and not undecided:
         main, why = single_file(sources, app.script) if app.script else main_process(app, sources)
         found = [main] if main else []
+        if not main:
+            programs = other_programs(app, sources)
+            considered += [line for line, _ in programs]
+            web.example = next((command for _, command in programs), web.example)
         known = {line.partition(":")[0] for line in considered}
         considered += [line for line in why if not line.endswith(NO_GUARD) or line.partition(":")[0] not in known]
     hints = start_hints(app.project_dir) if undecided or not (found or scripts) else ()

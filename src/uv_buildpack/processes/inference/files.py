@@ -29,12 +29,12 @@ _SKIPPED = frozenset(
         "dist",
         "doc",
         "docs",
+        "docs_src",
         "e2e",
         "env",
         "example",
         "examples",
         "fixtures",
-        "frontend",
         "htmlcov",
         "migrations",
         "node_modules",
@@ -105,6 +105,12 @@ def source_files(project_dir: Path) -> list[SourceFile]:
     return sorted(found, key=lambda file: file.rank)
 
 
+def files_in(project_dir: Path, directory: str) -> list[SourceFile]:
+    """Return the Python files directly in a directory, which may be one that is left out otherwise."""
+    modules, _, another_tree = _listing(os.path.join(project_dir, directory))  # noqa: PTH118 (as below)
+    return [] if another_tree else [SourceFile(f"{directory}/{name}") for name in modules]
+
+
 def _walk(project_dir: Path) -> Iterator[str]:
     """Breadth first, so that the limit on directories costs the deepest ones."""
     visited = 0
@@ -127,8 +133,10 @@ def _walk(project_dir: Path) -> Iterator[str]:
 def _listing(directory: str) -> tuple[list[str], list[str], bool]:
     """Return the modules and directories in a directory, sorted, and whether it is a tree of its own.
 
-    That is a virtual environment, or another project of the workspace: its application is not this one's.
+    That is a virtual environment, another project of the workspace, or a front end of JavaScript: its application is
+    not this one's.
     """
+    marks = {"pyvenv.cfg", "pyproject.toml", *(("package.json",) if directory.endswith("/frontend") else ())}
     modules: list[str] = []
     directories: list[str] = []
     another_tree = False
@@ -138,9 +146,9 @@ def _listing(directory: str) -> tuple[list[str], list[str], bool]:
             for count, entry in enumerate(islice(entries, MAXIMUM_ENTRIES + 1)):  # noqa: B007 (used below)
                 name = entry.name
                 if name.endswith(".py"):
-                    if _is_module(name) and entry.is_file():
+                    if _is_source(name) and entry.is_file():
                         modules.append(name)
-                elif name in {"pyvenv.cfg", "pyproject.toml"}:
+                elif name in marks:
                     another_tree = True
                 elif not name.startswith(".") and name not in _SKIPPED and entry.is_dir(follow_symlinks=False):
                     directories.append(name)
@@ -151,7 +159,8 @@ def _listing(directory: str) -> tuple[list[str], list[str], bool]:
     return sorted(modules), sorted(directories), another_tree
 
 
-def _is_module(name: str) -> bool:
+def _is_source(name: str) -> bool:
+    """Return whether it is no test. It need not be importable: `🏠_Home.py` and `telegram-bot.py` are run by path."""
     stem = name.removesuffix(".py")
     is_test = stem.startswith("test_") or stem.endswith("_test") or stem in _TEST_FILES
-    return stem.isidentifier() and not is_test
+    return not is_test

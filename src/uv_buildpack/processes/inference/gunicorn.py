@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import PurePosixPath
 
+    from uv_buildpack.processes.inference.facts import AppFacts
     from uv_buildpack.processes.inference.servers import Server
     from uv_buildpack.processes.inference.sources import Sources
 
@@ -28,6 +29,16 @@ _USUAL_FILES = (
     "conf/gunicorn.py",
     "config/gunicorn.py",
 )
+# A visitor of Flask-SocketIO keeps a connection open, so that a worker that serves one request at a time is busy with
+# the first visitor. What it needs depends on what is installed, since that decides how it waits
+# (https://flask-socketio.readthedocs.io/en/latest/deployment.html#gunicorn-web-server).
+_SOCKET_WORKERS = {
+    "eventlet": "eventlet",
+    "gevent-websocket": "geventwebsocket.gunicorn.workers.GeventWebSocketWorker",
+    "gevent": "gevent",
+}
+_SOCKET_THREADS = "--threads 100"
+_WITHOUT_EVENTLET = 26
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -62,16 +73,48 @@ def gunicorn_file(sources: Sources, directory: PurePosixPath) -> GunicornFile | 
     return None
 
 
-def options(file: GunicornFile | None, server: Server, port: str, directory: PurePosixPath) -> dict[str, str]:
-    """Return the parts of gunicorn's command line that depend on its configuration file."""
+def options(
+    file: GunicornFile | None, server: Server, port: str, directory: PurePosixPath, sockets: str = ""
+) -> dict[str, str]:
+    """Return the parts of gunicorn's command line that depend on its configuration file.
+
+    `sockets` is what serves websockets where nothing else says how many requests a worker serves at a time.
+    """
     settings = file.settings if file else {}
     parts = []
     if file and file.path.name != DEFAULT_FILE:
         parts.append(f"--config {file.path.relative_to(directory)}")
     if server.worker_class and "worker_class" not in settings:
         parts.append(f"--worker-class {server.worker_class}")
+    if not {"worker_class", "threads"} & settings.keys():
+        parts.append(sockets)
     bind = "" if file and file.binds else f"--bind 0.0.0.0:{port}"
     return {"settings": " ".join(parts), "bind": bind}
+
+
+def for_sockets(app: AppFacts, server: Server) -> str:
+    """Return the options for an application with Flask-SocketIO."""
+    if not _serves_sockets(app, server):
+        return ""
+    found = next((name for name in _SOCKET_WORKERS if name in app.installed), None)
+    return f"--worker-class {_SOCKET_WORKERS[found]}" if found else _SOCKET_THREADS
+
+
+def misfit(app: AppFacts, server: Server) -> str:
+    """Return why the server cannot serve an application with Flask-SocketIO; empty if it can."""
+    if not _serves_sockets(app, server) or "eventlet" not in app.installed:
+        return ""
+    major = app.installed["gunicorn"].partition(".")[0]
+    if not major.isdecimal() or int(major) < _WITHOUT_EVENTLET:
+        return ""
+    return (
+        f"{app.locked('gunicorn')}: has no worker for eventlet, which Flask-SocketIO uses where it is installed; "
+        f"remove eventlet, or take gunicorn<{_WITHOUT_EVENTLET}"
+    )
+
+
+def _serves_sockets(app: AppFacts, server: Server) -> bool:
+    return "flask-socketio" in app.direct and server.distributions == ("gunicorn",)
 
 
 def notes(file: GunicornFile | None, sources: Sources) -> tuple[tuple[str, ...], tuple[str, ...]]:

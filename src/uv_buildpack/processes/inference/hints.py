@@ -10,19 +10,23 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _MAXIMUM_SIZE = 64 * 1024
-# Where each kind of file has its start command, as a line of it.
+_MAXIMUM_LENGTH = 200
+# A command in YAML: in the line, else the more indented lines below it (a block text or a list of words).
+_YAML = r"^(?P<indent> *)(?:- +)?(?:%s):[ \t]*(?P<command>[^\s>|#].*|[>|]?[-+]?[ \t]*\n(?:(?P=indent) +\S.*(?:\n|\Z))+)"
+_YAML_COMPOSE = _YAML % "command"
+# Where each kind of file has its start command.
 _FILES = {
-    "Dockerfile": r"^\s*(?:CMD|ENTRYPOINT)\s+(?P<command>.+?)\s*$",
-    "render.yaml": r"^\s*(?:startCommand|dockerCommand):\s*(?P<command>.+?)\s*$",
+    "Dockerfile": r"^[ \t]*(?:CMD|ENTRYPOINT)[ \t]+(?P<command>(?:.*\\\n)*.+)$",
+    "render.yaml": _YAML % "startCommand|dockerCommand",
     "railway.json": r"\"startCommand\":\s*\"(?P<command>[^\"]+)\"",
-    "railway.toml": r"^\s*startCommand\s*=\s*(?P<command>.+?)\s*$",
-    "fly.toml": r"^\s*(?:app|web)\s*=\s*(?P<command>[\"'].*\s.*[\"'])\s*$",
-    "app.yaml": r"^\s*entrypoint:\s*(?P<command>.+?)\s*$",
+    "railway.toml": r"^[ \t]*startCommand[ \t]*=[ \t]*(?P<command>.+)$",
+    "fly.toml": r"^[ \t]*(?:app|web)[ \t]*=[ \t]*(?P<command>[\"'].*[ \t].*[\"'])[ \t]*$",
+    "app.yaml": _YAML % "entrypoint",
     "app.json": r"\"(?:start|startCommand|web)\"\s*:\s*\"(?P<command>[^\"]+)\"",
-    "compose.yaml": r"^\s*command:\s*(?P<command>.+?)\s*$",
-    "compose.yml": r"^\s*command:\s*(?P<command>.+?)\s*$",
-    "docker-compose.yaml": r"^\s*command:\s*(?P<command>.+?)\s*$",
-    "docker-compose.yml": r"^\s*command:\s*(?P<command>.+?)\s*$",
+    "compose.yaml": _YAML_COMPOSE,
+    "compose.yml": _YAML_COMPOSE,
+    "docker-compose.yaml": _YAML_COMPOSE,
+    "docker-compose.yml": _YAML_COMPOSE,
 }
 
 
@@ -33,7 +37,15 @@ def start_hints(project_dir: Path) -> Iterator[str]:
         found = list(re.finditer(pattern, text, re.MULTILINE))
         for match in found[-1:] if name == "Dockerfile" else found[:3]:
             line = text.count("\n", 0, match.start("command")) + 1
-            yield f"{name}:{line} starts: {match['command']}"
+            yield f"{name}:{line} starts: {_one_line(match['command'])}"
+
+
+def _one_line(command: str) -> str:
+    """Return a command of several lines as one: without the marks of block texts, list items and continued lines."""
+    lines = command.splitlines()
+    if len(lines) > 1:
+        lines = [re.sub(r"^\s*- |\s*\\$|^[>|][-+]?\s*$", "", line) for line in lines]
+    return " ".join(" ".join(lines).split())[:_MAXIMUM_LENGTH]
 
 
 def _text(path: Path) -> str:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import ast
+import json
 from typing import TYPE_CHECKING
 
 from uv_buildpack.processes.inference.applications import AppObject, kinds_of, words_of
+from uv_buildpack.processes.inference.facts import InferredProcess
+from uv_buildpack.processes.inference.files import SourceFile
 from uv_buildpack.processes.inference.objects import Binding, bindings
 from uv_buildpack.processes.inference.roots import import_root
+from uv_buildpack.processes.inference.servers import PORT
 from uv_buildpack.processes.inference.serving import Web, active, served
 from uv_buildpack.processes.inference.starters import MCP, Kind
 from uv_buildpack.processes.inference.syntax import Module, Unreadable, dotted_name, imports_of
@@ -16,9 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from uv_buildpack.processes.inference.facts import AppFacts
-    from uv_buildpack.processes.inference.files import SourceFile
     from uv_buildpack.processes.inference.sources import Sources
 
+# https://gofastmcp.com/deployment/server-configuration
+_CONFIGURATION = "fastmcp.json"
 _HTTP = ("http", "streamable-http", "sse")
 _METHODS = {
     "run_stdio_async": "stdio",
@@ -31,7 +36,7 @@ _METHODS = {
 def find_servers(app: AppFacts, sources: Sources, web: Web) -> None:
     """Add the MCP servers that run on HTTP to the candidates. One on standard input and output is a script's matter."""
     starters = active(app, MCP)
-    if not starters:
+    if not starters or _declared(app, sources, web):
         return
     kinds = kinds_of(starters)
     found: dict[tuple[str, str], AppObject] = {}
@@ -58,6 +63,9 @@ def _servers(
         # `app = mcp.http_app()`: an application for any ASGI server.
         yield "asgi", ready[0]
     runs = [run for run in _runs(module) if run[1] in objects and objects[run[1]].kind.interface != "asgi"]
+    if not (ready or runs):
+        idle = (f"{file.path}:{one.line}: an MCP server that the file does not run" for one in objects.values())
+        web.considered += idle
     told = _told_by_arguments(module, runs)
     for name in sorted(told):
         web.considered.append(f"{file.path}: the MCP server `{name}` runs on what the arguments of its program say")
@@ -65,6 +73,28 @@ def _servers(
         binding = _on_http(objects[name]._replace(line=node.lineno), transport, file, web) if name not in told else None
         if binding:
             yield name, binding
+
+
+def _declared(app: AppFacts, sources: Sources, web: Web) -> bool:
+    """Add the server of a `fastmcp.json`, which says on which transport it runs. Return whether there is one on HTTP.
+
+    Its environment is the image's: without `--skip-env` FastMCP would make another one with uv when it starts.
+    """
+    content = sources.content(SourceFile(_CONFIGURATION)) if "fastmcp" in app.direct else b""
+    if isinstance(content, Unreadable) or not content:
+        return False
+    try:
+        transport = json.loads(content)["deployment"]["transport"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        web.considered.append(f"{_CONFIGURATION}: names no transport")
+        return False
+    if transport not in _HTTP:
+        web.considered.append(f"{_CONFIGURATION}: an MCP server whose transport is {transport!r}")
+        return False
+    command = f"fastmcp run {_CONFIGURATION} --skip-env --host 0.0.0.0 --port {PORT}"
+    evidence = (f"{_CONFIGURATION}: an MCP server whose transport is {transport!r}", app.locked("fastmcp"))
+    web.candidates.append(InferredProcess(type="web", command=command, evidence=evidence))
+    return True
 
 
 def _on_http(binding: Binding, transport: str | None, file: SourceFile, web: Web) -> Binding | None:

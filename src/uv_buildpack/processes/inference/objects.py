@@ -227,6 +227,14 @@ def _factories(module: Module, reader: _Reader) -> Iterator[Binding]:
             yield Binding(name=name, line=function.lineno, kind=kind, factory=True)
 
 
+def demanding_factory(module: Module) -> str:
+    """Return where a factory is that needs arguments, which no server gives it; empty if there is none."""
+    for name, function in module.definitions.items():
+        if name in FACTORY_NAMES and not isinstance(function, ast.ClassDef) and _required_parameters(function):
+            return f"{module.path}:{function.lineno}: `{name}` needs arguments, which a server cannot give it"
+    return ""
+
+
 def _required_parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     arguments = function.args
     positional = len(arguments.posonlyargs) + len(arguments.args)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from typing import TYPE_CHECKING
 
 from uv_buildpack.processes.inference.facts import InferredProcess
@@ -13,6 +14,7 @@ from uv_buildpack.processes.inference.worker_search import Named, Place, Search,
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import PurePosixPath
 
 _SCHEDULES = frozenset({"beat_schedule", "CELERY_BEAT_SCHEDULE", "CELERYBEAT_SCHEDULE"})
 _HUEYS = (
@@ -33,15 +35,59 @@ def celery(search: Search) -> list[InferredProcess]:
     one = search.only(found, "Celery application")
     if one is None:
         return []
-    target = f"{one.place.name}:{one.name}"
-    evidence = (f"{one.where}: Celery application `{one.name}`", search.version("celery"))
-    worker = search.process("worker", f"celery --app {target} worker --loglevel INFO", one, *evidence)
+    tasks = _celery_tasks(search, one)
+    entry = _celery_entry(search, one, tasks)
+    target = f"{entry.place.name}:{entry.name}"
+    where = (f"{entry.place.module.path}: has it for workers",) if entry is not one else ()
+    evidence = (f"{one.where}: Celery application `{one.name}`", *where, search.version("celery"))
+    include = f"--include {','.join(place.name for place in tasks)}" if tasks else ""
+    registered = (f"{place.module.path}: its tasks" for place in tasks)
+    command = f"celery --app {target} worker --loglevel INFO {include}"
+    worker = search.process("worker", command, entry, *evidence[:-1], *registered, evidence[-1])
     schedule, scheduler = _schedule(search)
     if not schedule:
         return [worker]
     # The application's directory may be read-only, and a process id says nothing in a container.
     command = f"celery --app {target} beat --loglevel INFO --pidfile= {scheduler}"
-    return [worker, search.process("beat", command, one, schedule, *evidence)]
+    return [worker, search.process("beat", command, entry, schedule, *evidence)]
+
+
+def _celery_tasks(search: Search, one: Named) -> list[Place]:
+    """Return the modules of tasks that a worker would not import by itself.
+
+    Without them it would refuse every message. A project that says itself where its tasks are has the last word.
+    """
+    said = (b"autodiscover_tasks", b"config_from_object", b"imports", b"include")
+    if any(search.sources.mentioning(said, search.sources.mentioning([b"celery"]))):
+        return []
+    shared = [
+        place
+        for place in search.places("celery", "shared_task")
+        if any(name == "celery.shared_task" for _, name in decorators(place.module))
+    ]
+    known = imports_of(one.place.module)
+    found = {place.name: place for place in (*_task_modules(search, one), *shared) if place.name not in known}
+    return [place for name, place in sorted(found.items()) if place.root == one.place.root and name != one.place.name]
+
+
+def _celery_entry(search: Search, one: Named, tasks: Sequence[Place]) -> Named:
+    """Return the application as the module for workers has it, where there is one: `celery_worker.py` of a Flask app.
+
+    It prepares what the tasks need, such as an application context.
+    """
+    dotted = f"{one.place.name}.{one.name}"
+    found = [
+        Named(place, bound, 1)
+        for place in search.places(one.name, "import")
+        if re.search("celery|worker", place.module.path.stem) and place.module.path not in _paths(one.place, *tasks)
+        for bound, origin in place.module.names.items()
+        if origin == dotted
+    ]
+    return found[0] if len(found) == 1 else one
+
+
+def _paths(*places: Place) -> set[PurePosixPath]:
+    return {place.module.path for place in places}
 
 
 def _flask_extension(place: Place) -> Iterator[Named]:
@@ -126,7 +172,8 @@ def rq(search: Search) -> list[InferredProcess]:
         ]
     queues: dict[str, str] = {}
     for place in search.places("rq", "Queue"):
-        for node in top_level(place.module):
+        # Applications often make their queue in a function, such as a factory.
+        for node in (found for statement in place.module.statements for found in ast.walk(statement.node)):
             if isinstance(node, ast.Call) and place.module.qualified(dotted_name(node.func) or "") == "rq.Queue":
                 queues.setdefault(_queue_name(node), place.at(node.lineno))
     if not queues or "" in queues:

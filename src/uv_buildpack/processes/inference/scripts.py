@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from itertools import islice
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ _SCRIPT = re.compile(r"[A-Za-z0-9._-]+\Z")
 NO_GUARD = "no main guard in it"
 _TAKEN = frozenset({"python", "test", "web"})
 _MAIN_FILES = ("main.py", "app.py", "src/main.py", "src/app.py")
+_MAXIMUM_SHOWN = 5
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 # Calls that start a server where there is no application object that a server could be given.
@@ -90,6 +92,21 @@ def main_process(app: AppFacts, sources: Sources) -> tuple[InferredProcess | Non
         evidence=(f"{module.path}:{line}: {kind}",),
     )
     return process, considered
+
+
+def other_programs(app: AppFacts, sources: Sources) -> list[tuple[str, str]]:
+    """Return files at the top that are run as programs, whatever they are called: the line for the log, the command.
+
+    Which of them is the application their names do not tell, so that they are only shown.
+    """
+    named = [file for file in sources.files if file.depth == 1 and file.name not in _MAIN_FILES]
+    modules = [sources.module(file.path) for file in islice(sources.mentioning([b"__main__"], named), _MAXIMUM_SHOWN)]
+    programs = [(one, python_program(app, sources, one).command) for one in modules if isinstance(one, Module)]
+    return [
+        (f"{module.path}:{module.guarded[0].lineno}: a program: {command}", command)
+        for module, command in programs
+        if module.guarded
+    ]
 
 
 def single_file(sources: Sources, script: str) -> tuple[InferredProcess | None, list[str]]:

@@ -56,6 +56,9 @@ def served(app: AppFacts, sources: Sources, found: AppObject, web: Web) -> Infer
         web.doubts.append(no_server(app, kind.interface, kind.starter.name))
         web.example = command_for(app, sources, proposed_server(kind.interface), found)[0]
         return None
+    misfit = gunicorn.misfit(app, server)
+    if misfit:
+        web.doubts.append(misfit)
     command, evidence, warnings = command_for(app, sources, server, found)
     if development:
         warnings = (*warnings, _development_server(server, kind.interface, app.lock))
@@ -94,7 +97,7 @@ def command_for(
         port=PORT,
         workers=WORKERS,
         **names,
-        **gunicorn.options(file, server, PORT, directory),
+        **gunicorn.options(file, server, PORT, directory, gunicorn.for_sockets(app, server)),
     )
     return one_line(command), evidence, warnings
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from uv_buildpack.processes.inference.files import MAXIMUM_FILE_SIZE, SourceFile, source_files
+from uv_buildpack.processes.inference.files import MAXIMUM_FILE_SIZE, SourceFile, files_in, source_files
 from uv_buildpack.processes.inference.roots import HERE, module_name, usual_root
 from uv_buildpack.processes.inference.syntax import Module, Resolve, Unreadable, parse
 
@@ -44,6 +44,10 @@ class Sources:
         if file.name not in self._contents:
             self._contents[file.name] = self._read(file.name)
         return self._contents[file.name]
+
+    def below(self, directory: str) -> list[SourceFile]:
+        """Return the Python files in a directory that is left out otherwise."""
+        return [] if self.script or not directory else files_in(self.project_dir, directory)
 
     def mentioning(self, words: Collection[bytes], files: Iterable[SourceFile] | None = None) -> Iterator[SourceFile]:
         """Return the files that have one of the words, or cannot be read. Most files fail that test, at little cost."""

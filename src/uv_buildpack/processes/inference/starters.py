@@ -39,6 +39,10 @@ class Modules:
     marks: tuple[str, ...] = ()
     command: str
     """Knows `{file}` and `{port}`."""
+    directory: str = ""
+    """Where it may be if it is not in any other: one that holds no applications otherwise."""
+    program: str = ""
+    """Where the framework's program is, which a script of the project may call."""
     mounted_by: str = ""
     """What a web application calls that serves such a module itself, as one part of it."""
 
@@ -202,6 +206,7 @@ WEB = (
         distributions=("streamlit",),
         looks_for=Modules(
             imports="streamlit",
+            program="streamlit.web",
             command="streamlit run {file} --server.address 0.0.0.0 --server.port {port} --server.headless true",
         ),
     ),
@@ -242,6 +247,7 @@ WEB = (
         looks_for=Modules(
             imports="marimo",
             marks=("App",),
+            directory="notebooks",
             command="marimo run {file} --headless --host 0.0.0.0 --port {port}",
         ),
     ),

@@ -14,9 +14,10 @@ from uv_buildpack.processes.inference.starters import Modules, Programs, Starter
 from uv_buildpack.processes.inference.syntax import Module, Unreadable, imports_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import PurePosixPath
 
+    from uv_buildpack.processes.inference.files import SourceFile
     from uv_buildpack.processes.inference.sources import Sources
 
 # Files that are run even if they do not import the framework themselves.
@@ -68,8 +69,20 @@ def find(
 
 def _modules(sources: Sources, rule: Modules) -> list[PurePosixPath]:
     """Return the modules nearest to the top that no other such module imports."""
-    found: list[Module] = []
-    for file in sources.mentioning([rule.imports.encode()]):
+    found = _marked(sources, rule, sources.files) or _marked(sources, rule, sources.below(rule.directory))
+    imported = {name for module in found for name in imports_of(module)}
+    top = [one for one in found if one.name not in imported and one.path.stem not in imported]
+    # What calls the framework's program starts a page, and is one only if there is no other.
+    pages = [one for one in top if not rule.program or rule.program not in imports_of(one)] or top
+    entries = [one.path for one in pages]
+    depth = min((len(path.parts) for path in entries), default=0)
+    return [path for path in entries if len(path.parts) == depth]
+
+
+def _marked(sources: Sources, rule: Modules, files: Iterable[SourceFile]) -> list[Module]:
+    """Return the modules that import the framework and have one of its marks."""
+    found = []
+    for file in sources.mentioning([rule.imports.encode()], files):
         module = sources.module(file.path)
         content = sources.content(file)
         if isinstance(module, Unreadable) or isinstance(content, Unreadable) or "pages" in file.path.parts:
@@ -77,10 +90,7 @@ def _modules(sources: Sources, rule: Modules) -> list[PurePosixPath]:
         marked = not rule.marks or any(mark.encode() in content for mark in rule.marks)
         if marked and rule.imports in imports_of(module):
             found.append(module)
-    imported = {name for module in found for name in imports_of(module)}
-    entries = [one.path for one in found if one.name not in imported and one.path.stem not in imported]
-    depth = min((len(path.parts) for path in entries), default=0)
-    return [path for path in entries if len(path.parts) == depth]
+    return found
 
 
 def find_programs(app: AppFacts, sources: Sources, rule: Programs) -> list[Program]:

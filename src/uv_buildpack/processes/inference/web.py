@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from uv_buildpack.processes.inference import django, gunicorn, mcp, servers, ui
 from uv_buildpack.processes.inference.applications import AppObject, declared_application, find_applications
 from uv_buildpack.processes.inference.commands import one_line
+from uv_buildpack.processes.inference.completion import completed
 from uv_buildpack.processes.inference.facts import HERE, AppFacts, InferredProcess
 from uv_buildpack.processes.inference.servers import PORT, WORKERS
 from uv_buildpack.processes.inference.serving import (
@@ -65,6 +66,8 @@ def _objects(app: AppFacts, sources: Sources, starters: Sequence[Starter], web: 
     if not applications:
         web.example = web.example or _example(starters[0].objects, app)
         return []
+    if len(applications) == 1 and not declared:
+        applications = [completed(sources, applications[0], web.doubts)]
     for one in applications:
         candidate = served(app, sources, one, web)
         if candidate:
@@ -174,7 +177,9 @@ def _other(app: AppFacts, sources: Sources, starter: Starter, web: Web, objects:
     mounted = isinstance(starter.looks_for, Modules) and starter.looks_for.mounted_by
     if mounted and any(sources.mentioning([mounted.encode()], [one.file for one in objects])):
         return
+    served_otherwise = bool(web.candidates)
     for candidate, file in ui.find(app, sources, starter, web.considered):
-        if any(one.file.path == file for one in objects):
+        aside = isinstance(starter.looks_for, Modules) and str(file.parent) == starter.looks_for.directory
+        if any(one.file.path == file for one in objects) or (aside and served_otherwise):
             continue
         web.candidates.append(candidate)

@@ -26,6 +26,7 @@ def inferred(  # noqa: PLR0913 (each a fact that a claim is about)
     transitive: tuple[str, ...] = (),
     packaged: bool = False,
     pyproject: Mapping[str, Any] | None = None,
+    versions: Mapping[str, str] | None = None,
 ) -> Inference:
     for name, content in files.items():
         path = project_dir / name
@@ -35,7 +36,7 @@ def inferred(  # noqa: PLR0913 (each a fact that a claim is about)
         AppFacts(
             project_dir=project_dir,
             direct_dependencies=frozenset(direct),
-            installed=dict.fromkeys((*direct, *transitive), "1.0"),
+            installed={**dict.fromkeys((*direct, *transitive), "1.0"), **(versions or {})},
             packaged=packaged,
             pyproject=pyproject or {"project": {"name": "shop"}},
         )
@@ -164,6 +165,16 @@ def test_what_a_factory_of_another_module_returns_is_an_application(tmp_path: Pa
 )
 def test_each_wsgi_server_is_started_its_own_way(tmp_path: Path, server: str, command: str) -> None:
     assert web(inferred(tmp_path, {"src/shop/__init__.py": FACTORY}, direct=("flask", server))) == command
+
+
+@pytest.mark.parametrize(("version", "command"), [("25.3.0", "--worker-class eventlet"), ("27.0.1", None)])
+def test_eventlet_needs_a_gunicorn_that_has_a_worker_for_it(tmp_path: Path, version: str, command: str | None) -> None:
+    sockets = "from flask_socketio import SocketIO\n" + FLASK + "socketio = SocketIO(app)\n"
+    direct = ("flask", "flask-socketio", "gunicorn", "eventlet")
+    inference = inferred(tmp_path, {"app.py": sockets}, direct=direct, versions={"gunicorn": version})
+    assert (command or "") in (web(inference) or "")
+    assert (web(inference) is None) == any("no worker for eventlet" in line for line in inference.considered)
+    assert (web(inference) is None) == (command is None)
 
 
 def test_without_a_server_flask_is_started_with_a_warning(tmp_path: Path) -> None:
