@@ -18,11 +18,11 @@ WORKERS = "${WEB_CONCURRENCY:-1}"
 class Server(NamedTuple):
     """How a server is started. The texts are templates.
 
-    `command` knows `{target}`, `{path}`, `{port}`, `{workers}`, and for gunicorn `{settings}` and `{bind}`, which
-    depend on its configuration file; `target` and `factory` (the same for a function that makes the application; empty
-    where the server takes none) know `{module}`, `{name}` and `{prefix}`; `path` puts the directory `{root}` on the
-    import path. Where the process's own directory is enough, `{path}` and `{prefix}` are empty; else `{prefix}` is
-    `{root}/`.
+    `command` knows `{target}`, `{path}`, `{port}`, `{workers}`, and what depends on a configuration file: for gunicorn
+    `{settings}` and `{bind}`, for uWSGI `{assignment}`, `{settings}` and `{load}`. `target` and `factory` (the same for
+    a function that makes the application; empty where the server takes none) know `{module}`, `{name}` and `{prefix}`.
+    `path` puts the directory `{root}` on the import path. Where the process's own directory is enough, `{path}` and
+    `{prefix}` are empty; else `{prefix}` is `{root}/`.
     """
 
     distributions: tuple[str, ...]
@@ -40,16 +40,18 @@ class Server(NamedTuple):
         """The server as it is called in the log."""
         return " with ".join(self.distributions)
 
+    @property
+    def is_uwsgi(self) -> bool:
+        """Whether it is uWSGI, under either of its names."""
+        return self.command == _UWSGI
+
 
 _GUNICORN = "gunicorn {settings} {path} {bind} {target}"
 _UVICORN = "uvicorn {path} --host 0.0.0.0 --port {port} {target}"
 _ONE_UVICORN = "uvicorn {path} --host 0.0.0.0 --port {port} --workers 1 {target}"
 _GRANIAN = "{path} granian --interface %s --host 0.0.0.0 --port {port} --workers {workers} {target}"
 _HYPERCORN = "hypercorn --bind 0.0.0.0:{port} --workers {workers} {target}"
-_UWSGI = (
-    "uwsgi --http-socket 0.0.0.0:{port} --master --die-on-term --need-app --processes {workers}"
-    " {path} --module {target}"
-)
+_UWSGI = "{assignment} uwsgi {settings} {path} {load}"
 
 # In order of preference. Granian and hypercorn come before uvicorn because nobody has them by accident, while uvicorn
 # rides along with much else.

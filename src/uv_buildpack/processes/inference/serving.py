@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from uv_buildpack.processes.inference import gunicorn, servers
+from uv_buildpack.processes.inference import gunicorn, servers, uwsgi
 from uv_buildpack.processes.inference.commands import is_importable, one_line, quoted
 from uv_buildpack.processes.inference.facts import HERE, AppFacts, InferredProcess
 from uv_buildpack.processes.inference.servers import PORT, WORKERS, Server
@@ -88,18 +88,32 @@ def command_for(
         "prefix": "" if root == HERE else f"{root}/",
     }
     template = server.factory if found.binding.factory else server.target
-    is_gunicorn = "gunicorn" in server.distributions
-    file = gunicorn.gunicorn_file(sources, directory) if is_gunicorn else None
-    evidence, warnings = gunicorn.notes(file, sources)
+    target = template.format(**names)
+    if server.is_uwsgi:
+        ini = uwsgi.uwsgi_file(sources, directory)
+        settings = uwsgi.options(ini, target)
+        evidence, warnings = uwsgi.notes(ini)
+    else:
+        file = gunicorn.gunicorn_file(sources, directory) if "gunicorn" in server.distributions else None
+        settings = gunicorn.options(file, server, PORT, directory, gunicorn.for_sockets(app, server))
+        evidence, warnings = gunicorn.notes(file, sources)
     command = server.command.format(
-        target=template.format(**names),
+        target=target,
         path="" if root == HERE else server.path.format(root=root),
         port=PORT,
         workers=WORKERS,
         **names,
-        **gunicorn.options(file, server, PORT, directory, gunicorn.for_sockets(app, server)),
+        **settings,
     )
     return one_line(command), evidence, warnings
+
+
+def example_of(server: Server) -> str:
+    """Return the command of a server for an application whose name is to be filled in."""
+    names = {"module": "your_module", "name": "app", "prefix": "", "file": "your_module.py"}
+    target = server.target.format(**names)
+    settings = uwsgi.options(None, target) if server.is_uwsgi else gunicorn.options(None, server, PORT, HERE)
+    return one_line(server.command.format(target=target, path="", port=PORT, workers=WORKERS, **names, **settings))
 
 
 def _development_server(server: Server, interface: str, lock: str) -> str:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from uv_buildpack.processes.inference import django, gunicorn, mcp, servers, ui
+from uv_buildpack.processes.inference import django, mcp, servers, ui
 from uv_buildpack.processes.inference.applications import AppObject, declared_application, find_applications
-from uv_buildpack.processes.inference.commands import one_line
 from uv_buildpack.processes.inference.completion import completed
 from uv_buildpack.processes.inference.facts import HERE, AppFacts, InferredProcess
-from uv_buildpack.processes.inference.servers import PORT, WORKERS
 from uv_buildpack.processes.inference.serving import (
     Web,
     active,
     command_for,
+    example_of,
     no_server,
     proposed_server,
     served,
@@ -99,10 +98,7 @@ def _likeliest(candidates: Sequence[AppObject], app: AppFacts) -> Sequence[AppOb
 def _example(objects: Objects, app: AppFacts) -> str:
     interface = next(iter(objects.classes.values()))
     server = servers.preferred(servers.fitting(interface, app.installed), app.direct) or proposed_server(interface)
-    names = {"module": "your_module", "name": "app", "prefix": "", "file": "your_module.py"}
-    extra = gunicorn.options(None, server, PORT, HERE)
-    target = server.target.format(**names)
-    return one_line(server.command.format(target=target, path="", port=PORT, workers=WORKERS, **names, **extra))
+    return example_of(server)
 
 
 def _django(app: AppFacts, sources: Sources, project: DjangoProject, web: Web) -> None:
