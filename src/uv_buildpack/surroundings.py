@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from uv_buildpack import credentials, masking
@@ -15,6 +14,7 @@ from uv_buildpack.uv.running import BUILD_VARIABLES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from cnb.context import BuildContext, Target
     from uv_buildpack.project.files import Project
@@ -39,8 +39,14 @@ def target_text(target: Target, libc: str) -> str:
 
 
 def libc() -> str:
-    """Return the C library of the build image, which is that of the run image: `gnu` or `musl`."""
-    return "musl" if any(Path("/lib").glob("ld-musl-*")) else "gnu"
+    """Return the C library of the build image, which is that of the run image: `gnu` or `musl`.
+
+    It is the one that this process has. Its loader alone tells nothing: Debian's package `musl` brings that one, too.
+    """
+    try:
+        return "gnu" if os.confstr("CS_GNU_LIBC_VERSION") else "musl"
+    except (OSError, ValueError):  # no such name
+        return "musl"
 
 
 def build_environment(environment: Mapping[str, str], project: Project, user_file: Path | None = None) -> str:
