@@ -4,7 +4,7 @@
 `outcome` is one of `collected`, `unimportable`, `not-enabled`, `no-root`, `outside`, `elsewhere` and `failed`.
 """
 # A program for the application's interpreter, which is started with Django to import.
-# ruff: noqa: INP001, PLC0415, PTH100, PTH109, PTH123
+# ruff: noqa: INP001, PLC0415, PTH100, PTH109, PTH119, PTH123
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from typing import Any
 
 UNTRACEABLE = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork")
 """With these something is read that nobody sees here (audit events of CPython)."""
+LIBRARY_SEARCH = {"ldconfig", "gcc", "cc", "ld", "objdump"}
+"""What `ctypes.util.find_library` starts, which psycopg calls for example: they look at the machine, not at the app."""
 
 
 class Reads:
@@ -26,11 +28,14 @@ class Reads:
         """Begin with none."""
         self.paths: set[str] = set()
         self.traceable = True
+        self.searches = False
 
     def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
         """Take an audit event."""
         if event in {"open", "sqlite3.connect"} and isinstance(arguments[0], (str, bytes, os.PathLike)):
             self.paths.add(os.path.abspath(os.fsdecode(arguments[0])))
+        elif event == "subprocess.Popen" and os.path.basename(os.fsdecode(arguments[0])) in LIBRARY_SEARCH:
+            self.searches = True
         elif event in UNTRACEABLE:
             self.traceable = False
 
@@ -117,7 +122,9 @@ def main() -> None:
     # As for `python manage.py`; this program's own directory is not on the path.
     sys.path[0] = os.getcwd()
     outcome = collect(app_dir, manage, upload=upload == "upload")
-    outcome.update(reads=reads.below(app_dir), traceable=reads.traceable)
+    # Settings that need a library of the machine can be loaded as soon as the machine has it.
+    lacking = outcome["outcome"] == "unimportable" and (reads.searches or ".so" in outcome["error"])
+    outcome.update(reads=reads.below(app_dir), traceable=reads.traceable and not lacking)
     with open(answer, "w", encoding="utf-8") as file:
         json.dump(outcome, file)
 

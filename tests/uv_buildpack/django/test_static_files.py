@@ -122,6 +122,33 @@ def test_what_cannot_be_traced_is_collected_again(workshop: Workshop) -> None:
     assert COMMAND in workshop.build({**FILES, "shop/settings.py": settings})
 
 
+def test_a_search_for_a_library_of_the_machine_can_be_traced(workshop: Workshop) -> None:
+    settings = SETTINGS + "import ctypes.util\nctypes.util.find_library('none-of-this-name')\n"
+    workshop.build({**FILES, "shop/settings.py": settings})
+    assert KEPT in workshop.build({**FILES, "shop/settings.py": settings})
+
+
+@pytest.mark.parametrize(
+    "lack",
+    [
+        "import ctypes.util\nassert ctypes.util.find_library('none-of-this-name'), 'libnone not found'\n",
+        "raise ImportError('libnone.so.1: cannot open shared object file')\n",
+    ],
+)
+def test_settings_that_lack_a_library_of_the_machine_are_loaded_again(workshop: Workshop, lack: str) -> None:
+    files = {**FILES, "shop/settings.py": SETTINGS + lack}
+    assert "Django's settings cannot be loaded" in workshop.build(files)
+    assert COMMAND in workshop.build(files)
+
+
+def test_settings_that_lack_anything_else_are_not(workshop: Workshop) -> None:
+    files = {**FILES, "shop/settings.py": SETTINGS + "KEY = os.environ['BUCKET_NAME']\n"}
+    assert "Django's settings cannot be loaded" in workshop.build(files)
+    text = workshop.build(files)
+    assert KEPT in text
+    assert "Django's settings cannot be loaded" in text
+
+
 def test_a_snapshot_of_another_version_is_not_used(workshop: Workshop) -> None:
     workshop.build(FILES)
     snapshot = workshop.layers / "snapshots/static-files.snapshot"
