@@ -78,8 +78,10 @@ def find_applications(sources: Sources, starters: Sequence[Starter]) -> Found:
     for tier, files in groupby(sources.files, key=lambda file: file.tier):
         found: list[AppObject] = []
         listed = list(files)
-        # Most files are in the last tier, and few of them mention the framework: that is asked first.
-        likely = sources.mentioning(packages, listed) if tier == _LAST_TIER else listed
+        # Most files are in the last tier, and few of them mention the framework: that is asked first. One at the top
+        # may call a factory without mentioning it.
+        top = (file for file in listed if file.depth == 1)
+        likely = (*sources.mentioning(packages, listed), *top) if tier == _LAST_TIER else listed
         # A file with the usual name may call a factory of any name.
         relevant = set(sources.mentioning([*words, b"app"] if tier == 0 else words, likely))
         for file in listed:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from uv_buildpack.processes.inference.applications import AppObject
 from uv_buildpack.processes.inference.roots import import_root
-from uv_buildpack.processes.inference.syntax import Module, assigned, dotted_name, imports_of
+from uv_buildpack.processes.inference.syntax import Module, dotted_name, imports_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
     from uv_buildpack.processes.inference.files import SourceFile
+    from uv_buildpack.processes.inference.objects import Binding
     from uv_buildpack.processes.inference.sources import Sources
 
 # What runs an application, when everything is in it.
@@ -41,7 +42,7 @@ def completed(sources: Sources, one: AppObject, doubts: list[str]) -> AppObject:
     found = [
         completion
         for file in _near(sources, one.file)
-        if (completion := _completion(sources, file, owner, one.binding.name))
+        if (completion := _completion(sources, file, owner, one.binding))
         and not _reaches(sources, owner, completion.module)
     ]
     imported = {name for completion in found for name in imports_of(completion.module)}
@@ -70,27 +71,18 @@ def _near(sources: Sources, file: SourceFile) -> Iterator[SourceFile]:
     yield from sources.mentioning([name.encode()], others)
 
 
-def _completion(sources: Sources, file: SourceFile, owner: Module, name: str) -> _Completion | None:
+def _completion(sources: Sources, file: SourceFile, owner: Module, binding: Binding) -> _Completion | None:
     """Return how a module completes the application that another one makes; `None` if it does not."""
     module = sources.module(file.path)
     if not isinstance(module, Module):
         return None
-    wanted = {name, _whole(owner, name)}
+    wanted = {binding.name, binding.wraps}  # (`app` where it is `server = app.server`)
     names = _imported(sources, module, owner, wanted)
     line = _completing(sources, module, owner, names, wanted) if names else 0
     if not line or not (file.tier < _LAST_TIER or _runs(module.guarded, names)):
         return None
-    own = next((bound for bound, original in names.items() if original == name), "")
+    own = next((bound for bound, original in names.items() if original == binding.name), "")
     return _Completion(file, module, own, line)
-
-
-def _whole(owner: Module, name: str) -> str:
-    """Return the name of what an application is a member of: `app` where it is `server = app.server`."""
-    for statement in owner.statements:
-        for assigned_name, value in assigned(statement.node):
-            if assigned_name == name and isinstance(value, ast.Attribute) and isinstance(value.value, ast.Name):
-                return value.value.id
-    return ""
 
 
 def _imported(sources: Sources, module: Module, owner: Module, wanted: Collection[str]) -> dict[str, str]:

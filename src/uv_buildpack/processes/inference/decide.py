@@ -17,6 +17,7 @@ from uv_buildpack.processes.inference.scripts import (
     script_processes,
     single_file,
 )
+from uv_buildpack.processes.inference.servers import SERVERS
 from uv_buildpack.processes.inference.sources import Sources
 from uv_buildpack.processes.inference.syntax import Module
 from uv_buildpack.processes.inference.web import find_web
@@ -39,6 +40,9 @@ def infer(app: AppFacts) -> Inference:
     scripts = script_processes(app)
     if web.certain:
         web.doubts += _embedded(app, sources, workers)
+    if not (web.candidates or web.doubts or scripts or workers.bots) and workers.processes:
+        # Of an application with workers the workers are not the whole.
+        web.doubts += [f"pyproject.toml: no application was found that {name} serves" for name in _servers(app)]
     taken = {script.type for script in scripts}
     found = [one for one in [web.certain, *workers.processes] if one and one.type not in taken]
     considered = [*web.considered, *workers.considered, *console_scripts(app)[1]]
@@ -61,6 +65,12 @@ def infer(app: AppFacts) -> Inference:
         default=default,
         undecided=undecided and "web" not in taken,
     )
+
+
+def _servers(app: AppFacts) -> list[str]:
+    """Return the servers for any framework that the project depends on itself."""
+    rows = (server for server in SERVERS if server.interface in {"asgi", "wsgi"})
+    return sorted({name for server in rows for name in server.distributions} & app.direct)
 
 
 def _default(app: AppFacts, found: list[InferredProcess], scripts: list[InferredProcess]) -> str | None:

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 # An object may be re-exported by a package: `from .factory import create_app` in its `__init__.py`.
-_MAXIMUM_HOPS = 3
+# A factory of an application class of the project's own goes through more modules.
+_MAXIMUM_HOPS = 5
 
 # Callables that return an application around the one they are given, with the interface of the result where it differs.
 # Other callables that take an application (`SQLAlchemy(app)`, `Migrate(app, db)`, `TestClient(app)`) make none.
@@ -104,7 +105,7 @@ class _Reader(NamedTuple):
             return
         annotation = node.annotation if isinstance(node, ast.AnnAssign) else None
         for name, value in assigned(node):
-            inner = _wrapped(value, found)
+            inner = _wrapped(value, found) or _owner(value)
             kind = (
                 self.of_class(annotation, module)
                 or self._of_wrapper(value, found)
@@ -136,6 +137,8 @@ class _Reader(NamedTuple):
 
     def of_value(self, node: ast.expr | None, module: Module, hops: int = 0) -> Kind | None:
         """Return the kind of what a call returns: of the class, or of a function that returns an application."""
+        if isinstance(node, ast.IfExp):
+            return self.of_value(node.body, module, hops) and self.of_value(node.orelse, module, hops)
         if not isinstance(node, ast.Call) or hops > _MAXIMUM_HOPS:
             return None
         if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Call):
@@ -162,19 +165,23 @@ class _Reader(NamedTuple):
     @staticmethod
     def _of_member(node: ast.expr, found: Mapping[str, Binding]) -> Kind | None:
         """Return the kind of a member of an object found before: `app.server` of Dash, `mcp.http_app()` of FastMCP."""
+        owner = found.get(_owner(node))
         member = node.func if isinstance(node, ast.Call) else node
-        if not isinstance(member, ast.Attribute) or not isinstance(member.value, ast.Name):
-            return None
-        owner = found.get(member.value.id)
-        interface = owner.kind.starter.objects.members.get(member.attr) if owner else None
+        interface = owner.kind.starter.objects.members.get(getattr(member, "attr", "")) if owner else None
         return Kind(owner.kind.starter, interface) if owner and interface else None
 
     def of_callable(self, dotted: str, module: Module, hops: int) -> Kind | None:
-        """Return the kind of what a function returns, here or in another module of the project."""
+        """Return the kind of what a function returns or a class is, here or in another module of the project."""
         definition = module.definitions.get(dotted)
+        if isinstance(definition, ast.ClassDef):
+            base = module.qualified(dotted)
+            return self.kinds.get(base) or (self._elsewhere(base, hops) if base != dotted else None)
         if isinstance(definition, ast.FunctionDef | ast.AsyncFunctionDef):
             return self.of_function(definition, module, hops + 1)
-        origin, _, name = module.qualified(dotted).rpartition(".")
+        return self._elsewhere(module.qualified(dotted), hops)
+
+    def _elsewhere(self, qualified: str, hops: int) -> Kind | None:
+        origin, _, name = qualified.rpartition(".")
         other = self.resolve(origin) if origin and hops < _MAXIMUM_HOPS else None
         return self.of_callable(name, other, hops + 1) if other else None
 
@@ -211,6 +218,12 @@ def _wrapped(node: ast.expr, found: Mapping[str, Binding]) -> str:
         return ""
     given: Sequence[ast.expr] = [*node.args, *(keyword.value for keyword in node.keywords)]
     return next((one.id for one in given if isinstance(one, ast.Name) and one.id in found), "")
+
+
+def _owner(node: ast.expr) -> str:
+    """Return the name of the object that an expression is a member of, or nothing."""
+    member = node.func if isinstance(node, ast.Call) else node
+    return member.value.id if isinstance(member, ast.Attribute) and isinstance(member.value, ast.Name) else ""
 
 
 def _factories(module: Module, reader: _Reader) -> Iterator[Binding]:
