@@ -365,7 +365,7 @@ PRODUCERS: dict[type[errors.Problem], Producer] = {
     errors.InterpreterFailed: interpreter_that_cannot_compile,
     errors.CollectstaticImpossible: collecting(Outcome(outcome="not-enabled")),
     errors.DjangoSettingsNotImportable: collecting(
-        Outcome(outcome="unimportable", place="shop/settings.py:12", error="KeyError: 'DATABASE_URL'")
+        Outcome(outcome="unimportable", place="shop/settings.py:12", error="KeyError: 'BUCKET_NAME'")
     ),
     errors.StaticRootInvalid: collecting(Outcome(outcome="outside", root="/var/www/static")),
     errors.CollectstaticFailed: collecting(

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from uv_buildpack.uv.running import Uv
 
 _STAND_IN = "stand-in-for-collectstatic-only"
+_NO_DATABASE = "sqlite://:memory:"
+"""What django-environ and dj-database-url read as a database in memory, which needs no driver."""
 _PATH = "/usr/bin:/bin"
 _PROGRAM = "collect_static.py"
 _NEVER_LISTED = frozenset({".venv", "node_modules"})
@@ -151,8 +153,8 @@ def _run(work: Work, static: StaticFiles, prefix: Path, python: Path) -> Outcome
 def _variables(work: Work, static: StaticFiles, prefix: Path, python: Path) -> dict[str, str]:
     """Return the run's variables: the user's, and what a process of the image has.
 
-    A secret key signs sessions and tokens, and no static file depends on it. So settings that insist on one get a
-    stand-in where the build has none; it is not in the image.
+    A secret key signs sessions and tokens, and no static file depends on it, nor on a database. So settings that insist
+    on them get stand-ins where the build has none; these are not in the image.
     """
     secrets = {"SECRET_KEY", "DJANGO_SECRET_KEY", *django_files.secret_variables(static.manage.parent)}
     environment = work.context.environment
@@ -160,6 +162,7 @@ def _variables(work: Work, static: StaticFiles, prefix: Path, python: Path) -> d
     return {
         "HOME": str(work.scratch),
         **{name: environment[name] for name in _INHERITED if name in environment},
+        "DATABASE_URL": _NO_DATABASE,
         **dict.fromkeys(secrets, _STAND_IN),
         **static.variables,
         "LC_ALL": "C.UTF-8",

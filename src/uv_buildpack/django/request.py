@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from uv_buildpack.layers.venv.key import VenvKey
     from uv_buildpack.layers.venv_project import LocalKey
 
-SCHEME = "1"
+SCHEME = "2"
 """Raised when what is made of equal inputs changes."""
 
 

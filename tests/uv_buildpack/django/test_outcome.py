@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 OUTCOMES: dict[str, tuple[dict[str, Any], type[errors.Problem]]] = {
     "unimportable": (
-        {"error": "KeyError: 'DATABASE_URL'", "place": "shop/settings.py:8"},
+        {"error": "KeyError: 'BUCKET_NAME'", "place": "shop/settings.py:8"},
         errors.DjangoSettingsNotImportable,
     ),
     "not-enabled": ({}, errors.CollectstaticImpossible),

@@ -195,6 +195,13 @@ def test_the_secret_key_has_a_stand_in_that_settings_may_insist_on(workshop: Wor
     assert "collected: 3 files" in workshop.build({**FILES, "shop/settings.py": settings})
 
 
+def test_the_database_has_a_stand_in_too(workshop: Workshop) -> None:
+    settings = SETTINGS + "assert os.environ['DATABASE_URL'] == 'sqlite://:memory:'\n"
+    assert "collected: 3 files" in workshop.build({**FILES, "shop/settings.py": settings})
+    workshop.variables["DATABASE_URL"] = "postgres://db.example/shop"
+    assert "AssertionError" in workshop.build({**FILES, "shop/settings.py": settings})
+
+
 @pytest.mark.parametrize(
     ("change", "problem", "said"),
     [
