@@ -35,7 +35,7 @@ def main() -> int:
     """Run a campaign and return the exit code."""
     parser = argparse.ArgumentParser(description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, help="default: a random one")
-    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--steps", type=int, default=300, help="default: %(default)s")
     parser.add_argument("--kills", action="store_true", help="each step is an edit and a build that is killed")
     parser.add_argument("--buildpack", type=Path, help="a packaged buildpack (default: package this checkout)")
     parser.add_argument("--go-on", action="store_true", help="count failures instead of stopping at the first")

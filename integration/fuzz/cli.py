@@ -20,9 +20,9 @@ def main() -> int:
     """Run inputs and return the exit code."""
     parser = argparse.ArgumentParser(description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, help="default: a random one")
-    parser.add_argument("--inputs", type=int, default=10_000)
+    parser.add_argument("--inputs", type=int, default=10_000, help="default: %(default)s")
     parser.add_argument("--first", type=int, default=0, help="number of the first input (default: 0)")
-    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="default: %(default)s")
     given = parser.parse_args()
     seed = secrets.randbelow(1_000_000) if given.seed is None else given.seed
     report = fuzz(seed, given.inputs, first=given.first, processes=given.processes)
