@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from uv_buildpack.processes.inference.files import SourceFile
 from uv_buildpack.processes.inference.objects import Binding, bindings, demanding_factory
-from uv_buildpack.processes.inference.roots import HERE, import_root, module_name
+from uv_buildpack.processes.inference.roots import HERE, module_name
 from uv_buildpack.processes.inference.starters import FACTORY_NAMES, Kind, Starter
 from uv_buildpack.processes.inference.syntax import Module, Unreadable, imports_of
 
@@ -125,7 +125,7 @@ def _in_file(sources: Sources, file: SourceFile, kinds: Mapping[str, Kind]) -> l
     if isinstance(module, Unreadable):
         return module
     found = bindings(module, kinds, sources.resolver(file.path, words_of(kinds)))
-    root = import_root(sources.project_dir, file.path, module, sources.installed) if found else None
+    root = sources.import_root(file.path, module) if found else None
     if root is None:
         return []
     best = [one for one in found if one.rank == found[0].rank]

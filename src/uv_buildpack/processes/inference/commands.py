@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
 from uv_buildpack.processes.inference.facts import HERE
-from uv_buildpack.processes.inference.roots import import_root, module_name
+from uv_buildpack.processes.inference.roots import module_name
 from uv_buildpack.processes.inference.syntax import Module, has_relative_imports
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class PythonProgram(NamedTuple):
 def python_program(app: AppFacts, sources: Sources, module: Module) -> PythonProgram:
     """Return how a file is run with the interpreter."""
     path = module.path
-    root = import_root(sources.project_dir, path, module, sources.installed)
+    root = sources.import_root(path, module)
     if path.name == "__main__.py":
         root = HERE if root is None else root
         package = module_name(path.parent / "__init__.py", root) if path.parent != root else ""

@@ -9,7 +9,6 @@ import ast
 from typing import TYPE_CHECKING, NamedTuple
 
 from uv_buildpack.processes.inference.applications import AppObject
-from uv_buildpack.processes.inference.roots import import_root
 from uv_buildpack.processes.inference.syntax import Module, dotted_name, imports_of
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ def completed(sources: Sources, one: AppObject, doubts: list[str]) -> AppObject:
     if len(top) != 1:
         return one
     (last,) = top
-    root = import_root(sources.project_dir, last.file.path, last.module, sources.installed)
+    root = sources.import_root(last.file.path, last.module)
     if root is None:
         return one
     name = one.binding.name

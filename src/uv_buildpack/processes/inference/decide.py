@@ -21,7 +21,7 @@ from uv_buildpack.processes.inference.servers import SERVERS
 from uv_buildpack.processes.inference.sources import Sources
 from uv_buildpack.processes.inference.syntax import Module
 from uv_buildpack.processes.inference.web import find_web
-from uv_buildpack.processes.inference.workers import find_workers
+from uv_buildpack.processes.inference.workers import BOT, find_workers
 
 if TYPE_CHECKING:
     from uv_buildpack.processes.inference.serving import Web
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _ENTRIES = frozenset({"__main__", "app", "main", "run"})
 _EXAMPLE = "python -m your_package"
+_CLOCKS = frozenset({"beat", "scheduler"})
+"""Types that hand out work when it is due: they run beside the application, and are never all of it."""
 
 
 def infer(app: AppFacts) -> Inference:
@@ -47,9 +49,9 @@ def infer(app: AppFacts) -> Inference:
     found = [one for one in [web.certain, *workers.processes] if one and one.type not in taken]
     considered = [*web.considered, *workers.considered, *console_scripts(app)[1]]
     undecided = bool(web.doubts or len(web.candidates) > 1)
-    if not found and not scripts and not undecided:
+    if not scripts and not undecided and _only_clocks(found):
         main, why = single_file(sources, app.script) if app.script else main_process(app, sources)
-        found = [main] if main else []
+        found = [main, *found] if main else found
         if not main:
             programs = other_programs(app, sources)
             considered += [line for line, _ in programs]
@@ -63,7 +65,7 @@ def infer(app: AppFacts) -> Inference:
         considered=tuple(dict.fromkeys([*_shown(web), *considered, *hints])),
         suggestion=_suggestion(web),
         default=default,
-        undecided=undecided and "web" not in taken,
+        undecided=(undecided and "web" not in taken) or bool(found and not scripts and _only_clocks(found)),
     )
 
 
@@ -73,17 +75,24 @@ def _servers(app: AppFacts) -> list[str]:
     return sorted({name for server in rows for name in server.distributions} & app.direct)
 
 
+def _only_clocks(found: list[InferredProcess]) -> bool:
+    return all(one.type in _CLOCKS for one in found)
+
+
 def _default(app: AppFacts, found: list[InferredProcess], scripts: list[InferredProcess]) -> str | None:
     """Return the type that is the default where there are several and none is `web`.
 
     A script that is called like the project is what its users run (uvx goes by the same rule); a bot's worker starts
-    the same program as the only script.
+    the same program as the only script; a bot with a queue is the bot; a clock runs beside the only other one.
     """
     own = [one.type for one in scripts if one.type.replace("_", "-").lower() == app.name.replace("_", "-").lower()]
     if own:
         return own[0]
     same = [one for one in found if one.command in {script.command for script in scripts}]
-    return same[0].type if len(same) == 1 and len(scripts) == 1 else None
+    if len(same) == 1 and len(scripts) == 1:
+        return same[0].type
+    others = [one.type for one in (*found, *scripts) if one.type not in _CLOCKS]
+    return BOT if BOT in others and not scripts else others[0] if len(others) == 1 else None
 
 
 def _shown(web: Web) -> list[str]:

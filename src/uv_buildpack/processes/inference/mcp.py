@@ -10,7 +10,6 @@ from uv_buildpack.processes.inference.applications import AppObject, kinds_of, w
 from uv_buildpack.processes.inference.facts import InferredProcess
 from uv_buildpack.processes.inference.files import SourceFile
 from uv_buildpack.processes.inference.objects import Binding, bindings
-from uv_buildpack.processes.inference.roots import import_root
 from uv_buildpack.processes.inference.servers import PORT
 from uv_buildpack.processes.inference.serving import Web, active, served
 from uv_buildpack.processes.inference.starters import MCP, Kind
@@ -107,7 +106,7 @@ def _on_http(binding: Binding, transport: str | None, file: SourceFile, web: Web
 
 
 def _located(sources: Sources, file: SourceFile, module: Module, binding: Binding) -> AppObject:
-    root = import_root(sources.project_dir, file.path, module, sources.installed)
+    root = sources.import_root(file.path, module)
     return AppObject(file, file.path.parent if root is None else root, binding)
 
 

@@ -6,11 +6,10 @@ Half of the real applications need one that is not where the server is started (
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from uv_buildpack.processes.inference.syntax import Module, absolute_imports, has_relative_imports
+from uv_buildpack.processes.inference.syntax import Module, has_relative_imports
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -41,18 +40,17 @@ def usual_root(project_dir: Path, path: PurePosixPath) -> PurePosixPath:
 
 
 def import_root(
-    project_dir: Path, path: PurePosixPath, module: Module, installed: Collection[str]
+    project_dir: Path, path: PurePosixPath, module: Module, imports: Collection[str]
 ) -> PurePosixPath | None:
     """Return the directory, relative to the project's, that the module at `path` is imported from.
 
-    The module's own imports tell: the directory under which most of them are found, the usual one when they tell
-    nothing. `installed` are names that do not count. `None`: the file cannot be imported at all.
+    `imports` tell, which are names that it or its packages import: the directory under which most of them are found,
+    the usual one when they tell nothing. `None`: the file cannot be imported at all.
     """
-    local = absolute_imports(module) - sys.stdlib_module_names - set(installed)
     usual = usual_root(project_dir, path)
 
     def weight(root: PurePosixPath) -> tuple[int, bool, int]:
-        votes = sum(_is_found(project_dir / root, name) for name in local)
+        votes = sum(_is_found(project_dir / root, name) for name in imports)
         return (votes, root == usual, -len(root.parts))
 
     return max(_possible_roots(path, module), key=weight, default=None)
@@ -72,7 +70,7 @@ def _is_found(directory: Path, name: str) -> bool:
     """Return whether `import name` finds a module or a package with Python files in the directory."""
     if (directory / f"{name}.py").is_file() or _is_package(directory / name):
         return True
-    return any((directory / name).glob("*.py"))
+    return any(any((directory / name).glob(pattern)) for pattern in ("*.py", "*/*.py"))
 
 
 def _is_package(directory: Path) -> bool:

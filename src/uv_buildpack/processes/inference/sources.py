@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from uv_buildpack.processes.inference.files import MAXIMUM_FILE_SIZE, SourceFile, files_in, source_files
-from uv_buildpack.processes.inference.roots import HERE, module_name, usual_root
-from uv_buildpack.processes.inference.syntax import Module, Resolve, Unreadable, parse
+from uv_buildpack.processes.inference.roots import HERE, import_root, module_name, usual_root
+from uv_buildpack.processes.inference.syntax import Module, Resolve, Unreadable, absolute_imports, parse
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -86,6 +87,16 @@ class Sources:
         if isinstance(content, Unreadable) or not words or len(content) <= _HANDS_ON:
             return True
         return any(word in content for word in words)
+
+    def import_root(self, path: PurePosixPath, module: Module) -> PurePosixPath | None:
+        """Return the directory that the module at `path` is imported from, `None` if it cannot be imported at all.
+
+        The packages that it is in are imported before it, so what they import tells as well.
+        """
+        inits = (directory / "__init__.py" for directory in path.parents)
+        packages = [self.module(init) for init in inits if self.exists(init)]
+        names = {name for one in (module, *packages) if isinstance(one, Module) for name in absolute_imports(one)}
+        return import_root(self.project_dir, path, module, names - sys.stdlib_module_names - set(self.installed))
 
     def path_of(self, dotted: str, roots: Iterable[PurePosixPath]) -> PurePosixPath | None:
         """Return the file that is imported as `dotted` when one of the directories `roots` is on the import path."""

@@ -337,7 +337,7 @@ _BOTS = (
     ("Discord bot", ("discord-py-interactions", "hikari"), ("interactions", "hikari"), ("run", "start")),
     ("Telegram bot", ("python-telegram-bot",), ("telegram",), ("run_polling", "start_polling")),
     ("Telegram bot", ("aiogram",), ("aiogram",), ("start_polling", "run_polling")),
-    ("Telegram bot", ("pytelegrambotapi",), ("telebot",), ("polling", "infinity_polling")),
+    ("Telegram bot", ("pytelegrambotapi", "telebot"), ("telebot",), ("polling", "infinity_polling")),
     ("Telegram bot", ("pyrogram", "kurigram"), ("pyrogram",), ("run", "start")),
     ("Telegram bot", ("telethon",), ("telethon",), ("run_until_disconnected",)),
 )

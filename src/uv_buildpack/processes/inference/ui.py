@@ -71,7 +71,12 @@ def _modules(sources: Sources, rule: Modules) -> list[PurePosixPath]:
     """Return the modules nearest to the top that no other such module imports."""
     found = _marked(sources, rule, sources.files) or _marked(sources, rule, sources.below(rule.directory))
     imported = {name for module in found for name in imports_of(module)}
-    top = [one for one in found if one.name not in imported and one.path.stem not in imported]
+    # Pages are found by the entry, which is beside their directory, and import what is none.
+    top = [
+        one
+        for one in found
+        if "pages" not in one.path.parts and one.name not in imported and one.path.stem not in imported
+    ]
     # What calls the framework's program starts a page, and is one only if there is no other.
     pages = [one for one in top if not rule.program or rule.program not in imports_of(one)] or top
     entries = [one.path for one in pages]
@@ -85,7 +90,7 @@ def _marked(sources: Sources, rule: Modules, files: Iterable[SourceFile]) -> lis
     for file in sources.mentioning([rule.imports.encode()], files):
         module = sources.module(file.path)
         content = sources.content(file)
-        if isinstance(module, Unreadable) or isinstance(content, Unreadable) or "pages" in file.path.parts:
+        if isinstance(module, Unreadable) or isinstance(content, Unreadable):
             continue
         marked = not rule.marks or any(mark.encode() in content for mark in rule.marks)
         if marked and rule.imports in imports_of(module):

@@ -10,7 +10,7 @@ from uv_buildpack.processes.inference.applications import kinds_of, words_of
 from uv_buildpack.processes.inference.commands import on_path, one_line
 from uv_buildpack.processes.inference.facts import HERE, AppFacts, InferredProcess
 from uv_buildpack.processes.inference.objects import Binding, bindings
-from uv_buildpack.processes.inference.roots import import_root, module_name
+from uv_buildpack.processes.inference.roots import module_name
 from uv_buildpack.processes.inference.starters import Objects, Starter
 from uv_buildpack.processes.inference.syntax import Definition, Module, dotted_name
 
@@ -131,7 +131,7 @@ class Search(NamedTuple):
         module = self.sources.module(path)
         if not isinstance(module, Module):
             return None
-        root = import_root(self.sources.project_dir, path, module, self.sources.installed)
+        root = self.sources.import_root(path, module)
         if root is not None and path.is_relative_to(self.directory):
             root = max(root, self.directory, key=lambda one: len(one.parts))
         return None if root is None else Place(module, root)

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from uv_buildpack.processes.inference.sources import Sources
 
 
+BOT = "bot"
+"""The type of a bot whose project has a worker for its queue as well; else the bot is the worker."""
+
+
 class Workers(NamedTuple):
     """The worker processes, what was considered, and the programs behind bots."""
 
@@ -34,9 +38,10 @@ def find_workers(app: AppFacts, sources: Sources, projects: Sequence[DjangoProje
     for distributions, find in QUEUES:
         if app.direct.intersection(distributions):
             found += find(search)
+    taken = {process.type for process in found}
     for starter in active(app, BOTS):
         processes, programs = _bot(search, starter)
-        found += processes
+        found += [one._replace(type=BOT) for one in processes] if starter.type in taken else processes
         bots += programs
     types = [process.type for process in found]
     several = {kind for kind in types if types.count(kind) > 1}
