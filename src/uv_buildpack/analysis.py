@@ -319,17 +319,22 @@ def _plan_processes(given: _Given, decided: Decisions, pyprojects: Mapping[str, 
     members = _chosen_members(given, pyprojects)
     versions = {name: identity.partition(" ")[0] for name, identity in decided.packages.items()}
     configuration, app_dir = given.configuration, given.context.app_dir
-    if len(members) > 1:
-        from uv_buildpack.processes.members import plan_members  # noqa: PLC0415 (few projects have several)
+    if len(members) <= 1:
+        facts = plan.facts_of(_chosen_project(given, members), versions, decided.choice)
+        facts = replace(facts, script=given.project.script, lock=given.project.lock_name)
+        if given.project.pylock:
+            facts = _as_locked(facts, decided)
+        planned = plan.plan_app(facts, configuration, app_dir)
+        # A root that starts nothing may be there for the local packages that it depends on.
+        needed = [one for name, one in pyprojects.items() if name in facts.direct_dependencies]
+        if planned.processes or planned.undecided or members or not needed:
+            return planned
+        members = needed
+    from uv_buildpack.processes.members import plan_members  # noqa: PLC0415 (few projects have several)
 
-        each = {str(one.name): plan.facts_of(one, versions, decided.choice) for one in members}
-        root = plan.facts_of(given.project.pyproject, versions, decided.choice)
-        return plan_members(root, each, configuration, app_dir)
-    facts = plan.facts_of(_chosen_project(given, members), versions, decided.choice)
-    facts = replace(facts, script=given.project.script, lock=given.project.lock_name)
-    if given.project.pylock:
-        facts = _as_locked(facts, decided)
-    return plan.plan_app(facts, configuration, app_dir)
+    each = {str(one.name): plan.facts_of(one, versions, decided.choice) for one in members}
+    root = plan.facts_of(given.project.pyproject, versions, decided.choice)
+    return plan_members(root, each, configuration, app_dir)
 
 
 def _as_locked(facts: AppFacts, decided: Decisions) -> AppFacts:
@@ -347,7 +352,7 @@ def _local_paths(lock: Lock) -> dict[str, str]:
 
 
 def _pyprojects(project: Project, paths: Mapping[str, str]) -> dict[str, Pyproject]:
-    """Read the `pyproject.toml` of local packages: name → file. Raises `PyprojectInvalid`."""
+    """Read the `pyproject.toml` of local packages in the app directory: name → file. Raises `PyprojectInvalid`."""
     known = {project.root.path: project.root, project.pyproject.path: project.pyproject}
     found = {}
     for name, relative in paths.items():
@@ -356,7 +361,7 @@ def _pyprojects(project: Project, paths: Mapping[str, str]) -> dict[str, Pyproje
         path = place if place == project.root.path else place / "pyproject.toml"
         if path in known:
             found[name] = known[path]
-        elif path.is_file():
+        elif place.is_relative_to(project.app_dir) and path.is_file():
             found[name] = read_pyproject(project.app_dir, path)
     return found
 

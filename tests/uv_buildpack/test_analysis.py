@@ -240,6 +240,61 @@ def test_a_virtual_root_with_one_member_starts_what_the_member_is(tmp_path: Path
     assert (web.type, web.working_directory) == ("web", str(tmp_path / "app" / "backend"))
 
 
+def test_a_root_that_starts_nothing_starts_the_members_that_it_depends_on(tmp_path: Path) -> None:
+    member = (
+        '[project]\nname = "{0}"\nversion = "1"\ndependencies = ["{1}"]\n[build-system]\nbuild-backend = "uv_build"\n'
+    )
+    locked = """
+        [[package]]
+        name = "{0}"
+        version = "1"
+        source = {{ editable = "{0}" }}
+        dependencies = [{{ name = "{1}" }}]
+        [package.metadata]
+        requires-dist = [{{ name = "{1}" }}]
+        [[package]]
+        name = "{1}"
+        version = "2.0"
+        source = {{ registry = "https://example.org/simple" }}
+        wheels = [{{ url = "https://example.org/{1}-2.0-py3-none-any.whl", hash = "sha256:00" }}]
+    """
+    files = {
+        "pyproject.toml": '[project]\nname = "all"\nversion = "1"\ndependencies = ["site", "queue"]\n'
+        '[tool.uv.workspace]\nmembers = ["site", "queue"]\n',
+        "site/pyproject.toml": member.format("site", "flask"),
+        "site/app.py": "from flask import Flask\napp = Flask(__name__)\n",
+        "queue/pyproject.toml": member.format("queue", "celery"),
+        "queue/tasks.py": "from celery import Celery\napp = Celery(__name__)\n",
+        "uv.lock": """
+            version = 1
+            [manifest]
+            members = ["all", "queue", "site"]
+            [[package]]
+            name = "all"
+            version = "1"
+            source = { virtual = "." }
+            dependencies = [{ name = "queue" }, { name = "site" }]
+            [package.metadata]
+            requires-dist = [{ name = "queue", editable = "queue" }, { name = "site", editable = "site" }]
+        """
+        + locked.format("site", "flask")
+        + locked.format("queue", "celery"),
+    }
+    web, worker = analysed(tmp_path, files).processes.processes
+    assert (web.type, web.working_directory, web.default) == ("web", str(tmp_path / "app" / "site"), True)
+    assert (worker.type, worker.working_directory) == ("worker", str(tmp_path / "app" / "queue"))
+    (main,) = analysed(tmp_path, {**files, "main.py": "if __name__ == '__main__':\n    pass\n"}).processes.processes
+    assert main.type == "main"
+
+
+def test_a_package_outside_of_the_app_is_said_once(tmp_path: Path) -> None:
+    outside = '\n[[package]]\nname = "other"\nversion = "1"\nsource = { directory = "../other" }\n'
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "pyproject.toml").write_text('[project]\nname = "other"\nversion = "1"\n', encoding="utf-8")
+    context = context_for(tmp_path, {**PROJECT, "uv.lock": LOCK + outside})
+    assert problems(context) == ["PathDependencyOutside"]
+
+
 def test_everything_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
     files = {
         **PROJECT,
