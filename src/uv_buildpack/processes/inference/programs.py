@@ -60,8 +60,8 @@ class Call(NamedTuple):
         is_module = foreign and origin in imported and origin not in imports
         return not is_module
 
-    def argument(self, name: str) -> ast.expr | None:
-        """Return what is given for a parameter by name."""
+    def argument(self, name: str | None) -> ast.expr | None:
+        """Return what is given for a parameter by name; for `None` what is given as `**`."""
         return next((keyword.value for keyword in self.node.keywords if keyword.arg == name), None)
 
     def value(self, node: ast.expr | None) -> ast.expr | None:

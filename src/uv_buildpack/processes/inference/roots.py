@@ -50,7 +50,7 @@ def import_root(
     usual = usual_root(project_dir, path)
 
     def weight(root: PurePosixPath) -> tuple[int, bool, int]:
-        votes = sum(_is_found(project_dir / root, name) for name in imports)
+        votes = sum(is_found(project_dir / root, name) for name in imports)
         return (votes, root == usual, -len(root.parts))
 
     return max(_possible_roots(path, module), key=weight, default=None)
@@ -66,7 +66,7 @@ def _possible_roots(path: PurePosixPath, module: Module) -> Iterator[PurePosixPa
             yield root
 
 
-def _is_found(directory: Path, name: str) -> bool:
+def is_found(directory: Path, name: str) -> bool:
     """Return whether `import name` finds a module or a package with Python files in the directory."""
     if (directory / f"{name}.py").is_file() or _is_package(directory / name):
         return True

@@ -26,6 +26,12 @@ _MAIN_FILES = ("main.py", "app.py", "src/main.py", "src/app.py")
 _MAXIMUM_SHOWN = 5
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
+# Methods that start a server for this machine only unless they are given a host, with what their modules import.
+_LOCAL_BY_DEFAULT = (
+    (("*.run", "*.run_server"), ("bottle", "connexion", "dash", "flask", "flask_socketio", "quart", "sanic")),
+    (("*.start",), ("robyn",)),
+)
+
 # Calls that start a server where there is no application object that a server could be given.
 _SERVERS = (
     "uvicorn.run",
@@ -80,7 +86,7 @@ def main_process(app: AppFacts, sources: Sources) -> tuple[InferredProcess | Non
         considered += [f"{module.path}: a program, one of several" for module in found]
         return None, considered
     (module,) = found
-    lone = local_server(calls_of(sources, module))
+    lone = local_server(sources, calls_of(sources, module))
     if lone:
         return None, [*considered, lone]
     line = module.guarded[0].lineno if module.guarded else 1
@@ -113,7 +119,7 @@ def single_file(sources: Sources, script: str) -> tuple[InferredProcess | None, 
     """Return the process of an application that is one file, which is run as it is, and what was considered."""
     path = PurePosixPath(script)
     module = sources.module(path)
-    lone = local_server(calls_of(sources, module)) if isinstance(module, Module) else ""
+    lone = local_server(sources, calls_of(sources, module)) if isinstance(module, Module) else ""
     if lone:
         return None, [lone]
     name = path.stem if _SCRIPT.match(path.stem) and path.stem not in _TAKEN else "main"
@@ -121,7 +127,7 @@ def single_file(sources: Sources, script: str) -> tuple[InferredProcess | None, 
     return InferredProcess(type=name, command=command, evidence=(f"{script}: the script itself",)), []
 
 
-def local_server(calls: Iterable[Call]) -> str:
+def local_server(sources: Sources, calls: Iterable[Call]) -> str:
     """Return what says that a program is a server for development: one for this machine only, or with reloading."""
     for call in calls:
         hosts = [call.value(call.argument("host"))]
@@ -129,6 +135,9 @@ def local_server(calls: Iterable[Call]) -> str:
             return f"{call.place}: listens on 127.0.0.1 only, which nothing outside of a container reaches"
         if any(isinstance(host, ast.Constant) and host.value in _LOOPBACK for host in hosts) and _runs(call):
             return f"{call.place}: listens on {ast.unparse(hosts[0] or call.node)} only"
+        silent = hosts == [None] and not (call.node.args or call.argument(None))
+        if silent and any(call.matches(methods, imports, sources) for methods, imports in _LOCAL_BY_DEFAULT):
+            return f"{call.place}: listens on 127.0.0.1 only, as it is not told where"
         for name in ("debug", "reload"):
             value = call.argument(name)
             if isinstance(value, ast.Constant) and value.value is True and _runs(call):

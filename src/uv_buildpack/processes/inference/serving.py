@@ -36,8 +36,22 @@ class Web:
 
 
 def active(app: AppFacts, starters: Iterable[Starter]) -> list[Starter]:
-    """Return the rows whose framework is a direct dependency."""
-    return [starter for starter in starters if app.direct & set(starter.distributions)]
+    """Return the rows whose framework is asked for."""
+    return [starter for starter in starters if asked_for(app, starter)]
+
+
+def asked_for(app: AppFacts, starter: Starter) -> str:
+    """Return the distribution of a framework that the project asks for; empty if there is none.
+
+    By a direct dependency on it, or on a package for it that brings it along, such as `flask-restx`.
+    """
+    for name in starter.distributions:
+        if name in app.direct:
+            return name
+    for name in starter.distributions:
+        if name in app.installed and any(one.startswith(f"{name}-") for one in app.direct):
+            return name
+    return ""
 
 
 def served(app: AppFacts, sources: Sources, found: AppObject, web: Web) -> InferredProcess | None:

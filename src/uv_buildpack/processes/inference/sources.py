@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from uv_buildpack.processes.inference.files import MAXIMUM_FILE_SIZE, SourceFile, files_in, source_files
-from uv_buildpack.processes.inference.roots import HERE, import_root, module_name, usual_root
+from uv_buildpack.processes.inference.roots import HERE, import_root, is_found, module_name, usual_root
 from uv_buildpack.processes.inference.syntax import Module, Resolve, Unreadable, absolute_imports, parse
 
 if TYPE_CHECKING:
@@ -97,6 +97,13 @@ class Sources:
         packages = [self.module(init) for init in inits if self.exists(init)]
         names = {name for one in (module, *packages) if isinstance(one, Module) for name in absolute_imports(one)}
         return import_root(self.project_dir, path, module, names - sys.stdlib_module_names - set(self.installed))
+
+    def distant_root(self, path: PurePosixPath, module: Module) -> PurePosixPath | None:
+        """Return the directory that has what a module imports and does not find beside it, `None` if it finds all."""
+        root = self.import_root(path, module)
+        names = absolute_imports(module) - sys.stdlib_module_names - set(self.installed)
+        distant = [name for name in names if not is_found(self.project_dir / path.parent, name)]
+        return root if root is not None and any(is_found(self.project_dir / root, name) for name in distant) else None
 
     def path_of(self, dotted: str, roots: Iterable[PurePosixPath]) -> PurePosixPath | None:
         """Return the file that is imported as `dotted` when one of the directories `roots` is on the import path."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, NamedTuple
 
-from uv_buildpack.processes.inference.commands import one_line, python_program, quoted
+from uv_buildpack.processes.inference.commands import is_importable, one_line, python_program, quoted
 from uv_buildpack.processes.inference.facts import AppFacts, InferredProcess
 from uv_buildpack.processes.inference.programs import Call, calls_of, script_calls
+from uv_buildpack.processes.inference.roots import module_name
 from uv_buildpack.processes.inference.scripts import console_scripts
 from uv_buildpack.processes.inference.servers import PORT
+from uv_buildpack.processes.inference.serving import asked_for
 from uv_buildpack.processes.inference.starters import Modules, Programs, Starter
 from uv_buildpack.processes.inference.syntax import Module, Unreadable, imports_of
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from uv_buildpack.processes.inference.sources import Sources
 
 # Files that are run even if they do not import the framework themselves.
-_ENTRY_STEMS = frozenset({"__main__", "app", "bot", "main", "run", "server", "start", "worker"})
+_ENTRY_STEMS = frozenset({"__main__", "app", "bot", "launcher", "main", "run", "server", "start", "worker"})
 _MAXIMUM_ENTRIES = 40
 
 
@@ -47,14 +49,14 @@ def find(
     app: AppFacts, sources: Sources, starter: Starter, considered: list[str]
 ) -> Iterator[tuple[InferredProcess, PurePosixPath]]:
     """Return the candidates of a row, with the file each was found in."""
-    version = app.locked(next(name for name in starter.distributions if name in app.direct))
+    version = app.locked(asked_for(app, starter))
     rule = starter.looks_for
     if isinstance(rule, Modules):
         modules = _modules(sources, rule)
         if not modules:
             considered.append(f"no module at the top of the project starts {starter.name}")
         for path in modules:
-            command = one_line(rule.command.format(file=quoted(path), port=PORT))
+            command = one_line(f"{_path(app, sources, path)} {rule.command.format(file=quoted(path), port=PORT)}")
             evidence = (f"{path}: imports {rule.imports}", version)
             yield InferredProcess(type=starter.type, command=command, evidence=evidence), path
     elif isinstance(rule, Programs):
@@ -65,6 +67,17 @@ def find(
             command = _listening(app, sources, rule, program)
             evidence = (program.evidence, version)
             yield InferredProcess(type=starter.type, command=command, evidence=evidence), program.call.module.path
+
+
+def _path(app: AppFacts, sources: Sources, path: PurePosixPath) -> str:
+    """Return the assignment that a module needs: the framework's program puts only its own directory on the path."""
+    module = sources.module(path)
+    if not isinstance(module, Module):
+        return ""
+    root = sources.distant_root(path, module)
+    if root is None or is_importable(app, root, module_name(path, root)):
+        return ""
+    return f"PYTHONPATH={root}"
 
 
 def _modules(sources: Sources, rule: Modules) -> list[PurePosixPath]:

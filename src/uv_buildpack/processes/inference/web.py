@@ -12,6 +12,7 @@ from uv_buildpack.processes.inference.facts import HERE, AppFacts, InferredProce
 from uv_buildpack.processes.inference.serving import (
     Web,
     active,
+    asked_for,
     command_for,
     example_of,
     no_server,
@@ -32,7 +33,7 @@ _ENTRYPOINT = re.compile(r"(?P<module>[A-Za-z_]\w*(\.[A-Za-z_]\w*)*):(?P<name>[A
 def find_web(app: AppFacts, sources: Sources, projects: Sequence[DjangoProject]) -> Web:
     """Return what may serve the web."""
     web = Web()
-    starters = active(app, WEB)
+    starters = [*active(app, WEB), *_riding(app, sources)]
     for project in projects:
         _django(app, sources, project, web)
     objects = [starter for starter in starters if isinstance(starter.looks_for, Objects)]
@@ -44,6 +45,14 @@ def find_web(app: AppFacts, sources: Sources, projects: Sequence[DjangoProject])
     if not web.candidates and not projects and not starters and not active(app, MCP):
         web.considered.append(_nothing_to_go_by(app))
     return web
+
+
+def _riding(app: AppFacts, sources: Sources) -> list[Starter]:
+    """Return Starlette's row where MCP brought Starlette along, and the sources use it: for a server's own routes."""
+    starlette = next(starter for starter in WEB if starter.name == "Starlette")
+    if asked_for(app, starlette) or "starlette" not in app.installed or not active(app, MCP):
+        return []
+    return [starlette] if any(sources.mentioning([b"starlette.applications"])) else []
 
 
 def _nothing_to_go_by(app: AppFacts) -> str:

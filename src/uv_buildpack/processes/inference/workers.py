@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from uv_buildpack.processes.inference.facts import AppFacts, InferredProcess
 from uv_buildpack.processes.inference.queues import QUEUES
-from uv_buildpack.processes.inference.serving import active
+from uv_buildpack.processes.inference.serving import active, asked_for
 from uv_buildpack.processes.inference.starters import BOTS, Programs, Starter
 from uv_buildpack.processes.inference.ui import Program, find_programs
 from uv_buildpack.processes.inference.worker_search import Search
@@ -56,7 +56,7 @@ def find_workers(app: AppFacts, sources: Sources, projects: Sequence[DjangoProje
 def _bot(search: Search, starter: Starter) -> tuple[list[InferredProcess], list[Program]]:
     assert isinstance(starter.looks_for, Programs)  # noqa: S101 (all rows of BOTS are)
     programs = find_programs(search.app, search.sources, starter.looks_for)
-    version = search.version(next(name for name in starter.distributions if name in search.app.direct))
+    version = search.version(asked_for(search.app, starter))
     processes = [
         InferredProcess(
             type=starter.type,
