@@ -12,13 +12,16 @@ from uv_buildpack.processes.inference.scripts import (
     NO_GUARD,
     console_scripts,
     embeds_server,
+    local_server,
     main_process,
     other_programs,
     script_processes,
     single_file,
 )
 from uv_buildpack.processes.inference.servers import SERVERS
+from uv_buildpack.processes.inference.serving import active
 from uv_buildpack.processes.inference.sources import Sources
+from uv_buildpack.processes.inference.starters import WEB
 from uv_buildpack.processes.inference.syntax import Module
 from uv_buildpack.processes.inference.web import find_web
 from uv_buildpack.processes.inference.workers import BOT, find_workers
@@ -45,6 +48,9 @@ def infer(app: AppFacts) -> Inference:
     if not (web.candidates or web.doubts or scripts or workers.bots) and workers.processes:
         # Of an application with workers the workers are not the whole.
         web.doubts += [f"pyproject.toml: no application was found that {name} serves" for name in _servers(app)]
+    if scripts and not (web.candidates or web.doubts) and active(app, WEB):
+        # A project with a web framework may serve the web by its script.
+        web.doubts += _local_scripts(app, sources, scripts)
     taken = {script.type for script in scripts}
     found = [one for one in [web.certain, *workers.processes] if one and one.type not in taken]
     considered = [*web.considered, *workers.considered, *console_scripts(app)[1]]
@@ -75,6 +81,18 @@ def _servers(app: AppFacts) -> list[str]:
     return sorted({name for server in rows for name in server.distributions} & app.direct)
 
 
+def _local_scripts(app: AppFacts, sources: Sources, scripts: list[InferredProcess]) -> list[str]:
+    """Return why a script that would be the default is none: it listens where nothing outside of a container comes."""
+    targets = console_scripts(app)[0]
+    likely = [one.type for one in scripts if len(scripts) == 1 or _is_own(app, one)]
+    found = {name: local_server(sources, script_calls(sources, targets[name])) for name in likely}
+    return [f"{place} (the script `{name}`)" for name, place in found.items() if place]
+
+
+def _is_own(app: AppFacts, script: InferredProcess) -> bool:
+    return script.type.replace("_", "-").lower() == app.name.replace("_", "-").lower()
+
+
 def _only_clocks(found: list[InferredProcess]) -> bool:
     return all(one.type in _CLOCKS for one in found)
 
@@ -85,7 +103,7 @@ def _default(app: AppFacts, found: list[InferredProcess], scripts: list[Inferred
     A script that is called like the project is what its users run (uvx goes by the same rule); a bot's worker starts
     the same program as the only script; a bot with a queue is the bot; a clock runs beside the only other one.
     """
-    own = [one.type for one in scripts if one.type.replace("_", "-").lower() == app.name.replace("_", "-").lower()]
+    own = [one.type for one in scripts if _is_own(app, one)]
     if own:
         return own[0]
     same = [one for one in found if one.command in {script.command for script in scripts}]

@@ -64,10 +64,23 @@ class Call(NamedTuple):
         """Return what is given for a parameter by name; for `None` what is given as `**`."""
         return next((keyword.value for keyword in self.node.keywords if keyword.arg == name), None)
 
+    def _default(self, name: str) -> ast.expr | None:
+        """Return the default of a parameter of the function that the call is in."""
+        if not isinstance(self.within, ast.FunctionDef | ast.AsyncFunctionDef):
+            return None
+        given = self.within.args
+        positional = [*given.posonlyargs, *given.args]
+        optional = positional[len(positional) - len(given.defaults) :]
+        parameters = zip([*optional, *given.kwonlyargs], [*given.defaults, *given.kw_defaults], strict=True)
+        return next((value for parameter, value in parameters if parameter.arg == name), None)
+
     def value(self, node: ast.expr | None) -> ast.expr | None:
-        """Return the expression behind a name, where it is assigned once nearby; else the expression itself."""
+        """Return the expression behind a name: a parameter's default, or what is assigned nearby; else the name."""
         if not isinstance(node, ast.Name):
             return node
+        default = self._default(node.id)
+        if default is not None:
+            return default
         scopes: list[ast.AST] = [*([self.within] if self.within else []), *(s.node for s in self.module.statements)]
         values = [
             one.value

@@ -6,6 +6,7 @@ Half of the real applications need one that is not where the server is started (
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -62,7 +63,9 @@ def _possible_roots(path: PurePosixPath, module: Module) -> Iterator[PurePosixPa
     within_package = path.name == "__init__.py" or has_relative_imports(module)
     for root in list(path.parents)[within_package:]:
         parts = module_name(path, root).split(".")
-        if all(part.isidentifier() for part in parts) and _PLAIN.match(str(root)):
+        # The standard library's module of that name is imported first: no `code.main`, `platform.app`.
+        shadowed = parts[0] in sys.stdlib_module_names
+        if all(part.isidentifier() for part in parts) and _PLAIN.match(str(root)) and not shadowed:
             yield root
 
 

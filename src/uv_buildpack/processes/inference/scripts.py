@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 from itertools import islice
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -146,6 +147,8 @@ def local_server(sources: Sources, calls: Iterable[Call]) -> str:
 
 
 def _runs(call: Call) -> bool:
+    if call.name.partition(".")[0] in sys.stdlib_module_names:
+        return False  # `asyncio.run(main(), debug=True)`
     return call.name in _SERVERS or call.name.rpartition(".")[2] in {"run", "run_app", "run_server", "serve", "launch"}
 
 
