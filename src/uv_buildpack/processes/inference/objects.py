@@ -6,10 +6,10 @@ import ast
 from typing import TYPE_CHECKING, NamedTuple
 
 from uv_buildpack.processes.inference.starters import APP_NAMES, FACTORY_NAMES, Kind
-from uv_buildpack.processes.inference.syntax import Module, Resolve, Statement, assigned, dotted_name
+from uv_buildpack.processes.inference.syntax import Conditions, Module, Resolve, Statement, assigned, dotted_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
 # An object may be re-exported by a package: `from .factory import create_app` in its `__init__.py`.
 # A factory of an application class of the project's own goes through more modules.
@@ -84,15 +84,12 @@ class _Reader(NamedTuple):
     def objects(self, module: Module, hops: int = 0) -> list[Binding]:
         """Return the application objects of a module in the order of the file; of equal names the last."""
         found: dict[str, Binding] = {}
-        branches: dict[str, set[tuple[int, int]]] = {}
+        conditions: dict[str, set[Conditions]] = {}
         for statement in module.statements:
             for binding in self._of_statement(statement, module, found, hops):
                 name = binding.name
-                earlier = found.get(name)
-                branches.setdefault(name, set()).update(statement.conditions)
-                certain = not statement.conditions or (earlier is not None and earlier.condition is None)
-                both = any((line, 1 - branch) in branches[name] for line, branch in statement.conditions)
-                condition = None if certain or both else statement.conditions[-1][0]
+                conditions.setdefault(name, set()).add(statement.conditions)
+                condition = None if _always(conditions[name]) else statement.conditions[-1][0]
                 found[name] = binding._replace(condition=condition)
         return list(found.values())
 
@@ -205,6 +202,16 @@ class _Reader(NamedTuple):
             # What it returns is a coroutine, which few servers take.
             return annotated if annotated and annotated.starter.objects.awaits_factories else None
         return annotated
+
+
+def _always(found: Collection[Conditions]) -> bool:
+    """Return whether one of several statements is executed, whatever the conditions around them."""
+    if () in found:
+        return True
+    return any(
+        all(_always({one[1:] for one in found if one[0] == (line, branch)}) for branch in (0, 1))
+        for line in {one[0][0] for one in found}
+    )
 
 
 def _is_wrapper(dotted: str) -> bool:

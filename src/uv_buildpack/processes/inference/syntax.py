@@ -15,11 +15,15 @@ if TYPE_CHECKING:
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
+# The `if`s around a statement, as (line, branch), the outermost first.
+Conditions = tuple[tuple[int, int], ...]
+
+
 class Statement(NamedTuple):
-    """A statement that may run on import; `conditions` are the `if`s around it, as (line, branch)."""
+    """A statement that may run on import."""
 
     node: ast.stmt
-    conditions: tuple[tuple[int, int], ...] = ()
+    conditions: Conditions = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
