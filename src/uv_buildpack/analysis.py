@@ -318,23 +318,31 @@ def _plan_processes(given: _Given, decided: Decisions, pyprojects: Mapping[str, 
     """Plan the processes of the project, or of the members that are installed. Raises `Problems`."""
     members = _chosen_members(given, pyprojects)
     versions = {name: identity.partition(" ")[0] for name, identity in decided.packages.items()}
-    configuration, app_dir = given.configuration, given.context.app_dir
-    if len(members) <= 1:
-        facts = plan.facts_of(_chosen_project(given, members), versions, decided.choice)
-        facts = replace(facts, script=given.project.script, lock=given.project.lock_name)
-        if given.project.pylock:
-            facts = _as_locked(facts, decided)
-        planned = plan.plan_app(facts, configuration, app_dir)
-        # A root that starts nothing may be there for the local packages that it depends on.
-        needed = [one for name, one in pyprojects.items() if name in facts.direct_dependencies]
-        if planned.processes or planned.undecided or members or not needed:
-            return planned
-        members = needed
+    if len(members) > 1:
+        return _plan_together(given, decided, versions, members)
+    facts = plan.facts_of(_chosen_project(given, members), versions, decided.choice)
+    facts = replace(facts, script=given.project.script, lock=given.project.lock_name)
+    if given.project.pylock:
+        facts = _as_locked(facts, decided)
+    planned = plan.plan_app(facts, given.configuration, given.context.app_dir)
+    if planned.processes or planned.undecided or members:
+        return planned
+    # A root that starts nothing may be there for the members that it depends on.
+    directories = workspace_members(given.project.pyproject)
+    needed = [one for name, one in pyprojects.items() if name in facts.direct_dependencies]
+    members = [one for one in needed if one.directory in directories]
+    together = _plan_together(given, decided, versions, members) if members else planned
+    return together if together.processes else planned
+
+
+def _plan_together(
+    given: _Given, decided: Decisions, versions: Mapping[str, str], members: Sequence[Pyproject]
+) -> ProcessPlan:
     from uv_buildpack.processes.members import plan_members  # noqa: PLC0415 (few projects have several)
 
     each = {str(one.name): plan.facts_of(one, versions, decided.choice) for one in members}
     root = plan.facts_of(given.project.pyproject, versions, decided.choice)
-    return plan_members(root, each, configuration, app_dir)
+    return plan_members(root, each, given.configuration, given.context.app_dir)
 
 
 def _as_locked(facts: AppFacts, decided: Decisions) -> AppFacts:

@@ -90,11 +90,20 @@ def _modules(sources: Sources, rule: Modules) -> list[PurePosixPath]:
         for one in found
         if "pages" not in one.path.parts and one.name not in imported and one.path.stem not in imported
     ]
+    # A module that only defines shows nothing: others import it, which may not use the framework themselves.
+    running = top if rule.marks else [one for one in top if _does_something(one)]
     # What calls the framework's program starts a page, and is one only if there is no other.
-    pages = [one for one in top if not rule.program or rule.program not in imports_of(one)] or top
+    pages = [one for one in running if not rule.program or rule.program not in imports_of(one)] or running
     entries = [one.path for one in pages]
     depth = min((len(path.parts) for path in entries), default=0)
     return [path for path in entries if len(path.parts) == depth]
+
+
+def _does_something(module: Module) -> bool:
+    """Return whether a module does more than to define and import when it is run; a text alone is documentation."""
+    calls = (one.node.value for one in module.statements if isinstance(one.node, ast.Expr))
+    loops = any(isinstance(one.node, ast.For | ast.While) for one in module.statements)
+    return bool(module.guarded) or loops or any(not isinstance(call, ast.Constant) for call in calls)
 
 
 def _marked(sources: Sources, rule: Modules, files: Iterable[SourceFile]) -> list[Module]:
