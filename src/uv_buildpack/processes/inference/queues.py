@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pathlib import PurePosixPath
 
 _SCHEDULES = frozenset({"beat_schedule", "CELERY_BEAT_SCHEDULE", "CELERYBEAT_SCHEDULE"})
+_ROUTES = frozenset({"task_routes", "CELERY_TASK_ROUTES", "CELERY_ROUTES"})
+_QUEUE = re.compile(r"[\w.-]+\Z", re.ASCII)
 _HUEYS = (
     "FileHuey",
     "Huey",
@@ -42,8 +44,9 @@ def celery(search: Search) -> list[InferredProcess]:
     evidence = (f"{one.where}: Celery application `{one.name}`", *where, search.version("celery"))
     include = f"--include {','.join(place.name for place in tasks)}" if tasks else ""
     registered = (f"{place.module.path}: its tasks" for place in tasks)
-    command = f"celery --app {target} worker --loglevel INFO {include}"
-    worker = search.process("worker", command, entry, *evidence[:-1], *registered, evidence[-1])
+    routed, queues = _celery_queues(search)
+    command = f"celery --app {target} worker --loglevel INFO {include} {queues}"
+    worker = search.process("worker", command, entry, *evidence[:-1], *registered, *routed, evidence[-1])
     schedule, scheduler = _schedule(search)
     if not schedule:
         return [worker]
@@ -68,6 +71,33 @@ def _celery_tasks(search: Search, one: Named) -> list[Place]:
     known = imports_of(one.place.module)
     found = {place.name: place for place in (*_task_modules(search, one), *shared) if place.name not in known}
     return [place for name, place in sorted(found.items()) if place.root == one.place.root and name != one.place.name]
+
+
+def _celery_queues(search: Search) -> tuple[list[str], str]:
+    """Return where tasks are routed to queues, and the option for them: a worker takes only `celery` by itself.
+
+    Where the queues are defined as well, a worker takes all of those.
+    """
+    if any(search.sources.mentioning((b"task_queues", b"TASK_QUEUES", b"default_queue", b"DEFAULT_QUEUE"))):
+        return [], ""
+    for place in search.places("", "task_routes", "TASK_ROUTES"):
+        for node in (found for statement in place.module.statements for found in ast.walk(statement.node)):
+            routes = getattr(node, "value", None) if _names(node) & _ROUTES else None
+            values = routes.values if isinstance(routes, ast.Dict) else []
+            names = {name for value in values if (name := _route_queue(value))} - {"celery"}
+            if names:
+                line = f"{place.at(getattr(node, 'lineno', 1))}: tasks for the queues {', '.join(sorted(names))}"
+                return [line], f"--queues {','.join(['celery', *sorted(names)])}"
+    return [], ""
+
+
+def _route_queue(value: ast.expr) -> str:
+    """Return the queue of a route: `"mail"`, or `{"queue": "mail"}`."""
+    if isinstance(value, ast.Dict):
+        keys = [one.value if isinstance(one, ast.Constant) else None for one in value.keys]
+        value = value.values[keys.index("queue")] if "queue" in keys else value
+    plain = value.value if isinstance(value, ast.Constant) else None
+    return plain if isinstance(plain, str) and _QUEUE.match(plain) else ""
 
 
 def _celery_entry(search: Search, one: Named, tasks: Sequence[Place]) -> Named:
@@ -114,11 +144,16 @@ def _schedule(search: Search) -> tuple[str, str]:
 
 
 def _defines_schedule(node: ast.AST) -> bool:
-    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
-    names = {(dotted_name(one) or "").rpartition(".")[2] for one in targets}
-    keyword = isinstance(node, ast.keyword) and node.arg in _SCHEDULES
     added = isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "add_periodic_task"
-    return bool(names & _SCHEDULES) or keyword or added
+    return bool(_names(node) & _SCHEDULES) or added
+
+
+def _names(node: ast.AST) -> set[str | None]:
+    """Return what gets a value from an assignment or an argument: `conf.task_routes = …`, `update(task_routes=…)`."""
+    if isinstance(node, ast.keyword):
+        return {node.arg}
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+    return {(dotted_name(one) or "").rpartition(".")[2] for one in targets}
 
 
 def dramatiq(search: Search) -> list[InferredProcess]:

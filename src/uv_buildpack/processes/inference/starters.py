@@ -326,6 +326,8 @@ DJANGO = Starter(
             "django.core.handlers.wsgi.WSGIHandler": "wsgi",
             "django.core.handlers.asgi.ASGIHandler": "asgi",
             "channels.routing.ProtocolTypeRouter": "asgi",
+            "configurations.wsgi.get_wsgi_application": "wsgi",
+            "configurations.asgi.get_asgi_application": "asgi",
         },
         names=("application",),
     ),

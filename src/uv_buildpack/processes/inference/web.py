@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from typing import TYPE_CHECKING
 
-from uv_buildpack.processes.inference import django, mcp, servers, ui
+from uv_buildpack.processes.inference import django, gunicorn, mcp, servers, ui
 from uv_buildpack.processes.inference.applications import AppObject, declared_application, find_applications
 from uv_buildpack.processes.inference.completion import completed
 from uv_buildpack.processes.inference.facts import HERE, AppFacts, InferredProcess
@@ -67,7 +68,7 @@ def _objects(app: AppFacts, sources: Sources, starters: Sequence[Starter], web: 
     """Add candidates from application objects, and return the objects."""
     declared = _declared(app, sources, starters, web)
     found = find_applications(sources, starters)
-    applications = [declared] if declared else _likeliest(found.applications, app)
+    applications = [declared] if declared else _configured(_likeliest(found.applications, app), app, sources)
     web.considered += found.considered
     if not declared:
         web.doubts += found.doubts
@@ -95,6 +96,15 @@ def _declared(app: AppFacts, sources: Sources, starters: Sequence[Starter], web:
     if found is None:
         web.considered.append(f"[tool.fastapi] entrypoint {entrypoint!r}: no such module here")
     return found
+
+
+def _configured(candidates: Sequence[AppObject], app: AppFacts, sources: Sources) -> Sequence[AppObject]:
+    """Return, of several equals, the one that gunicorn's configuration names."""
+    file = gunicorn.gunicorn_file(sources, HERE) if len(candidates) > 1 and "gunicorn" in app.installed else None
+    named = file.settings.get("wsgi_app") if file else None
+    target = named.value if isinstance(named, ast.Constant) else None
+    found = [one for one in candidates if f"{one.module}:{one.binding.name}{'()' * one.binding.factory}" == target]
+    return found or candidates
 
 
 def _likeliest(candidates: Sequence[AppObject], app: AppFacts) -> Sequence[AppObject]:
