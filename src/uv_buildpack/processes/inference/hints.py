@@ -34,7 +34,7 @@ def start_hints(project_dir: Path) -> Iterator[str]:
     """Return what files for other platforms start, with their lines; of a Dockerfile only the last stage counts."""
     for name, pattern in _FILES.items():
         text = _text(project_dir / name)
-        found = list(re.finditer(pattern, text, re.MULTILINE))
+        found = list(re.finditer(pattern, text, re.MULTILINE)) if text else []
         for match in found[-1:] if name == "Dockerfile" else found[:3]:
             line = text.count("\n", 0, match.start("command")) + 1
             yield f"{name}:{line} starts: {_one_line(match['command'])}"

@@ -106,7 +106,7 @@ def other_programs(app: AppFacts, sources: Sources) -> list[tuple[str, str]]:
 
     Which of them is the application their names do not tell, so that they are only shown.
     """
-    named = [file for file in sources.files if file.depth == 1 and file.name not in _MAIN_FILES]
+    named = [file for file in sources.files if "/" not in file.name and file.name not in _MAIN_FILES]
     modules = [sources.module(file.path) for file in islice(sources.mentioning([b"__main__"], named), _MAXIMUM_SHOWN)]
     programs = [(one, python_program(app, sources, one).command) for one in modules if isinstance(one, Module)]
     return [
