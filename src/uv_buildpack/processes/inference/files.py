@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from itertools import islice
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
@@ -52,6 +53,8 @@ _SKIPPED = frozenset(
         "venv",
     }
 )
+# Neither quotes nor what a shell looks for between them, nor several spaces.
+_AWKWARD = re.compile(r"""["'$`\\]|\s\s""")
 _TEST_FILES = ("conftest", "tests")
 
 # Names of entry modules by tier; a tier is looked at as a whole before the next one is read.
@@ -150,17 +153,22 @@ def _listing(directory: str) -> tuple[list[str], list[str], bool]:
                         modules.append(name)
                 elif name in marks:
                     another_tree = True
-                elif not name.startswith(".") and name not in _SKIPPED and entry.is_dir(follow_symlinks=False):
+                elif not (name.startswith(".") or name in _SKIPPED) and entry.is_dir(follow_symlinks=False):
                     directories.append(name)
     except OSError:
         return [], [], another_tree
     if count >= MAXIMUM_ENTRIES:
         return [], [], True
-    return sorted(modules), sorted(directories), another_tree
+    return sorted(modules), sorted(name for name in directories if _is_plain(name)), another_tree
 
 
 def _is_source(name: str) -> bool:
     """Return whether it is no test. It need not be importable: `🏠_Home.py` and `telegram-bot.py` are run by path."""
     stem = name.removesuffix(".py")
     is_test = stem.startswith("test_") or stem.endswith("_test") or stem in _TEST_FILES
-    return not is_test
+    return not is_test and _is_plain(stem)
+
+
+def _is_plain(name: str) -> bool:
+    """Return whether a name can stand in a command line, in quotes if need be, and in the log."""
+    return name.isidentifier() or (name.isprintable() and not _AWKWARD.search(name))

@@ -251,6 +251,16 @@ def test_tests_environments_and_other_projects_are_not_read(tmp_path: Path) -> N
     assert inferred(tmp_path, files).processes == ()
 
 
+@pytest.mark.parametrize(
+    "name", ["it's.py", 'a".py', "a$(b).py", "a\\b.py", "a  b.py", "a\nb.py", "a\udce9.py", "it's/a.py"]
+)
+def test_names_that_no_command_line_could_hold_are_left_out(tmp_path: Path, name: str) -> None:
+    files = {name: "import gradio\ngradio.Interface(str, 'text', 'text').launch(server_name='127.0.0.1')\n"}
+    inference = inferred(tmp_path, files, direct=("gradio",))
+    assert inference.processes == ()
+    assert not any(name in line for line in inference.considered)
+
+
 def test_what_was_considered_is_said(tmp_path: Path) -> None:
     files = {
         "main.py": "print('hello')\n",
