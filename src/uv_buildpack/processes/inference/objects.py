@@ -10,6 +10,7 @@ from uv_buildpack.processes.inference.syntax import Conditions, Module, Resolve,
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
+    from pathlib import PurePosixPath
 
 # An object may be re-exported by a package: `from .factory import create_app` in its `__init__.py`.
 # A factory of an application class of the project's own goes through more modules.
@@ -55,7 +56,7 @@ class Binding(NamedTuple):
 
 def bindings(module: Module, kinds: Mapping[str, Kind], resolve: Resolve) -> list[Binding]:
     """Return the module's applications and factories, the likeliest first. `kinds` is by dotted name of the class."""
-    reader = _Reader(kinds, resolve)
+    reader = _Reader(kinds, resolve, {})
     objects = reader.objects(module)
     inner = {one.wraps for one in objects} | _mounted(module)
     outermost = [one for one in objects if one.name not in inner] or objects
@@ -80,9 +81,17 @@ class _Reader(NamedTuple):
 
     kinds: Mapping[str, Kind]
     resolve: Resolve
+    known: dict[tuple[PurePosixPath, int], list[Binding]]
+    """What `objects` has returned: packages whose modules import each other would be read thousands of times."""
 
     def objects(self, module: Module, hops: int = 0) -> list[Binding]:
         """Return the application objects of a module in the order of the file; of equal names the last."""
+        key = (module.path, hops)
+        if key not in self.known:
+            self.known[key] = self._objects(module, hops)
+        return self.known[key]
+
+    def _objects(self, module: Module, hops: int) -> list[Binding]:
         found: dict[str, Binding] = {}
         conditions: dict[str, set[Conditions]] = {}
         for statement in module.statements:

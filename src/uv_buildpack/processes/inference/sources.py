@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -75,6 +76,7 @@ class Sources:
         """
         roots = (usual_root(self.project_dir, path), *path.parents, PurePosixPath("src"))
 
+        @cache
         def resolve(dotted: str) -> Module | None:
             found = self.path_of(dotted, roots)
             module = self.module(found) if found and self._is_worth_it(found, words) else None

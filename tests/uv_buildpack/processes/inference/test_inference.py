@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from uv_buildpack.processes.inference import AppFacts, Inference, infer
+from uv_buildpack.processes.inference.objects import bindings
+from uv_buildpack.processes.inference.syntax import Module, parse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -328,3 +331,26 @@ def test_a_script_called_web_is_the_web_process(tmp_path: Path) -> None:
     pyproject = {"project": {"name": "shop", "scripts": {"web": "shop:main"}}}
     inference = inferred(tmp_path, {"main.py": FASTAPI}, packaged=True, pyproject=pyproject)
     assert [process.command for process in inference.processes] == ["web"]
+
+
+def test_modules_that_import_each_other_are_read_once(tmp_path: Path) -> None:
+    names = [f"part_{letter}" for letter in "abcdefgh"]
+    imports = "".join(f"from shop.{name} import {name}\n" for name in names)
+    for name in names:
+        path = tmp_path / "shop" / f"{name}.py"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(imports, encoding="utf-8")
+    asked: list[str] = []
+
+    def resolve(dotted: str) -> Module | None:
+        asked.append(dotted)
+        return parsed(PurePosixPath(f"{dotted.replace('.', '/')}.py"))
+
+    def parsed(path: PurePosixPath) -> Module:
+        module = parse((tmp_path / path).read_bytes(), path, ".".join(path.with_suffix("").parts))
+        assert isinstance(module, Module)
+        return module
+
+    assert bindings(parsed(PurePosixPath("shop/part_a.py")), {}, resolve) == []
+    # Once for each import of each module and each distance from the first: not for each way that leads there.
+    assert len(asked) <= len(names) * len(names) * 5
