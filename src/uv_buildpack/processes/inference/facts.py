@@ -38,8 +38,9 @@ class AppFacts:
         return self.direct_dependencies & self.installed.keys()
 
     def locked(self, distribution: str) -> str:
-        """Return what the log says of an installed distribution: its version, and where that is from."""
-        return f"{distribution} {self.installed[distribution]} in {self.lock}"
+        """Return what the log says of a distribution that is to be installed: its version, and where that is from."""
+        version = self.installed.get(distribution)
+        return f"{distribution} {version} in {self.lock}" if version else f"{distribution} is not in {self.lock}"
 
     @property
     def name(self) -> str:
