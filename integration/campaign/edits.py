@@ -225,7 +225,8 @@ def dynamic_requirements(world: World, random: Random) -> str:
     """Change the file that a backend takes dependencies from, and lock."""
     name = random.choice(("plain", "single", "odd", "tool"))
     write_requirements(world.application.directory, name)
-    _lock(world.application)
+    # Of what a backend declared uv keeps the answer, whatever file other than pyproject.toml changes.
+    _lock(world.application, "--refresh-package", "path-dynamic")
     return f"path-dynamic depends on {name}"
 
 
