@@ -17,6 +17,7 @@ from uv_buildpack.processes.inference.syntax import Module, Unreadable
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from uv_buildpack.processes.inference.files import SourceFile
     from uv_buildpack.processes.inference.sources import Sources
 
 # What a script's name and a process type have in common.
@@ -71,18 +72,13 @@ def script_processes(app: AppFacts) -> list[InferredProcess]:
 
 def main_process(app: AppFacts, sources: Sources) -> tuple[InferredProcess | None, list[str]]:
     """Return the process of the only file that is meant to be run, and what was considered."""
-    mains = [file for file in sources.files if file.stem == "__main__" and file.depth == 2]  # noqa: PLR2004
+    inside = [file for file in sources.files if file.depth == 2]  # noqa: PLR2004 (in a package at the top)
     named = [file for file in sources.files if file.name in _MAIN_FILES]
-    found: list[Module] = []
-    considered: list[str] = []
-    for file in [*named, *mains]:
-        module = sources.module(file.path)
-        if isinstance(module, Unreadable):
-            considered.append(f"{file.path}: {module.reason}")
-        elif module.guarded or file.path.name == "__main__.py":
-            found.append(module)
-        else:
-            considered.append(f"{file.path}: {NO_GUARD}")
+    found, considered = _programs(sources, [*named, *(file for file in inside if file.stem == "__main__")])
+    if not found and not considered:
+        mains = (file for file in inside if file.stem == "main")
+        packaged = [file for file in mains if sources.exists(file.path.with_name("__init__.py"))]
+        found, considered = _programs(sources, packaged)
     if len(found) != 1 or any(": line " in line for line in considered):
         considered += [f"{module.path}: a program, one of several" for module in found]
         return None, considered
@@ -99,6 +95,21 @@ def main_process(app: AppFacts, sources: Sources) -> tuple[InferredProcess | Non
         evidence=(f"{module.path}:{line}: {kind}",),
     )
     return process, considered
+
+
+def _programs(sources: Sources, files: Iterable[SourceFile]) -> tuple[list[Module], list[str]]:
+    """Return which files are run as programs, and why the others are not."""
+    found: list[Module] = []
+    considered: list[str] = []
+    for file in files:
+        module = sources.module(file.path)
+        if isinstance(module, Unreadable):
+            considered.append(f"{file.path}: {module.reason}")
+        elif module.guarded or file.path.name == "__main__.py":
+            found.append(module)
+        else:
+            considered.append(f"{file.path}: {NO_GUARD}")
+    return found, considered
 
 
 def other_programs(app: AppFacts, sources: Sources) -> list[tuple[str, str]]:
