@@ -15,7 +15,10 @@ _SERVERS = re.compile(
 
 
 # Each keeps sessions in the memory of one process, so that a second one would not know a visitor of the first.
-_STATEFUL = frozenset({"chainlit", "fastmcp", "flask-socketio", "gradio", "mcp", "nicegui", "python-socketio", "shiny"})
+_STATEFUL = frozenset({"flask-socketio", "python-socketio"})
+_STATEFUL_ASGI = frozenset({"chainlit", "fastmcp", "gradio", "mcp", "nicegui", "shiny"})
+# These are ASGI applications: in a process that serves a WSGI module they are a client at most.
+_SERVES_WSGI = re.compile(r"(?<![\w-])wsgi:\w|--interface wsgi(?!\w)", re.ASCII)
 
 
 def why_one_worker(command: str, installed: Mapping[str, str], direct: Collection[str]) -> str:
@@ -23,7 +26,8 @@ def why_one_worker(command: str, installed: Mapping[str, str], direct: Collectio
 
     `installed` maps packages to their versions, `direct` are the project's own dependencies. See `layers/processes.py`.
     """
-    stateful = sorted(_STATEFUL.intersection(direct, installed))
+    names = _STATEFUL if _SERVES_WSGI.search(command) else _STATEFUL | _STATEFUL_ASGI
+    stateful = sorted(names.intersection(direct, installed))
     if stateful:
         return f"{stateful[0]} keeps sessions in memory"
     if "uvicorn" in installed and _SERVERS.search(command) is None:

@@ -36,3 +36,18 @@ def test_a_framework_with_sessions_in_memory_starts_one_with_any_server() -> Non
     assert why_one_worker("uvicorn server:app", installed, {"fastapi"}) == ""
     # A marker excludes it here.
     assert why_one_worker("uvicorn server:app", UVICORN, {"gradio"}) == ""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "gunicorn --bind 0.0.0.0:${PORT:-8080} shop.wsgi:application",
+        "gunicorn wsgi:app",
+        "granian --interface wsgi shop.web:app",
+    ],
+)
+def test_an_asgi_framework_is_in_no_process_that_serves_wsgi(command: str) -> None:
+    installed = {"gunicorn": "25.1", "mcp": "2.0", "flask-socketio": "5.5"}
+    assert why_one_worker(command, installed, {"mcp"}) == ""
+    assert why_one_worker(command, installed, {"flask-socketio"}) == "flask-socketio keeps sessions in memory"
+    assert why_one_worker(command.replace("wsgi", "asgi"), installed, {"mcp"}) == "mcp keeps sessions in memory"
