@@ -65,7 +65,8 @@ def infer(app: AppFacts) -> Inference:
         known = {line.partition(":")[0] for line in considered}
         considered += [line for line in why if not line.endswith(NO_GUARD) or line.partition(":")[0] not in known]
     hints = start_hints(app.project_dir) if undecided or not (found or scripts) else ()
-    default = None if undecided and not (web.certain or "web" in taken) else _default(app, found, scripts)
+    telling = [one for one in scripts if not found or _does_something(app, sources, one)]
+    default = None if undecided and not (web.certain or "web" in taken) else _default(app, found, telling)
     return Inference(
         processes=(*found, *scripts),
         considered=tuple(dict.fromkeys([*_shown(web), *considered, *hints])),
@@ -91,6 +92,12 @@ def _local_scripts(app: AppFacts, sources: Sources, scripts: list[InferredProces
 
 def _is_own(app: AppFacts, script: InferredProcess) -> bool:
     return script.type.replace("_", "-").lower() == app.name.replace("_", "-").lower()
+
+
+def _does_something(app: AppFacts, sources: Sources, script: InferredProcess) -> bool:
+    """Return whether the function of a script is found, and does more than greet, as that of `uv init` does."""
+    calls = [call.name for call in script_calls(sources, console_scripts(app)[0][script.type])]
+    return bool(calls) and calls != ["print"]
 
 
 def _only_clocks(found: list[InferredProcess]) -> bool:
