@@ -192,6 +192,19 @@ SERVERS = (
         target="--factory {module}:{name}.sse_app",
         path="--app-dir {root}",
     ),
+    # The SDK's second version answers for the host that it is told to run on, which only its own program can say.
+    *(
+        Server(
+            distributions=("mcp",),
+            interface=f"mcpserver {transport}",
+            command="{path} python -c '{target}'",
+            target=(
+                f'import os; from {{module}} import {{name}}; {{name}}.run(transport="{transport}", '
+                'host="0.0.0.0", port=int(os.environ.get("PORT", "8080")))'
+            ),
+        )
+        for transport in ("streamable-http", "sse")
+    ),
     *(
         Server(
             distributions=("fastmcp", "uvicorn"),

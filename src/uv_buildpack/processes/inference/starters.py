@@ -309,7 +309,12 @@ MCP = (
         name="MCP",
         distributions=("mcp",),
         looks_for=Objects(
-            classes={"mcp.server.fastmcp.FastMCP": "mcp", "mcp.server.FastMCP": "mcp"},
+            classes={
+                "mcp.server.fastmcp.FastMCP": "mcp",
+                "mcp.server.FastMCP": "mcp",
+                "mcp.server.mcpserver.MCPServer": "mcpserver",
+                "mcp.server.MCPServer": "mcpserver",
+            },
             names=("mcp", "server"),
             members={"streamable_http_app": "asgi", "sse_app": "asgi"},
         ),
