@@ -363,8 +363,8 @@ _OTHERS = (
         files={
             "src/shop/__init__.py": "",
             "src/shop/words.py": _WORDS,
-            "src/shop/server.py": "from mcp.server.fastmcp import FastMCP\nfrom shop.words import greeting\n"
-            'mcp = FastMCP(greeting)\n\ndef main():\n    mcp.run(transport="streamable-http")\n',
+            "src/shop/server.py": "from mcp.server.mcpserver import MCPServer\nfrom shop.words import greeting\n"
+            'mcp = MCPServer(greeting)\n\ndef main():\n    mcp.run(transport="streamable-http")\n',
         },
         path="/mcp",
         body=_MCP_REQUEST,
