@@ -144,7 +144,8 @@ def find_programs(app: AppFacts, sources: Sources, rule: Programs) -> list[Progr
 
 
 def _entries(sources: Sources, rule: Programs) -> Iterator[Module]:
-    words = [name.encode() for name in rule.imports]
+    # Not the name alone: `rq` is in half of all files.
+    words = [f"{before} {name}".encode() for name in rule.imports for before in ("import", "from", ",")]
     mentioning = {file.name for file in sources.mentioning(words)}
     if not mentioning:
         return
