@@ -318,31 +318,27 @@ def _plan_processes(given: _Given, decided: Decisions, pyprojects: Mapping[str, 
     """Plan the processes of the project, or of the members that are installed. Raises `Problems`."""
     members = _chosen_members(given, pyprojects)
     versions = {name: identity.partition(" ")[0] for name, identity in decided.packages.items()}
-    if len(members) > 1:
-        return _plan_together(given, decided, versions, members)
+    configuration, app_dir = given.configuration, given.context.app_dir
     facts = plan.facts_of(_chosen_project(given, members), versions, decided.choice)
-    facts = replace(facts, script=given.project.script, lock=given.project.lock_name)
-    if given.project.pylock:
-        facts = _as_locked(facts, decided)
-    planned = plan.plan_app(facts, given.configuration, given.context.app_dir)
-    if planned.processes or planned.undecided or members:
+    if len(members) <= 1:
+        facts = replace(facts, script=given.project.script, lock=given.project.lock_name)
+        facts = _as_locked(facts, decided) if given.project.pylock else facts
+    planned = plan.plan_app(facts, configuration, app_dir)
+    if planned.processes:
         return planned
-    # A root that starts nothing may be there for the members that it depends on.
-    directories = workspace_members(given.project.pyproject)
-    needed = [one for name, one in pyprojects.items() if name in facts.direct_dependencies]
-    members = [one for one in needed if one.directory in directories]
-    together = _plan_together(given, decided, versions, members) if members else planned
-    return together if together.processes else planned
+    several = members if len(members) > 1 else []
+    if not members and not planned.undecided:
+        # A root that starts nothing may be there for the members that it depends on.
+        directories = workspace_members(given.project.pyproject)
+        needed = [one for name, one in pyprojects.items() if name in facts.direct_dependencies]
+        several = [one for one in needed if one.directory in directories]
+    if several:
+        from uv_buildpack.processes.members import plan_members  # noqa: PLC0415 (few projects have several)
 
-
-def _plan_together(
-    given: _Given, decided: Decisions, versions: Mapping[str, str], members: Sequence[Pyproject]
-) -> ProcessPlan:
-    from uv_buildpack.processes.members import plan_members  # noqa: PLC0415 (few projects have several)
-
-    each = {str(one.name): plan.facts_of(one, versions, decided.choice) for one in members}
-    root = plan.facts_of(given.project.pyproject, versions, decided.choice)
-    return plan_members(root, each, given.configuration, given.context.app_dir)
+        each = {str(one.name): plan.facts_of(one, versions, decided.choice) for one in several}
+        together = plan_members(planned, each, configuration, app_dir)
+        planned = together if members or together.processes or together.undecided else planned
+    return plan.decided(planned, configuration.default_process)
 
 
 def _as_locked(facts: AppFacts, decided: Decisions) -> AppFacts:

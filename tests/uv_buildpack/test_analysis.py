@@ -16,7 +16,13 @@ from cnb.layer import RestoredLayer
 from cnb.plan import PlanEntry
 from uv_buildpack import decisions
 from uv_buildpack.analysis import Analysis, analyse
-from uv_buildpack.errors import NoCompatibleDistribution, Problem, Problems, PythonRequestContradictory
+from uv_buildpack.errors import (
+    DefaultProcessUnknown,
+    NoCompatibleDistribution,
+    Problem,
+    Problems,
+    PythonRequestContradictory,
+)
 from uv_buildpack.layers.venv.key import packages_text
 from uv_buildpack.project.local_packages import LocalPackage
 from uv_buildpack.surroundings import build_environment, libc, target_text
@@ -283,6 +289,12 @@ def test_a_root_that_starts_nothing_starts_the_members_that_it_depends_on(tmp_pa
     web, worker = analysed(tmp_path, files).processes.processes
     assert (web.type, web.working_directory, web.default) == ("web", str(tmp_path / "app" / "site"), True)
     assert (worker.type, worker.working_directory) == ("worker", str(tmp_path / "app" / "queue"))
+    root = files["pyproject.toml"] + '[tool.uv-buildpack]\ndefault-process = "worker"\n'
+    plan = analysed(tmp_path, {**files, "pyproject.toml": root}).processes
+    assert plan.processes == (web, worker)
+    assert plan.warnings[-1].startswith("default-process = 'worker' has no effect: `web` is the default")
+    with pytest.raises(DefaultProcessUnknown):
+        analysed(tmp_path, {**files, "pyproject.toml": root.replace("worker", "wroker")})
     (main,) = analysed(tmp_path, {**files, "main.py": "if __name__ == '__main__':\n    pass\n"}).processes.processes
     assert main.type == "main"
 

@@ -18,18 +18,15 @@ if TYPE_CHECKING:
 
 
 def plan_members(
-    root: AppFacts, members: Mapping[str, AppFacts], configuration: Configuration, app_dir: Path
+    root: ProcessPlan, members: Mapping[str, AppFacts], configuration: Configuration, app_dir: Path
 ) -> ProcessPlan:
-    """Decide the process types: what the root declares, else those of the members (name → facts) that are no two's.
+    """Return what the members (name → facts) of a root that starts nothing do, as far as no two start the same.
 
-    Each starts in its member's directory. Raises `Problems`, `OSError`.
+    Each starts in its member's directory. What the configuration sets as the default has to be one of all types:
+    `plan.decided` says so afterwards. Raises `Problems`, `OSError`.
     """
     own = replace(configuration, default_process=None)
-    at_root = plan.plan_app(root, own, app_dir)
-    if at_root.processes:
-        return plan.decided(at_root, configuration.default_process)
-    plans = {name: plan.plan_app(facts, own, app_dir) for name, facts in members.items()}
-    return plan.decided(_together(at_root, plans), configuration.default_process)
+    return _together(root, {name: plan.plan_app(facts, own, app_dir) for name, facts in members.items()})
 
 
 def _together(root: ProcessPlan, plans: Mapping[str, ProcessPlan]) -> ProcessPlan:

@@ -100,7 +100,8 @@ def plan_processes(
     """Decide the process types. `table` and `default_process` are what the user set, `app` what inference goes by.
 
     A process starts in the project's directory; one of a Procfile in the Procfile's directory, which is the project's
-    or the app directory. Raises `Problems` with everything that is wrong, `ProcfileInvalid`, `OSError`.
+    or the app directory. Where nothing starts, the default is for the caller to check: members may start something.
+    Raises `Problems` with everything that is wrong, `ProcfileInvalid`, `OSError`.
     """
     declared = (
         _from_table(table, default_process, app_dir, app.project_dir)
@@ -108,7 +109,7 @@ def plan_processes(
         else _from_procfile(default_process, app_dir, app.project_dir)
     )
     plan = _with_missing_programs(declared, app_dir, app) if declared else _inferred(app_dir, app)
-    plan = decided(plan, default_process)
+    plan = decided(plan, default_process) if plan.processes else plan
     types = [process.type for process in plan.processes]
     directory = _start_directory(app.project_dir, app_dir)
     beside = processes_beside(types, directory, execution_environment, app.installed)

@@ -11,7 +11,7 @@ from uv_buildpack.configuration import Configuration
 from uv_buildpack.errors import DefaultProcessUnknown
 from uv_buildpack.processes.inference import AppFacts
 from uv_buildpack.processes.members import plan_members
-from uv_buildpack.processes.plan import shown
+from uv_buildpack.processes.plan import decided, plan_app, shown
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +40,9 @@ def planned(
         )
 
     each = {name: facts(root / name, name, direct) for name, direct in members.items()}
-    return plan_members(facts(root, None, ()), each, Configuration(default_process=default_process), root)
+    configuration = Configuration(default_process=default_process)
+    at_root = plan_app(facts(root, None, ()), configuration, root)
+    return at_root if at_root.processes else decided(plan_members(at_root, each, configuration, root), default_process)
 
 
 def test_each_member_brings_what_it_is(tmp_path: Path) -> None:
