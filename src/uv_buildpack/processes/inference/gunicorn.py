@@ -66,7 +66,7 @@ def gunicorn_file(sources: Sources, directory: PurePosixPath) -> GunicornFile | 
     """Return gunicorn's configuration for processes that start in the directory."""
     for name in (DEFAULT_FILE, *_USUAL_FILES):
         path = directory / name
-        module = sources.module(path) if sources.exists(path) else None
+        module = sources.module(path)
         if isinstance(module, Module):
             settings = {name: value for one in module.statements for name, value in assigned(one.node)}
             return GunicornFile(path, settings)

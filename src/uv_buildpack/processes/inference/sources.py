@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from dataclasses import dataclass, field
 from functools import cache
@@ -125,10 +126,14 @@ class Sources:
 
     def _read(self, name: str) -> bytes | Unreadable:
         try:
-            opened = os.open(f"{self.project_dir}/{name}", os.O_RDONLY | os.O_CLOEXEC)
+            # (a pipe must not be waited for)
+            opened = os.open(f"{self.project_dir}/{name}", os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
             try:
+                about = os.fstat(opened)
+                if not stat.S_ISREG(about.st_mode):
+                    return Unreadable("not a file")
                 # A buffer of the file's size: one of the maximum would be most of the time of a search.
-                size = os.fstat(opened).st_size
+                size = about.st_size
                 return os.read(opened, size + 1) if size <= MAXIMUM_FILE_SIZE else Unreadable("larger than 512 KB")
             finally:
                 os.close(opened)

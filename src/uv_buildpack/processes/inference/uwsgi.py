@@ -60,7 +60,7 @@ class UwsgiFile(NamedTuple):
 def uwsgi_file(sources: Sources, directory: PurePosixPath) -> UwsgiFile | None:
     """Return uWSGI's configuration for processes that start in the directory."""
     path = directory / _NAME
-    content = sources.content(SourceFile(str(path))) if sources.exists(path) else Unreadable("")
+    content = sources.content(SourceFile(str(path)))
     if isinstance(content, Unreadable):
         return None
     return UwsgiFile(str(path), tuple(_settings(content.decode(errors="replace"))))

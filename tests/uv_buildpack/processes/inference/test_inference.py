@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -300,6 +301,14 @@ def test_what_is_no_application_is_not_taken_for_one(tmp_path: Path, content: st
 def test_a_source_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "main.py").symlink_to("/proc/self/mem")  # fails for root too
     assert inferred(tmp_path, {}).considered == ("main.py: Input/output error, so that it may hold the application",)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    for name in ("fastmcp.json", "gunicorn.conf.py", "main.py", "uwsgi.ini"):
+        os.mkfifo(tmp_path / name)
+    for server in ("gunicorn", "uwsgi"):
+        inference = inferred(tmp_path, {"app.py": FLASK}, direct=("fastmcp", "flask", server))
+        assert "app:app" in str(web(inference))
 
 
 def test_a_directory_with_the_name_of_a_module_is_none(tmp_path: Path) -> None:
