@@ -6,7 +6,7 @@ from itertools import groupby
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
-from uv_buildpack.processes.inference.files import SourceFile
+from uv_buildpack.processes.inference.files import LAST_TIER, SourceFile
 from uv_buildpack.processes.inference.objects import Binding, bindings, demanding_factory
 from uv_buildpack.processes.inference.roots import HERE, module_name
 from uv_buildpack.processes.inference.starters import FACTORY_NAMES, Kind, Starter
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from uv_buildpack.processes.inference.sources import Sources
-
-# Files without a usual name have to import the framework themselves.
-_LAST_TIER = 2
 
 
 class AppObject(NamedTuple):
@@ -71,7 +68,7 @@ def find_applications(sources: Sources, starters: Sequence[Starter]) -> Found:
     """Return the likeliest applications of these frameworks."""
     kinds = kinds_of(starters)
     names = " or ".join(dict.fromkeys(starter.name for starter in starters))
-    words = words_of(kinds)
+    words = _words_of(kinds)
     packages = list(dict.fromkeys(dotted.partition(".")[0].encode() for dotted in kinds))
     considered: list[str] = []
     unreadable: list[tuple[SourceFile, str]] = []
@@ -81,7 +78,7 @@ def find_applications(sources: Sources, starters: Sequence[Starter]) -> Found:
         # Most files are in the last tier, and few of them mention the framework: that is asked first. One at the top
         # may call a factory without mentioning it.
         top = (file for file in listed if file.depth == 1)
-        likely = (*sources.mentioning(packages, listed), *top) if tier == _LAST_TIER else listed
+        likely = (*sources.mentioning(packages, listed), *top) if tier == LAST_TIER else listed
         # A file with the usual name may call a factory of any name.
         relevant = set(sources.mentioning([*words, b"app"] if tier == 0 else words, likely))
         for file in listed:
@@ -102,7 +99,7 @@ def find_applications(sources: Sources, starters: Sequence[Starter]) -> Found:
                 considered.append(f"{file.path}: {reason}")
         if found:
             return _certain(sources, sorted(found, key=lambda one: one.rank), unreadable, considered)
-    doubts = tuple(_doubt(file, reason) for file, reason in unreadable if file.tier != _LAST_TIER)
+    doubts = tuple(_doubt(file, reason) for file, reason in unreadable if file.tier != LAST_TIER)
     if not (considered or doubts):
         considered.append(f"no module of the project makes an application of {names}")
     return Found(considered=_not_told(considered, doubts), doubts=doubts)
@@ -113,10 +110,15 @@ def _demanding(sources: Sources, file: SourceFile) -> str:
     return demanding_factory(module) if isinstance(module, Module) else ""
 
 
-def words_of(kinds: Mapping[str, Kind]) -> list[bytes]:
+def _words_of(kinds: Mapping[str, Kind]) -> list[bytes]:
     """Return what a file has to mention to be parsed: a class, or what its factory is called."""
     classes = dict.fromkeys(dotted.rpartition(".")[2] for dotted in kinds)
     return [name.encode() for name in (*classes, *FACTORY_NAMES)]
+
+
+def objects_in(sources: Sources, module: Module, kinds: Mapping[str, Kind]) -> list[Binding]:
+    """Return what a module makes, or gets from another one, of these classes: the likeliest first."""
+    return bindings(module, kinds, sources.resolver(module.path, _words_of(kinds)))
 
 
 def _in_file(sources: Sources, file: SourceFile, kinds: Mapping[str, Kind]) -> list[AppObject] | Unreadable:
@@ -124,7 +126,7 @@ def _in_file(sources: Sources, file: SourceFile, kinds: Mapping[str, Kind]) -> l
     module = sources.module(file.path)
     if isinstance(module, Unreadable):
         return module
-    found = bindings(module, kinds, sources.resolver(file.path, words_of(kinds)))
+    found = objects_in(sources, module, kinds)
     root = sources.import_root(file.path, module) if found else None
     if root is None:
         return []
@@ -184,8 +186,7 @@ def declared_application(sources: Sources, module: str, name: str, starter: Star
             continue
         parsed = sources.module(path)
         kinds = kinds_of([starter])
-        resolve = sources.resolver(path, words_of(kinds))
-        found = bindings(parsed, kinds, resolve) if isinstance(parsed, Module) else []
+        found = objects_in(sources, parsed, kinds) if isinstance(parsed, Module) else []
         declared = Binding(name=name, line=1, kind=next(iter(kinds.values())))
         binding = next((one for one in found if one.name == name), declared)
         return AppObject(SourceFile(str(path)), root, binding)

@@ -9,6 +9,7 @@ import ast
 from typing import TYPE_CHECKING, NamedTuple
 
 from uv_buildpack.processes.inference.applications import AppObject
+from uv_buildpack.processes.inference.files import LAST_TIER
 from uv_buildpack.processes.inference.syntax import Module, dotted_name, imports_of
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 # What runs an application, when everything is in it.
 _RUNS = frozenset({"run", "run_server", "serve"})
-# A file whose name says nothing has to run the application.
-_LAST_TIER = 2
 _MAXIMUM_FOLLOWED = 40
 
 
@@ -78,7 +77,8 @@ def _completion(sources: Sources, file: SourceFile, owner: Module, binding: Bind
     wanted = {binding.name, binding.wraps}  # (`app` where it is `server = app.server`)
     names = _imported(sources, module, owner, wanted)
     line = _completing(sources, module, owner, names, wanted) if names else 0
-    if not line or not (file.tier < _LAST_TIER or _runs(module.guarded, names)):
+    # A file whose name says nothing has to run the application.
+    if not line or not (file.tier < LAST_TIER or _runs(module.guarded, names)):
         return None
     own = next((bound for bound, original in names.items() if original == binding.name), "")
     return _Completion(file, module, own, line)

@@ -6,9 +6,8 @@ import ast
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
-from uv_buildpack.processes.inference.applications import AppObject, kinds_of, words_of
+from uv_buildpack.processes.inference.applications import AppObject, kinds_of, objects_in
 from uv_buildpack.processes.inference.facts import HERE
-from uv_buildpack.processes.inference.objects import bindings
 from uv_buildpack.processes.inference.roots import module_name
 from uv_buildpack.processes.inference.starters import DJANGO
 from uv_buildpack.processes.inference.syntax import Module, Unreadable, assigned
@@ -118,7 +117,7 @@ def _applications(sources: Sources, directory: PurePosixPath) -> Iterator[AppObj
         module = sources.module(file.path)
         if isinstance(module, Unreadable):
             continue
-        found = bindings(module, kinds, sources.resolver(file.path, words_of(kinds)))
+        found = objects_in(sources, module, kinds)
         root = _root(sources, file.path, directory, module)
         objects = [one for one in found if not one.factory]
         function = module.definitions.get("application")

@@ -63,7 +63,9 @@ _TIERS = (
     ("server", "application", "api", "web", "run", "__init__"),
 )
 _NAMES = {name: (tier, order) for tier, names in enumerate(_TIERS) for order, name in enumerate(names)}
-_OTHER = (len(_TIERS), 0)
+LAST_TIER = len(_TIERS)
+"""The tier of files whose names say nothing."""
+_OTHER = (LAST_TIER, 0)
 
 
 class SourceFile(NamedTuple):
@@ -86,7 +88,7 @@ class SourceFile(NamedTuple):
 
     @property
     def tier(self) -> int:
-        """0 for the usual names of an entry module, 1 for the less usual, 2 for the rest."""
+        """0 for the usual names of an entry module, 1 for the less usual, `LAST_TIER` for the rest."""
         return _NAMES.get(self.stem, _OTHER)[0]
 
     @property

@@ -6,10 +6,9 @@ import ast
 import json
 from typing import TYPE_CHECKING
 
-from uv_buildpack.processes.inference.applications import AppObject, kinds_of, words_of
+from uv_buildpack.processes.inference.applications import AppObject, kinds_of, objects_in
 from uv_buildpack.processes.inference.facts import InferredProcess
 from uv_buildpack.processes.inference.files import SourceFile
-from uv_buildpack.processes.inference.objects import Binding, bindings
 from uv_buildpack.processes.inference.servers import PORT
 from uv_buildpack.processes.inference.serving import Web, active, served
 from uv_buildpack.processes.inference.starters import MCP, Kind
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from uv_buildpack.processes.inference.facts import AppFacts
+    from uv_buildpack.processes.inference.objects import Binding
     from uv_buildpack.processes.inference.sources import Sources
 
 # https://gofastmcp.com/deployment/server-configuration
@@ -55,8 +55,7 @@ def _servers(
     sources: Sources, file: SourceFile, module: Module, kinds: Mapping[str, Kind], web: Web
 ) -> Iterator[tuple[str, Binding]]:
     """Return the servers of a module that run on HTTP by their names, and what is an ASGI application as `asgi`."""
-    resolve = sources.resolver(file.path, words_of(kinds))
-    objects = {one.name: one for one in bindings(module, kinds, resolve) if not one.factory}
+    objects = {one.name: one for one in objects_in(sources, module, kinds) if not one.factory}
     ready = [one for one in objects.values() if one.kind.interface == "asgi"]
     if ready:
         # `app = mcp.http_app()`: an application for any ASGI server.

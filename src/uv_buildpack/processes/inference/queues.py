@@ -10,7 +10,7 @@ from uv_buildpack.processes.inference.facts import InferredProcess
 from uv_buildpack.processes.inference.starters import Programs
 from uv_buildpack.processes.inference.syntax import Module, assigned, dotted_name, imports_of
 from uv_buildpack.processes.inference.ui import find_programs
-from uv_buildpack.processes.inference.worker_search import Named, Place, Search, decorators, top_level
+from uv_buildpack.processes.inference.worker_search import Named, Place, Search, decorators, every_node, top_level
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -81,7 +81,7 @@ def _celery_queues(search: Search) -> tuple[list[str], str]:
     if any(search.sources.mentioning((b"task_queues", b"TASK_QUEUES", b"default_queue", b"DEFAULT_QUEUE"))):
         return [], ""
     for place in search.places("", "task_routes", "TASK_ROUTES"):
-        for node in (found for statement in place.module.statements for found in ast.walk(statement.node)):
+        for node in every_node(place.module):
             routes = getattr(node, "value", None) if _names(node) & _ROUTES else None
             values = routes.values if isinstance(routes, ast.Dict) else []
             names = {name for value in values if (name := _route_queue(value))} - {"celery"}
@@ -135,8 +135,7 @@ def _schedule(search: Search) -> tuple[str, str]:
         where = f"{django.settings_file}: `django_celery_beat` in INSTALLED_APPS"
         return where, "--scheduler django_celery_beat.schedulers:DatabaseScheduler"
     for place in search.places("", "beat_schedule", "BEAT_SCHEDULE", "add_periodic_task"):
-        bodies = [one.node for one in place.module.statements]
-        for node in (found for body in bodies for found in ast.walk(body)):
+        for node in every_node(place.module):
             if _defines_schedule(node):
                 line = getattr(node, "lineno", 1)
                 return f"{place.at(line)}: a schedule", "--schedule /tmp/celerybeat-schedule"
@@ -208,7 +207,7 @@ def rq(search: Search) -> list[InferredProcess]:
     queues: dict[str, str] = {}
     for place in search.places("rq", "Queue"):
         # Applications often make their queue in a function, such as a factory.
-        for node in (found for statement in place.module.statements for found in ast.walk(statement.node)):
+        for node in every_node(place.module):
             if isinstance(node, ast.Call) and place.module.qualified(dotted_name(node.func) or "") == "rq.Queue":
                 queues.setdefault(_queue_name(node), place.at(node.lineno))
     if not queues or "" in queues:

@@ -98,15 +98,18 @@ class Sources:
         """
         inits = (directory / "__init__.py" for directory in path.parents)
         packages = [self.module(init) for init in inits if self.exists(init)]
-        names = {name for one in (module, *packages) if isinstance(one, Module) for name in absolute_imports(one)}
-        return import_root(self.project_dir, path, module, names - sys.stdlib_module_names - set(self.installed))
+        names = {name for one in (module, *packages) if isinstance(one, Module) for name in self._own_imports(one)}
+        return import_root(self.project_dir, path, module, names)
 
     def distant_root(self, path: PurePosixPath, module: Module) -> PurePosixPath | None:
         """Return the directory that has what a module imports and does not find beside it, `None` if it finds all."""
         root = self.import_root(path, module)
-        names = absolute_imports(module) - sys.stdlib_module_names - set(self.installed)
-        distant = [name for name in names if not is_found(self.project_dir / path.parent, name)]
+        distant = [name for name in self._own_imports(module) if not is_found(self.project_dir / path.parent, name)]
         return root if root is not None and any(is_found(self.project_dir / root, name) for name in distant) else None
+
+    def _own_imports(self, module: Module) -> set[str]:
+        """Return the top-level names that a module imports, without the standard library's and installed ones."""
+        return absolute_imports(module) - sys.stdlib_module_names - set(self.installed)
 
     def path_of(self, dotted: str, roots: Iterable[PurePosixPath]) -> PurePosixPath | None:
         """Return the file that is imported as `dotted` when one of the directories `roots` is on the import path."""

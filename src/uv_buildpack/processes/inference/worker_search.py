@@ -6,10 +6,9 @@ import ast
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from uv_buildpack.processes.inference.applications import kinds_of, words_of
+from uv_buildpack.processes.inference.applications import kinds_of, objects_in
 from uv_buildpack.processes.inference.commands import on_path, one_line
 from uv_buildpack.processes.inference.facts import HERE, AppFacts, InferredProcess
-from uv_buildpack.processes.inference.objects import Binding, bindings
 from uv_buildpack.processes.inference.roots import module_name
 from uv_buildpack.processes.inference.starters import Objects, Starter
 from uv_buildpack.processes.inference.syntax import Definition, Module, dotted_name
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import PurePosixPath
 
     from uv_buildpack.processes.inference.django import DjangoProject
+    from uv_buildpack.processes.inference.objects import Binding
     from uv_buildpack.processes.inference.sources import Sources
 
 
@@ -91,8 +91,8 @@ class Search(NamedTuple):
         words = {dotted.rpartition(".")[2] for dotted in kinds}
         found = []
         for place in self.places(package, *words):
-            resolve = self.sources.resolver(place.module.path, words_of(kinds))
-            found += [Named(place, one.name, one.line) for one in _own(place, bindings(place.module, kinds, resolve))]
+            made = _own(place, objects_in(self.sources, place.module, kinds))
+            found += [Named(place, one.name, one.line) for one in made]
         return found
 
     def only(self, found: Sequence[Named], what: str) -> Named | None:
@@ -149,6 +149,12 @@ def decorators(module: Module) -> Iterator[tuple[Definition, str]]:
             dotted = dotted_name(one.func if isinstance(one, ast.Call) else one)
             if dotted:
                 yield definition, module.qualified(dotted)
+
+
+def every_node(module: Module) -> Iterator[ast.AST]:
+    """Return every node of a module, also those of functions, which run later."""
+    for statement in module.statements:
+        yield from ast.walk(statement.node)
 
 
 def top_level(module: Module) -> Iterator[ast.AST]:
