@@ -36,6 +36,7 @@ class Sources:
     files: list[SourceFile] = field(init=False)
     _contents: dict[str, bytes | Unreadable] = field(default_factory=dict)
     _modules: dict[PurePosixPath, Module | Unreadable] = field(default_factory=dict)
+    _resolvers: dict[tuple[PurePosixPath, tuple[bytes, ...]], Resolve] = field(default_factory=dict)
     _parsed: int = 0
 
     def __post_init__(self) -> None:
@@ -75,6 +76,12 @@ class Sources:
 
         With `words`, large modules that have none of them are not found.
         """
+        key = (path, tuple(words))
+        if key not in self._resolvers:
+            self._resolvers[key] = self._resolver(*key)
+        return self._resolvers[key]
+
+    def _resolver(self, path: PurePosixPath, words: Collection[bytes]) -> Resolve:
         roots = (usual_root(self.project_dir, path), *path.parents, PurePosixPath("src"))
 
         @cache
