@@ -80,15 +80,10 @@ def _texts_of(optional: Mapping[str, list[str]], extras: Iterable[str], own_name
 
 
 def _own_extras(text: str, own_name: str | None) -> list[str]:
-    try:
-        requirement = Parsed(text)
-    except InvalidRequirement:
+    requirement = _parsed(text)
+    if requirement is None or canonicalize_name(requirement.name) != own_name:
         return []
-    return (
-        [canonicalize_name(extra) for extra in requirement.extras]
-        if canonicalize_name(requirement.name) == own_name
-        else []
-    )
+    return [canonicalize_name(extra) for extra in requirement.extras]
 
 
 def declared_in_groups(pyproject: Pyproject) -> dict[str, set[Requirement]]:
@@ -140,12 +135,18 @@ def _reached(root: str, declared: Mapping[str, _Entries], known: Container[str])
 
 
 def _requirement(text: object) -> Iterator[Requirement]:
+    requirement = _parsed(text)
+    if requirement is not None:
+        spelled = ANY_SOURCE if requirement.url else _spelled(requirement.specifier, requirement.extras)
+        yield canonicalize_name(requirement.name), spelled
+
+
+def _parsed(text: object) -> Parsed | None:
+    """Return a requirement, or nothing where it is none: uv says what is wrong with it, in its own words."""
     try:
-        requirement = Parsed(str(text))
+        return Parsed(str(text))
     except InvalidRequirement:
-        return  # uv says what is wrong with it, in its own words
-    text = ANY_SOURCE if requirement.url else _spelled(requirement.specifier, requirement.extras)
-    yield canonicalize_name(requirement.name), text
+        return None
 
 
 def locked(entries: Iterable[Mapping[str, Any]], own_name: str | None = None) -> set[Requirement]:

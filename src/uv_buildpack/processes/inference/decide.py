@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from uv_buildpack.processes.inference.django import find_projects
 from uv_buildpack.processes.inference.facts import AppFacts, Inference, InferredProcess
@@ -27,6 +27,8 @@ from uv_buildpack.processes.inference.web import find_web
 from uv_buildpack.processes.inference.workers import BOT, find_workers
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from uv_buildpack.processes.inference.serving import Web
     from uv_buildpack.processes.inference.workers import Workers
 
@@ -43,17 +45,18 @@ def infer(app: AppFacts) -> Inference:
     web = find_web(app, sources, projects)
     workers = find_workers(app, sources, projects)
     scripts = script_processes(app)
+    targets, unfit = console_scripts(app)
     if web.certain:
-        web.doubts += _embedded(app, sources, workers)
+        web.doubts += _embedded(sources, workers, targets)
     if not (web.candidates or web.doubts or scripts or workers.bots) and workers.processes:
         # Of an application with workers the workers are not the whole.
         web.doubts += [f"pyproject.toml: no application was found that {name} serves" for name in _servers(app)]
     if scripts and not (web.candidates or web.doubts) and active(app, WEB):
         # A project with a web framework may serve the web by its script.
-        web.doubts += _local_scripts(app, sources, scripts)
+        web.doubts += _local_scripts(app, sources, scripts, targets)
     taken = {script.type for script in scripts}
     found = [one for one in [web.certain, *workers.processes] if one and one.type not in taken]
-    considered = [*web.considered, *workers.considered, *console_scripts(app)[1]]
+    considered = [*web.considered, *workers.considered, *unfit]
     undecided = bool(web.doubts or len(web.candidates) > 1)
     if not scripts and not undecided and _only_clocks(found):
         main, why = single_file(sources, app.script) if app.script else main_process(app, sources)
@@ -65,7 +68,7 @@ def infer(app: AppFacts) -> Inference:
         known = {line.partition(":")[0] for line in considered}
         considered += [line for line in why if not line.endswith(NO_GUARD) or line.partition(":")[0] not in known]
     hints = start_hints(app.project_dir) if undecided or not (found or scripts) else ()
-    telling = [one for one in scripts if not found or _does_something(app, sources, one)]
+    telling = [one for one in scripts if not found or _does_more_than_greet(sources, targets[one.type])]
     default = None if undecided and not (web.certain or "web" in taken) else _default(app, found, telling)
     return Inference(
         processes=(*found, *scripts),
@@ -82,9 +85,10 @@ def _servers(app: AppFacts) -> list[str]:
     return sorted({name for server in rows for name in server.distributions} & app.direct)
 
 
-def _local_scripts(app: AppFacts, sources: Sources, scripts: list[InferredProcess]) -> list[str]:
+def _local_scripts(
+    app: AppFacts, sources: Sources, scripts: list[InferredProcess], targets: Mapping[str, Any]
+) -> list[str]:
     """Return why a script that would be the default is none: it listens where nothing outside of a container comes."""
-    targets = console_scripts(app)[0]
     likely = [one.type for one in scripts if len(scripts) == 1 or _is_own(app, one)]
     found = {name: local_server(sources, script_calls(sources, targets[name])) for name in likely}
     return [f"{place} (the script `{name}`)" for name, place in found.items() if place]
@@ -94,9 +98,9 @@ def _is_own(app: AppFacts, script: InferredProcess) -> bool:
     return script.type.replace("_", "-").lower() == app.name.replace("_", "-").lower()
 
 
-def _does_something(app: AppFacts, sources: Sources, script: InferredProcess) -> bool:
-    """Return whether the function of a script is found, and does more than greet, as that of `uv init` does."""
-    calls = [call.name for call in script_calls(sources, console_scripts(app)[0][script.type])]
+def _does_more_than_greet(sources: Sources, target: object) -> bool:
+    """Return whether the function of a script is found, and does more than that of `uv init`."""
+    calls = [call.name for call in script_calls(sources, target)]
     return bool(calls) and calls != ["print"]
 
 
@@ -117,7 +121,9 @@ def _default(app: AppFacts, found: list[InferredProcess], scripts: list[Inferred
     if len(same) == 1 and len(scripts) == 1:
         return same[0].type
     others = [one.type for one in (*found, *scripts) if one.type not in _CLOCKS]
-    return BOT if BOT in others and not scripts else others[0] if len(others) == 1 else None
+    if BOT in others and not scripts:
+        return BOT
+    return others[0] if len(others) == 1 else None
 
 
 def _shown(web: Web) -> list[str]:
@@ -137,13 +143,13 @@ def _suggestion(web: Web) -> str:
     return f"[tool.uv-buildpack.processes]\nweb = {quotes}{command}{quotes}"
 
 
-def _embedded(app: AppFacts, sources: Sources, workers: Workers) -> list[str]:
+def _embedded(sources: Sources, workers: Workers, targets: Mapping[str, Any]) -> list[str]:
     """Return where the project's own programs serve the application as one part of their work.
 
     A server that is started beside them would serve an application without what they do.
     """
     places = {}
-    for name, target in console_scripts(app)[0].items():
+    for name, target in targets.items():
         place = embeds_server(script_calls(sources, target))
         if place:
             places[place] = f"the script `{name}` hands the application to a server itself, after other work"
