@@ -139,10 +139,10 @@ def _development_server(server: Server, interface: str, lock: str) -> str:
 
 def no_server(app: AppFacts, interface: str, framework: str) -> str:
     """Return what to do where no server is installed: add one, or install the group or extra that has one."""
-    names = {name for server in servers.SERVERS if server.interface == interface for name in server.distributions}
-    for name, setting in app.elsewhere.items():
-        if name in names:
-            return f"{name}, which serves {framework}, is not installed: {setting} installs it"
+    fitting = (server for server in servers.SERVERS if server.interface == interface)
+    for name in (name for server in fitting for name in server.distributions):
+        if name in app.elsewhere:
+            return f"{name}, which serves {framework}, is not installed: {app.elsewhere[name]} installs it"
     return f"{app.lock}: no server for {framework} in it; `uv add {servers.proposed(interface)}` adds one"
 
 

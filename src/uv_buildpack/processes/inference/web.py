@@ -58,9 +58,9 @@ def _riding(app: AppFacts, sources: Sources) -> list[Starter]:
 
 def _nothing_to_go_by(app: AppFacts) -> str:
     names = {name: starter.name for starter in (*WEB, DJANGO) for name in starter.distributions}
-    for name, setting in app.elsewhere.items():
-        if name in names:
-            return f"pyproject.toml: {names[name]} is a dependency that {setting} would install"
+    for name, framework in names.items():
+        if name in app.elsewhere:
+            return f"pyproject.toml: {framework} is a dependency that {app.elsewhere[name]} would install"
     return "pyproject.toml: no web framework is a direct dependency"
 
 
