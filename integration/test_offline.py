@@ -140,7 +140,7 @@ def test_a_directory_alone_changes_nothing_and_files_at_hand_are_used_where_it_i
 
 
 def from_index(index: PackageIndex) -> set[str]:
-    """What was fetched, but for what has an address of its own: the lock gate asks there, where it may."""
+    """What was fetched, but for what has an address of its own: the check of the lock asks there, where it may."""
     return {name for name in index.downloads if not name.startswith(("direct", "straight"))}
 
 

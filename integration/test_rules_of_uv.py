@@ -160,7 +160,7 @@ def test_what_a_choice_selects(seed: int, tmp_path: Path, *, conflicting: bool) 
     )
     found = read_project(tmp_path, ".")
     lock = read_lock(found.lock_path, "uv.lock")
-    wanted = selection.Choice(packages=packages, extras=extras, groups=groups)
+    wanted = selection.Choice(members=packages, extras=extras, groups=groups)
     if answer.returncode:
         assert re.search(r"is not defined|incompatible with the (declared )?conflicts", answer.stderr), answer.stderr
         with pytest.raises(Problems):

@@ -154,7 +154,7 @@ def test_files_entry_points_data_and_scripts_are_those_of_uv_sync(
     case = Case(app=app, uv=uv, venv=tmp_path / "venv", scratch=tmp_path / "scratch")
     found = read_project(app.directory, ".")
     lock = read_lock(found.lock_path, "uv.lock")
-    choice = selection.choose(lock, "app", selection.Choice(packages=(), extras=(), groups=()))
+    choice = selection.choose(lock, "app", selection.Choice(members=(), extras=(), groups=()))
     version = ".".join(str(part) for part in sys.version_info[:3])
     selected = selection.select(
         lock, choice, selection.Platform(python=version, machine=os.uname().machine, libc="gnu")

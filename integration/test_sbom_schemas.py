@@ -12,6 +12,7 @@ from uv import find_uv_bin
 from cnb.layer import SBOMFormat
 from trial.pins import PINS, pin
 from uv_buildpack import sbom
+from uv_buildpack.installed.distributions import read
 from uv_buildpack.project.lockfile import read_lock
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_bill_of_a_real_environment_is_valid_and_complete(project: Path) -> None:
     (site_packages,) = project.glob(".venv/lib/python*/site-packages")
-    documents = sbom.of_packages(site_packages, read_lock(project / "uv.lock", "uv.lock"))
+    documents = sbom.of_packages(read(site_packages), read_lock(project / "uv.lock", "uv.lock"))
     assert validated(project, documents) == ["None", "[]"]
     count = len(list(site_packages.glob("*.dist-info")))
     assert documents[SBOMFormat.CYCLONEDX].count(b'"type": "library"') == count

@@ -103,14 +103,14 @@ def test_extras_and_groups_select_what_uv_installs(  # noqa: PLR0913, PLR0917 (f
     app.lock()
     arguments = ["--all-extras" if name == "*" else f"--extra={name}" for name in extras]
     arguments += [f"--group={name}" for name in groups]
-    choice = selection.Choice(packages=(), extras=extras, groups=groups)
+    choice = selection.Choice(members=(), extras=extras, groups=groups)
     assert installed_by_us(app, choice) == installed_by_uv(app, tmp_path, arguments)
 
 
 def test_markers_and_forks_select_what_uv_installs(app: App, index: PackageIndex, tmp_path: Path) -> None:
     app.write({"pyproject.toml": project("app", MARKERS, index=index.address)})
     app.lock()
-    choice = selection.Choice(packages=(), extras=(), groups=())
+    choice = selection.Choice(members=(), extras=(), groups=())
     assert installed_by_us(app, choice) == installed_by_uv(app, tmp_path, [])
 
 
@@ -158,7 +158,7 @@ def test_members_and_groups_of_the_root_select_what_uv_installs(  # noqa: PLR091
     app.write({"pyproject.toml": root, **members})
     app.lock()
     arguments = [*(f"--package={name}" for name in packages), *(f"--group={name}" for name in groups)]
-    choice = selection.Choice(packages=packages, extras=(), groups=groups)
+    choice = selection.Choice(members=packages, extras=(), groups=groups)
     assert installed_by_us(app, choice, directory) == installed_by_uv(app, tmp_path, arguments, directory)
 
 
@@ -170,18 +170,18 @@ def test_members_and_groups_of_the_root_select_what_uv_installs(  # noqa: PLR091
 def test_real_locks_select_what_uv_installs(app: App, tmp_path: Path, dependencies: tuple[str, ...]) -> None:
     app.write({"pyproject.toml": project("app", dependencies).replace(">=3.9", ">=3.11")})
     app.lock()
-    choice = selection.Choice(packages=(), extras=(), groups=())
+    choice = selection.Choice(members=(), extras=(), groups=())
     assert installed_by_us(app, choice) == installed_by_uv(app, tmp_path, [])
 
 
 def installed(lock: Lock) -> dict[str, str]:
-    choice = selection.choose(lock, "app", selection.Choice(packages=(), extras=(), groups=()))
+    choice = selection.choose(lock, "app", selection.Choice(members=(), extras=(), groups=()))
     selected = selection.select(lock, choice, PLATFORM)
     return {package.name: str(package.version) for package in selected if not package.local}
 
 
 def check(app: App, root: Path) -> list[str]:
-    """Pass both steps of the gate and return the kinds of what is said."""
+    """Pass both steps of the check and return the kinds of what is said."""
     found = read_project(app.directory, ".")
     lock = read_lock(found.lock_path, "uv.lock")
     declared = lock_check.declared_differences(lock, {"app": read_pyproject(app.directory, found.pyproject.path)})

@@ -13,7 +13,8 @@ import pytest
 from integration.package_index import wheel
 
 from uv_buildpack.installed import heavy
-from uv_buildpack.installed.heavy.links import damages, move_out, take_apart
+from uv_buildpack.installed.distributions import read
+from uv_buildpack.installed.heavy.links import damages, forget, move_out, take_apart
 from uv_buildpack.installed.heavy.shared import keep_shared, put_back
 from uv_buildpack.installed.heavy.survey import survey
 
@@ -58,7 +59,7 @@ class Environment:
         )
 
     def move_out(self) -> tuple[heavy.Bundle, ...]:
-        bundles = heavy.bundle(survey(self.site_packages, LOW, ()), LOW)
+        bundles = heavy.bundle(survey(read(self.site_packages), LOW, ()), LOW)
         move_out(self.site_packages, bundles, self.layers)
         return bundles
 
@@ -86,20 +87,20 @@ def environment(tmp_path: Path) -> Environment:
 def test_a_light_package_changes_while_heavy_directories_are_away(environment: Environment) -> None:
     bundles = environment.move_out()
     environment.take_layers_away()
-    shared = keep_shared(environment.site_packages, {"light"})
+    shared = keep_shared(read(environment.site_packages), {"light"})
     assert environment.sync("weight==1", "light==2").returncode == 0
-    put_back(environment.site_packages, shared)
+    put_back(read(environment.site_packages), shared)
     assert (environment.site_packages / "space/light/a.py").read_text() == "2"
-    assert damages(environment.site_packages, (), {bundle.layer for bundle in bundles}) == []
+    assert damages(read(environment.site_packages), (), {bundle.layer for bundle in bundles}) == []
 
 
 def test_uv_takes_shared_files_from_others_and_we_put_them_back(environment: Environment) -> None:
-    shared = keep_shared(environment.site_packages, {"light"})
+    shared = keep_shared(read(environment.site_packages), {"light"})
     assert environment.sync("weight==1").returncode == 0
     assert environment.uv("pip", "check").returncode == 0
-    assert damages(environment.site_packages, (), ()) == ["weight: space/__init__.py is missing"]
-    put_back(environment.site_packages, shared)
-    assert damages(environment.site_packages, (), ()) == []
+    assert damages(read(environment.site_packages), (), ()) == ["weight: space/__init__.py is missing"]
+    put_back(read(environment.site_packages), shared)
+    assert damages(read(environment.site_packages), (), ()) == []
 
 
 def test_a_change_of_a_linked_package_fails_or_empties_its_layer(environment: Environment) -> None:
@@ -120,30 +121,31 @@ def test_taken_apart_before_a_linked_package_changes_well(environment: Environme
     bundles = environment.move_out()
     if away:
         environment.take_layers_away()
-    take_apart(environment.site_packages, bundles[0].packages, forget=False)
+    take_apart(environment.site_packages, bundles[0].packages)
     assert environment.sync("weight==2", "light==1").returncode == 0
     environment.take_layers_away()
     assert [bundle.layer for bundle in environment.move_out()] == ["packages-weight"]
     assert (environment.site_packages / "weight/a.py").read_text().startswith("2")
-    assert damages(environment.site_packages, ("packages-weight",), ()) == []
+    assert damages(read(environment.site_packages), ("packages-weight",), ()) == []
 
 
 def test_forgotten_a_package_is_reinstalled_though_its_version_is_the_same(environment: Environment) -> None:
     bundles = environment.move_out()
     environment.take_layers_away()
-    take_apart(environment.site_packages, bundles[0].packages, forget=True)
+    take_apart(environment.site_packages, bundles[0].packages)
+    forget(read(environment.site_packages), {package.name for package in bundles[0].packages})
     assert environment.sync("weight==1", "light==1").returncode == 0
     assert (environment.site_packages / "space/weight/b.py").read_text() == WEIGHT
-    assert damages(environment.site_packages, (), ()) == []
+    assert damages(read(environment.site_packages), (), ()) == []
 
 
 def test_a_removed_package_leaves_no_link_when_taken_apart(environment: Environment) -> None:
     bundles = environment.move_out()
     environment.take_layers_away()
-    shared = keep_shared(environment.site_packages, {"weight"})
-    take_apart(environment.site_packages, bundles[0].packages, forget=False)
+    shared = keep_shared(read(environment.site_packages), {"weight"})
+    take_apart(environment.site_packages, bundles[0].packages)
     assert environment.sync("light==1").returncode == 0
-    put_back(environment.site_packages, shared)
+    put_back(read(environment.site_packages), shared)
     left = [path.name for path in environment.site_packages.iterdir() if not path.name.startswith("_")]
     assert sorted(left) == ["light-1.dist-info", "space"]
-    assert damages(environment.site_packages, (), ()) == []
+    assert damages(read(environment.site_packages), (), ()) == []

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*/README.md")])
+SOURCES = sorted(path for path in ROOT.glob("src/**/*.py") if path.stem != "errors")
 DOCS = [page for page in PAGES if page.parent in {ROOT, ROOT / "docs"}]
 
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -93,6 +94,23 @@ def test_links_and_anchors_lead_somewhere(page: Path) -> None:
 def test_scripts_that_are_named_exist_and_can_be_started(page: Path) -> None:
     named = set(re.findall(r"(?<![\w/.])(?:scripts|bin)/[a-z][a-z-]*\b(?![/.])", page.read_text(encoding="utf-8")))
     assert [name for name in sorted(named) if not os.access(ROOT / name, os.X_OK)] == []
+
+
+def test_files_that_comments_and_docstrings_name_exist() -> None:
+    """A reader of the repository has to be able to go there."""
+    rooms = "|".join(path.name for path in (ROOT / "src/uv_buildpack").iterdir() if (path / "__init__.py").is_file())
+    file = re.compile(
+        rf"(?<![\w/.])(?:docs|scripts|integration|tests|{rooms}|data)/[\w/-]+(?:\.(?:py|md|sh|json))?(?!\.?[\w/])"
+    )
+    named = {
+        (shown(path), name)
+        for path in SOURCES
+        for name in file.findall(path.read_text(encoding="utf-8"))
+        if "__" not in name
+    }
+    assert len(named) >= 12
+    places = (ROOT, ROOT / "src/uv_buildpack")
+    assert [(path, name) for path, name in sorted(named) if not any((place / name).exists() for place in places)] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=shown)

@@ -28,7 +28,7 @@ from uv_buildpack.__main__ import main as run_phase
 from uv_buildpack.analysis import analyse
 from uv_buildpack.downloads import zstandard
 from uv_buildpack.snapshots import file_format
-from uv_buildpack.snapshots.policy import open_store
+from uv_buildpack.snapshots.policy import open_snapshots
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -193,7 +193,7 @@ def _cache(root: Path, environment: dict[str, str], random: Random) -> tuple[int
     marker = values.changed({"keys": {"venv": "0"}, "wanted": {"venv": 3}}, random)
     (directory / "marker.json").write_bytes(values.damaged(values.json_text(marker).encode(), random))
     with contextlib.redirect_stdout(io.StringIO()):
-        store = open_store(context, "auto")
+        store = open_snapshots(context, "auto")
         for kind in kinds:
             target = root / "target" / kind
             target.mkdir(parents=True)

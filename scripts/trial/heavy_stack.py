@@ -19,8 +19,9 @@ from trial.prerequisites import REPOSITORY, find_interpreters
 from uv_buildpack.bytecode import compiling
 from uv_buildpack.downloads.network import Network
 from uv_buildpack.installed import heavy
+from uv_buildpack.installed.distributions import read
 from uv_buildpack.installed.heavy import links
-from uv_buildpack.installed.heavy.records import read_records
+from uv_buildpack.installed.heavy.records import records
 from uv_buildpack.installed.heavy.survey import survey
 from uv_buildpack.interpreter import catalogue, installation
 from uv_buildpack.interpreter.catalogue import program
@@ -114,7 +115,7 @@ def _change_light(bench: Bench, bundles: tuple[heavy.Bundle, ...]) -> bool:
         with _timed("sync of a light change, heavy layers away"):
             _sync(bench, _LIGHT)
         same = _move(bench, bundles) == bundles
-        damages = links.damages(bench.site_packages, (), {bundle.layer for bundle in bundles})
+        damages = links.damages(read(bench.site_packages), (), {bundle.layer for bundle in bundles})
     _say(f"grouped as before: {same}; damages: {damages or 'none'}")
     _uv(bench, "pip", "check", "--python", str(bench.python))
     _use(bench, "after a light change")
@@ -125,13 +126,15 @@ def _change_heavy(bench: Bench, bundles: tuple[heavy.Bundle, ...]) -> bool:
     """Change a heavy package while the layers of the others are away; then make the same environment from nothing."""
     changed = tuple(bundle for bundle in bundles if bundle.packages[0].name == "sympy")
     kept = tuple(bundle for bundle in bundles if bundle not in changed)
-    links.take_apart(bench.site_packages, [package for bundle in changed for package in bundle.packages], forget=True)
+    packages = [package for bundle in changed for package in bundle.packages]
+    links.take_apart(bench.site_packages, packages)
+    links.forget(read(bench.site_packages), {package.name for package in packages})
     shutil.rmtree(bench.layers / changed[0].layer)
     with _away(bench, kept), _timed("sync of a heavy change, other heavy layers away"):
         _sync(bench, _HEAVY)
         compiling.compile_files(bench.interpreter, _to_compile(bench.site_packages, changed[0]), "unchecked-hash")
         warm_bundles = _move(bench, kept)
-    damages = links.damages(bench.site_packages, {bundle.layer for bundle in warm_bundles}, ())
+    damages = links.damages(read(bench.site_packages), {bundle.layer for bundle in warm_bundles}, ())
     warm_use, warm = _use(bench, "after a heavy change"), _digests(bench)
     shutil.rmtree(bench.environment)
     for bundle in warm_bundles:
@@ -150,7 +153,7 @@ def _change_heavy(bench: Bench, bundles: tuple[heavy.Bundle, ...]) -> bool:
 def _to_compile(site_packages: Path, changed: heavy.Bundle) -> list[Path]:
     """Return the modules of what changed, and those without bytecode; none behind a link."""
     names = {package.name for package in changed.packages}
-    recorded = (path for record in read_records(site_packages) if record.name in names for path in record.files)
+    recorded = (path for record in records(read(site_packages)) if record.name in names for path in record.files)
     bare = (path for path in site_packages.rglob("*.py") if path.is_file() and not _is_compiled(path))
     return sorted({*(site_packages / path for path in recorded if path.endswith(".py")), *bare})
 
@@ -201,7 +204,7 @@ def _move(bench: Bench, kept: tuple[heavy.Bundle, ...]) -> tuple[heavy.Bundle, .
     """Bundle what is on disk with the remembered bundles, and move out what has not been."""
     remembered = [package for bundle in kept for package in bundle.packages]
     with _timed("survey"):
-        surveyed = survey(bench.site_packages, _SETTING, {package.name for package in remembered})
+        surveyed = survey(read(bench.site_packages), _SETTING, {package.name for package in remembered})
     bundles = heavy.bundle([*surveyed, *remembered], _SETTING)
     with _timed("move out"):
         links.move_out(bench.site_packages, [bundle for bundle in bundles if bundle not in kept], bench.layers)

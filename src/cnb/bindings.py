@@ -18,14 +18,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Binding:
-    """One binding. `entries` maps a key to its file; contents are secret and are read only when needed."""
+    """One binding. Contents of its files are secret, and are read only when needed."""
 
     name: str
     """Its directory's name."""
     type: str
     """In lower case."""
     provider: str | None
+    """Who provides the service, in words of its own; `None` where the binding does not say."""
     entries: Mapping[str, Path]
+    """Key → file, without `type` and `provider`."""
 
 
 def read_bindings(root: Path) -> tuple[Binding, ...]:

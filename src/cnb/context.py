@@ -47,8 +47,11 @@ class Buildpack:
     api: str
     """Buildpack API, such as `0.10`."""
     id: str
+    """Such as `uv-buildpack/python`."""
     version: str
+    """`X.Y.Z`."""
     homepage: str
+    """Empty where `buildpack.toml` names none."""
     clear_env: bool
     """Whether the lifecycle keeps the user's variables out of the environment; their files stay readable."""
     sbom_formats: tuple[str, ...]

@@ -23,14 +23,14 @@ class DocumentError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table of a document, and where it is: `file` is how users know the document, `path` leads to the table.
-
-    Each getter raises `DocumentError` for a value of another type.
-    """
+    """A table of a document, and where it is. Each getter raises `DocumentError` for a value of another type."""
 
     values: Mapping[str, object]
+    """The table as it was parsed."""
     file: str
+    """How users know the document."""
     path: tuple[str | int, ...] = ()
+    """The keys, and positions in arrays, that lead to the table."""
 
     def __contains__(self, key: str) -> bool:
         """Return whether there is a value."""
@@ -47,18 +47,24 @@ class Table:
         """Return a string, `None` where there is none."""
         return self.text(key) if key in self.values else None
 
+    def integer(self, key: str) -> int:
+        """Return an integer that must be there."""
+        value = self.values.get(key)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+        raise self.wrong("an integer", key)
+
     def optional_integer(self, key: str) -> int | None:
         """Return an integer, `None` where there is none."""
-        value = self.values.get(key)
-        if key not in self.values or (isinstance(value, int) and not isinstance(value, bool)):
-            return value  # type: ignore[return-value]  # an integer, or None
-        raise self.wrong("an integer", key)
+        return self.integer(key) if key in self.values else None
 
     def optional_boolean(self, key: str) -> bool | None:
         """Return a boolean, `None` where there is none."""
-        value = self.values.get(key)
-        if key not in self.values or isinstance(value, bool):
-            return value  # type: ignore[return-value]  # a boolean, or None
+        if key not in self.values:
+            return None
+        value = self.values[key]
+        if isinstance(value, bool):
+            return value
         raise self.wrong("true or false", key)
 
     def array(self, key: str) -> list[object]:
@@ -109,6 +115,10 @@ class Table:
                 return DocumentError(f"{self.place(*place)}: expected {expected}, and it is missing")
             value = value[step]  # type: ignore[index]  # a key of a table, or a position in an array
         return DocumentError(f"{self.place(*place)}: expected {expected}, got {_shown(value)}")
+
+    def lacking(self, *keys: str) -> DocumentError:
+        """Make the error for a table that has to have one of these keys, and has none of them."""
+        return DocumentError(f"{self.place()}: expected one of {', '.join(keys)}, and none of them is there")
 
     def place(self, *below: str | int) -> str:
         """Return the place of a value in words: `uv.lock: package[4].wheels[0].hash`."""

@@ -15,13 +15,14 @@ PROCESS_TYPE = re.compile(r"[A-Za-z0-9._-]+\Z")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
-    """A process type. `args` are defaults that the user's own arguments replace (Platform API 0.10 on)."""
+    """A process type."""
 
     type: str
     """Its name; the exporter links `/cnb/process/<type>` to the launcher."""
     command: tuple[str, ...]
     """Program and arguments that stay; executed without a shell."""
     args: tuple[str, ...] = ()
+    """Defaults that the user's own arguments replace (Platform API 0.10 on)."""
     default: bool = False
     """Whether the image starts it when it is given no entrypoint; at most one process has it."""
     working_directory: str | None = None
@@ -44,11 +45,14 @@ class Label:
     """A label of the image. Of equal keys the last buildpack's wins."""
 
     key: str
+    """In reverse domain notation, such as `org.opencontainers.image.title`."""
     value: str
+    """Taken verbatim."""
 
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Paths (globs relative to the app directory, without `**`) that become an app layer of their own."""
+    """Paths that become an app layer of their own."""
 
     paths: tuple[str, ...]
+    """Globs relative to the app directory, without `**`."""

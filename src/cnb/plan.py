@@ -15,27 +15,34 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Require:
-    """A dependency that some buildpack of the group must provide; `metadata` is for the provider."""
+    """A dependency that some buildpack of the group must provide."""
 
     name: str
+    """What is provided and required is matched by."""
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    """For the provider, in its own words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanOption:
-    """One way to pass: what is provided, and what is required."""
+    """One way to pass."""
 
     provides: tuple[str, ...] = ()
+    """Names that other buildpacks, or this one, may require."""
     requires: tuple[Require, ...] = ()
+    """What has to be provided, by a buildpack that does not come later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildPlan:
-    """What a buildpack provides and requires; alternatives (`or`) are tried in order."""
+    """What a buildpack provides and requires."""
 
     provides: tuple[str, ...] = ()
+    """As in `PlanOption`."""
     requires: tuple[Require, ...] = ()
+    """As in `PlanOption`."""
     alternatives: tuple[PlanOption, ...] = ()
+    """Other ways to pass (`or`), tried in this order."""
 
     def document(self) -> dict[str, Any]:
         """Return the content of the file at `CNB_BUILD_PLAN_PATH`."""
@@ -50,7 +57,9 @@ class PlanEntry:
     """One entry of the buildpack plan: a requirement that this buildpack is to meet. Names may repeat."""
 
     name: str
+    """One of those that this buildpack provides."""
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    """What the buildpack that requires it says of it."""
 
 
 def _option(provides: tuple[str, ...], requires: tuple[Require, ...]) -> dict[str, Any]:

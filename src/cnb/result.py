@@ -35,8 +35,11 @@ class BuildResult:
     """All that a build leaves behind. Layers that are not in it are removed."""
 
     layers: tuple[Layer | ReusedLayer, ...] = ()
+    """In any order: the lifecycle orders layers by their names."""
     processes: tuple[Process, ...] = ()
+    """What the image starts; of equal types the last buildpack's wins."""
     labels: tuple[Label, ...] = ()
+    """Labels of the image."""
     slices: tuple[Slice, ...] = ()
     """In the order in which they take files: a file belongs to the first slice that names it."""
     unmet: tuple[str, ...] = ()
@@ -80,6 +83,7 @@ def write_result(context: BuildContext, result: BuildResult) -> None:
     if problems:
         raise ResultError("\n".join(problems))
     # The directory's own mode is in every layer's tar; the lifecycle makes it with its umask.
+    # https://github.com/buildpacks/lifecycle/blob/v0.21.17/layers/dir.go
     if context.layers_dir.stat().st_mode & 0o7777 != _MODE:
         # One that is somebody else's (a mounted volume) keeps the mode that its owner gave it.
         with suppress(PermissionError):

@@ -26,9 +26,10 @@ EXIT_NOT_DETECTED = 100
 
 @dataclass(frozen=True, slots=True)
 class NotDetected:
-    """Detection does not pass; `reason` is one line for the log, which is shown when every buildpack fails."""
+    """Detection does not pass."""
 
     reason: str
+    """One line for the log, which is shown when every buildpack fails."""
 
 
 def run_detect(

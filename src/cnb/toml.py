@@ -26,6 +26,7 @@ def loads(text: str) -> dict[str, Any]:
         raise TOMLError(message) from None
     except ValueError as error:
         # Not by tomli, but by what it calls: an integer of more than 4300 digits, a date in the year 0.
+        # https://docs.python.org/3/library/stdtypes.html#integer-string-conversion-length-limitation
         message = f"a number or a date cannot be read ({error})"
         raise TOMLError(message) from None
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from cnb_platform import tar
 from cnb_platform.build import Built, Result
 from cnb_platform.cache import Cache
-from cnb_platform.layer_archives import buildpack_layer, declared, has_sboms, layer_name, recorded, sbom_layer
+from cnb_platform.layer_archives import buildpack_layer, declared, has_cached_sboms, layer_name, recorded, sbom_layer
 from cnb_platform.layers import Layer
 from cnb_platform.metadata import BuildpackRecord
 from cnb_platform.restore import Previous
@@ -62,7 +62,7 @@ def commit(session: Session, result: Result, staged: Mapping[str, str], cache: C
     if cache.given_up:
         return
     try:
-        sbom = cache.stage(sbom_layer(session, result, "cache")).diff_id if has_sboms(result, "cache") else ""
+        sbom = cache.stage(sbom_layer(session, result, "cache")).diff_id if has_cached_sboms(result) else ""
         cache.commit([_record(built, staged) for built in result.built], sbom)
     except OSError as error:
         _leave(session, cache, error)

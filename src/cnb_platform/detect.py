@@ -1,6 +1,7 @@
 """Detection: which group of buildpacks builds this app, and the plan they agree on.
 
-Buildpack spec, "Phase #1: Detection".
+Buildpack specification, "Phase #1: Detection": https://github.com/buildpacks/spec/blob/buildpack/0.10/buildpack.md#phase-1-detection
+and https://github.com/buildpacks/lifecycle/blob/v0.21.17/phase/detector.go
 """
 
 from collections.abc import Sequence

@@ -164,7 +164,7 @@ def reachable(path: Path, owner: Owner) -> bool:
     return all(_may(parent, owner, stat.S_IXOTH) for parent in path.resolve().parents)
 
 
-def usable_by(path: Path, owner: Owner, bits: int = stat.S_IROTH) -> bool:
+def usable_by(path: Path, owner: Owner, bits: int) -> bool:
     """Return whether another user has `bits` (those of others) on a path that is reachable for them."""
     return reachable(path, owner) and _may(path, owner, bits)
 

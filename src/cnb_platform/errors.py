@@ -1,4 +1,7 @@
-"""What can go wrong on the platform, each with the exit code that the lifecycle uses for it."""
+"""What can go wrong on the platform, each with the exit code that the lifecycle uses for it.
+
+https://github.com/buildpacks/lifecycle/blob/v0.21.17/platform/exit.go
+"""
 
 
 class PlatformError(Exception):

@@ -1,4 +1,7 @@
-"""JSON as Go writes and reads it: labels must have the lifecycle's bytes, and metadata must lose what it loses."""
+"""JSON as Go writes and reads it: labels must have the lifecycle's bytes, and metadata must lose what it loses.
+
+https://pkg.go.dev/encoding/json#Marshal
+"""
 
 import datetime as dt
 import json

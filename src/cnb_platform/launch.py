@@ -198,7 +198,10 @@ def _apply(variables: dict[str, str], layers: Sequence[Path], process_type: str)
 
 
 def _exec_d(variables: dict[str, str], directory: Path, contents: Contents, stdout: int | None) -> None:
-    """Run the programs of a directory, as buildpack spec, "Exec.d": TOML of strings on file descriptor 3."""
+    """Run the programs of a directory, which write TOML of strings to file descriptor 3.
+
+    https://github.com/buildpacks/spec/blob/buildpack/0.10/buildpack.md#execd
+    """
     if not directory.is_dir():
         return
     for program in sorted((path for path in directory.iterdir() if path.is_file()), key=os.fsencode):

@@ -68,9 +68,9 @@ def sbom_layer(session: Session, result: Result, kind: str) -> Iterator[Entry]:
     yield from _files(session, f"{session.layers.inside}/sbom/{kind}", files)
 
 
-def has_sboms(result: Result, kind: str) -> bool:
-    """Return whether there is any SBOM file of that kind."""
-    return any(True for _ in _sboms(result, kind))
+def has_cached_sboms(result: Result) -> bool:
+    """Return whether there is any SBOM file of a cached layer."""
+    return any(True for _ in _sboms(result, "cache"))
 
 
 def _sboms(result: Result, kind: str) -> Iterator[tuple[str, bytes]]:

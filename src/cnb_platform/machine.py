@@ -58,7 +58,7 @@ class ThisMachine:
         return follow(command, sink, umask=self.umask, account=account(self.owner))
 
 
-def this_machine(caller: Mapping[str, str], owner: Owner | None = None, umask: int = 0o022) -> ThisMachine:
+def this_machine(caller: Mapping[str, str], owner: Owner | None, umask: int) -> ThisMachine:
     """Return the machine for a caller's environment. For root HOME is the build user's, as the creator sets it."""
     user = owner or DEFAULT_OWNER
     variables = allowed(caller)

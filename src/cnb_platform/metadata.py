@@ -1,4 +1,7 @@
-"""What the platform remembers of layers between builds: the lifecycle's label on the image and file in the cache."""
+"""What the platform remembers of layers between builds: the lifecycle's label on the image and file in the cache.
+
+https://github.com/buildpacks/lifecycle/blob/v0.21.17/platform/files/metadata.go
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

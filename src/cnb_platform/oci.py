@@ -1,4 +1,7 @@
-"""OCI image layouts on disk: reading, and writing so that a reader never sees half an image."""
+"""OCI image layouts on disk: reading, and writing so that a reader never sees half an image.
+
+https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md
+"""
 
 import contextlib
 import gzip

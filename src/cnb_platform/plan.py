@@ -94,8 +94,8 @@ class _Choice:
 def resolve(passed: Sequence[tuple[Member, tuple[Option, ...]]]) -> Resolved | Unresolved:
     """Find the first combination of alternatives in which every require is provided and every provide required.
 
-    Buildpack spec, "Phase #1: Detection": alternatives left to right, the last buildpack's changing fastest; optional
-    buildpacks that do not fit are dropped, required ones fail the combination.
+    Alternatives left to right, the last buildpack's changing fastest; optional buildpacks that do not fit are dropped,
+    required ones fail the combination (https://github.com/buildpacks/spec/blob/buildpack/0.10/buildpack.md#phase-1-detection).
     """
     reason = "no buildpack passed"
     for options in itertools.product(*(options for _, options in passed)):

@@ -1,6 +1,7 @@
 """Analysis and restore: what of the last build lies in a buildpack's layers directory when it starts again.
 
-Contract, §10; buildpack spec, "Phase #2: Analysis".
+Buildpack specification, "Phase #2: Analysis": https://github.com/buildpacks/spec/blob/buildpack/0.10/buildpack.md#phase-2-analysis
+and https://github.com/buildpacks/lifecycle/blob/v0.21.17/phase/restorer.go
 """
 
 import shutil

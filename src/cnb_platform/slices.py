@@ -1,6 +1,7 @@
 """The app directory as image layers: one for each slice that buildpacks asked for, and one for the rest.
 
-Contract, §11.4: Go's filepath.Match globs relative to the app directory (no `**`), the first slice wins.
+Globs of Go's filepath.Match, relative to the app directory (no `**`); the first slice wins:
+https://github.com/buildpacks/lifecycle/blob/v0.21.17/layers/slices.go
 """
 
 import os

@@ -125,8 +125,8 @@ class _Deferred(ModuleType):
 def defer_imports() -> None:
     """Import asyncio, httpx, what makes layers and what reads uv's failures when they are first used.
 
-    structlog imports asyncio for loggers that a build does not have: a fifth of the start of a hot build. httpx is 50
-    ms, which a build with a mirror in the file system does not need.
+    structlog (26.1) imports asyncio for loggers that a build does not have: a fifth of the start of a hot build. httpx
+    is 50 ms, which a build with a mirror in the file system does not need.
     """
     import logging  # noqa: PLC0415 (detect does not pay for it)
 
@@ -135,6 +135,7 @@ def defer_imports() -> None:
             sys.modules[name] = _Deferred(name)
     if sys.version_info >= (3, 12):
         # structlog makes a record at its import, which would ask asyncio for the name of the current task.
+        # https://docs.python.org/3/library/logging.html#optimization
         logging.logAsyncioTasks = False
 
 

@@ -1,7 +1,7 @@
 """Everything that a build decides before it does anything, and everything that can be wrong by then.
 
 Decisions are stored with the venv layer. While the files and settings they came from are equal byte for byte, they are
-recalled: the lock is not parsed, and the gate that it passed counts.
+recalled: the lock is not parsed, and the check that it passed counts.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class Analysis(NamedTuple):
     decisions: Decisions
     processes: ProcessPlan
     recalled: bool
-    """Whether the decisions are those of the previous build, whose lock gate was passed with these very files."""
+    """Whether the decisions are those of the previous build, whose lock was checked with these very files."""
     inputs: str
     """Digest of the files and settings behind the decisions."""
     pyprojects: Mapping[str, Pyproject]
@@ -97,10 +97,10 @@ class Analysis(NamedTuple):
     def sync_arguments(self) -> list[str]:
         """Return the choice as arguments of `uv sync`; without `--package` uv installs the project, or all members."""
         configuration = self.configuration
-        packages = [word for name in configuration.packages for word in ("--package", name)]
+        members = [word for name in configuration.members for word in ("--package", name)]
         extras = ["--all-extras"] if "*" in configuration.extras else []
         extras += [word for name in configuration.extras if name != "*" for word in ("--extra", name)]
-        return packages + extras + [word for name in self.decisions.choice.groups for word in ("--group", name)]
+        return members + extras + [word for name in self.decisions.choice.groups for word in ("--group", name)]
 
 
 class _Given(NamedTuple):
@@ -241,7 +241,7 @@ def _work_out(given: _Given, collector: Collector) -> tuple[Decisions, dict[str,
         if not project.pylock:
             _compare_with_files(lock, project, pyprojects)
     with collector.collecting():
-        chosen = [pyprojects[name] for name in configuration.packages if name in pyprojects]
+        chosen = [pyprojects[name] for name in configuration.members if name in pyprojects]
         request = python_request.combine(given.requests, python_bounds.required(project, chosen, lock, choice))
         offered = catalogue.load(configuration.python_catalogue, given.network)
         # For another machine there is nothing; that it is unsupported has been said.
@@ -267,7 +267,7 @@ def _work_out(given: _Given, collector: Collector) -> tuple[Decisions, dict[str,
 
 def _wanted(configuration: Configuration) -> selection.Choice:
     return selection.Choice(
-        packages=configuration.packages,
+        members=configuration.members,
         extras=configuration.extras,
         groups=configuration.groups,
     )
@@ -287,7 +287,7 @@ def _chosen_project(given: _Given, members: Sequence[Pyproject]) -> Pyproject:
 
 def _chosen_members(given: _Given, pyprojects: Mapping[str, Pyproject]) -> list[Pyproject]:
     """Return the members that were chosen. A root that is no project installs all of them, unless some were."""
-    project, names = given.project, given.configuration.packages
+    project, names = given.project, given.configuration.members
     chosen = [pyprojects[name] for name in names if name in pyprojects]
     if not chosen and (names or project.pyproject.name is None):
         # A member that is not a package is installed nowhere, and so not among the local packages.

@@ -56,25 +56,25 @@ def build(context: BuildContext) -> BuildResult:
         environment = venv.with_local(venv.wanted(context, analysis, python.key), context, analysis, local)
         _check_git(context, analysis, environment.reasons)
         _announce(context, analysis)
-    gate = _gate(analysis)
+    checked = _when_checked(analysis)
     with begun(context, analysis) as started:
         static = static_files.wanted(started, environment, local)
         installs = bool(environment.reasons or (local and local.reasons) or static_files.collects(static))
         work = _supplied(started) if installs else started
         with log.timed("uv"):
-            uv, uv_made = uv_layer.contribute(work, runs=installs or gate is not _Gate.PASSED)
+            uv, uv_made = uv_layer.contribute(work, runs=installs or checked is not _Checked.ALREADY)
             layers: list[Layer | ReusedLayer] = [uv_made]
-        checking = work.background.start(partial(_lock_answer, work, uv)) if gate is _Gate.BESIDE else None
+        checking = work.background.start(partial(_lock_answer, work, uv)) if checked is _Checked.BESIDE else None
         with log.timed("Interpreter"):
-            runs = installs or gate in {_Gate.WITH_INTERPRETER, _Gate.IN_ENVIRONMENT}
+            runs = installs or checked in {_Checked.WITH_INTERPRETER, _Checked.IN_ENVIRONMENT}
             layers.append(python_layer.contribute(work, python, runs=runs))
         interpreter = program(work.directory(python_layer.NAME), analysis.decisions.python)
         installing_uv = with_python(uv, interpreter)
-        if gate in {_Gate.BESIDE, _Gate.WITH_INTERPRETER}:
+        if checked in {_Checked.BESIDE, _Checked.WITH_INTERPRETER}:
             _check_lock(work, checking, uv if checking else installing_uv)
         with log.timed("Environment"):
             made = venv.contribute(work, environment, installing_uv, interpreter)
-        if gate is _Gate.IN_ENVIRONMENT:
+        if checked is _Checked.IN_ENVIRONMENT:
             _check_lock(work, None, with_python(uv, work.directory(venv_key.NAME) / "bin" / "python"))
         if local is not None:
             made = _install_local(work, environment, local, made, installing_uv, interpreter)
@@ -120,7 +120,7 @@ def _announce(context: BuildContext, analysis: Analysis) -> None:
     log.step(f"project: {project.pyproject.shown}, lock: {project.shown(project.lock_path)}")
     log.step(f"Python {decided.python.version}: {decided.python_reason}")
     chosen = [
-        *decided.choice.packages,
+        *decided.choice.members,
         *(f"extra {name}" for name in decided.choice.extras),
         *(f"group {name}" for name in decided.choice.groups),
     ]
@@ -161,10 +161,11 @@ def files_at_hand(analysis: Analysis) -> Mapping[str, Path]:
         return found.files
 
 
-class _Gate(Enum):
+class _Checked(Enum):
     """When uv checks the lock, and with which interpreter."""
 
-    PASSED = auto()
+    ALREADY = auto()
+    """By the previous build, with these very files; or there is nothing to fit, as for a `pylock.toml`."""
     BESIDE = auto()
     """While the interpreter is unpacked, with the buildpack's own."""
     WITH_INTERPRETER = auto()
@@ -173,14 +174,13 @@ class _Gate(Enum):
     """After all else is installed, since a backend needs that to say what its package depends on."""
 
 
-def _gate(analysis: Analysis) -> _Gate:
-    # That these very files passed the check of the previous build counts; a pylock.toml has nothing to fit.
+def _when_checked(analysis: Analysis) -> _Checked:
     if analysis.recalled or analysis.project.pylock:
-        return _Gate.PASSED
+        return _Checked.ALREADY
     if analysis.decisions.checked_in_environment:
-        return _Gate.IN_ENVIRONMENT
+        return _Checked.IN_ENVIRONMENT
     early = lock_check.own_interpreter_fits(analysis.project, analysis.decisions.locked_python)
-    return _Gate.BESIDE if early else _Gate.WITH_INTERPRETER
+    return _Checked.BESIDE if early else _Checked.WITH_INTERPRETER
 
 
 def _check_lock(work: Work, checking: Future[str | None] | None, uv: Uv) -> None:

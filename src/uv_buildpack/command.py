@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 _BLOCK = 64 * 1024
 _KEPT_BYTES = 32 * 1024 * 1024
-"""Of a stream that is collected: as many at its begin, and as many at its end. A lock of 50,000 packages says 3 MB."""
+"""Of a stream that is collected: of its start, and as many of its end. Locking 50,000 packages prints 3 MB."""
 _LONGEST_LINE = 8 * 1024
 """Characters; a longer line comes in pieces."""
 _KEPT_LINES = 2000
-"""Of an output that is passed on line by line: as many at its begin, and as many at its end."""
+"""Of an output that is passed on line by line: of its start, and as many of its end."""
 
 
 class Completed(NamedTuple):
@@ -73,7 +73,7 @@ def run(
 
 
 class _Output(Thread):
-    """What a stream gives: its begin and its end, the middle only as far as it fits in between."""
+    """What a stream gives: its start and its end, and the middle as far as it fits in between."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         super().__init__(daemon=True)
@@ -105,9 +105,9 @@ def run_reporting(
     cwd: Path,
     on_line: Callable[[str], object],
 ) -> Completed:
-    """Run a command and pass on each line of its output as it comes. Its begin and its end are given as standard error.
+    """Run a command and pass on each line of its output as it comes.
 
-    Raises `OSError`.
+    The result has the start and the end of the output as its standard error. Raises `OSError`.
     """
     begin: list[str] = []
     end: deque[str] = deque(maxlen=_KEPT_LINES)

@@ -17,7 +17,7 @@ from packaging.utils import canonicalize_name
 
 from uv_buildpack import log
 from uv_buildpack.downloads import addresses
-from uv_buildpack.errors import Collector, Problem, Problems, ProjectEnvironmentOutside, SettingInvalid, UnknownKey
+from uv_buildpack.errors import Collector, Problem, ProjectEnvironmentOutside, SettingInvalid, UnknownKey
 from uv_buildpack.installed.heavy.setting import HeavySetting, parse_setting
 
 if TYPE_CHECKING:
@@ -42,14 +42,6 @@ class Setting:
     parse: Callable[[object], Any]
     decides: bool
     """Whether it decides what is installed: if so, decisions of the previous build do not count when it changes."""
-
-
-def read_configuration(environment: Mapping[str, str], table: Mapping[str, Any], app_dir: Path) -> Configuration:
-    """Read and validate all settings. Raises `Problems` with everything that is wrong."""
-    configuration, problems = gather(environment, table, app_dir)
-    if problems:
-        raise Problems(problems)
-    return configuration
 
 
 def gather(
@@ -256,7 +248,7 @@ def _setting(
 class Configuration:
     """What was set, validated. `origins` says where each value that is not the default came from."""
 
-    packages: tuple[str, ...] = _setting((), ["BP_UV_PACKAGE"], "package", _names, decides=True)
+    members: tuple[str, ...] = _setting((), ["BP_UV_PACKAGE"], "package", _names, decides=True)
     groups: tuple[str, ...] = _setting((), ["BP_UV_GROUPS"], "groups", _names, decides=True)
     extras: tuple[str, ...] = _setting((), ["BP_UV_EXTRAS"], "extras", _names, decides=True)
     no_editable: bool = _setting(_NO, ["BP_UV_NO_EDITABLE"], "no-editable", _boolean, decides=True)

@@ -101,8 +101,8 @@ class Circumstances(NamedTuple):
 def decide(lock: Lock, choice: selection.Choice, candidates: Candidates, circumstances: Circumstances) -> Decisions:
     """Choose the interpreter among the candidates and walk the lock for it.
 
-    Without an exact request wheels decide: the newest minor for which no package has to be built from source that has
-    a wheel for another one. Raises `NoCompatibleDistribution`.
+    Where several minors meet the request wheels decide: the newest for which no package has to be built from source
+    that has a wheel for another one. Raises `NoCompatibleDistribution`.
     """
     walks = [_walk(lock, choice, build) for build in candidates.builds]
     index, reason = _best(walks, candidates.request)
@@ -110,13 +110,13 @@ def decide(lock: Lock, choice: selection.Choice, candidates: Candidates, circums
     third_party = [package for package in selected if not package.local]
     lines = selection.uninstallable(lock, third_party, platform)
     if lines:
-        raise NoCompatibleDistribution("Reading uv.lock", lines)
+        raise NoCompatibleDistribution(f"Reading {lock.shown}", lines)
     rules = circumstances.rules
     identities = {
         package.name: selection.identity(package, platform, circumstances.digest_of) for package in third_party
     }
     sdists = {
-        package.name: _why_built(package, platform, rules)
+        package.name: _why_built(package, platform, rules, lock.shown)
         for package in third_party
         if rules.source_only(package.name) or not selection.compatible_wheels(package, platform)
     }
@@ -139,13 +139,13 @@ def decide(lock: Lock, choice: selection.Choice, candidates: Candidates, circums
     )
 
 
-def _why_built(package: LockedPackage, platform: selection.Platform, rules: Rules) -> str:
+def _why_built(package: LockedPackage, platform: selection.Platform, rules: Rules, lock: str) -> str:
     if package.source_kind == "git":
-        return "uv.lock names a git repository"
+        return f"{lock} names a git repository"
     if rules.source_only(package.name):
         return "no-binary is set"
     if not package.wheels:
-        return "uv.lock has no wheel"
+        return f"{lock} has no wheel"
     return f"no wheel fits Python {platform.python} on {platform.machine}, {platform.libc}"
 
 
@@ -188,7 +188,7 @@ def read(metadata: Mapping[str, object]) -> Decisions:
     return Decisions(
         python=read_build(document.table("python")),
         python_reason=document.text("python_reason"),
-        choice=selection.Choice(**{name: choice.texts(name) for name in ("packages", "extras", "groups")}),
+        choice=selection.Choice(**{name: choice.texts(name) for name in ("members", "extras", "groups")}),
         packages={name: packages.text(name) for name in packages.values},
         sdists={name: document.table("sdists").text(name) for name in document.table("sdists").values},
         local=tuple(_local_package(entry) for entry in document.tables("local")),

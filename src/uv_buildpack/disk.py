@@ -24,7 +24,7 @@ _ADVICE = {
     errno.EMFILE: "Raise the limit on open files (ulimit -n).",
     errno.ENFILE: "Raise the limit on open files of the machine.",
     errno.EAGAIN: "Raise the limit on processes (ulimit -u).",
-    errno.ENOEXEC: "Get one for this machine: it is no program that runs here.",
+    errno.ENOEXEC: "Use a build for this machine: this program does not run here.",
     errno.EIO: "Check the disk, or the mounted volume.",
 }
 """Errors whose cause is outside of this program; any other may well be a mistake in it."""

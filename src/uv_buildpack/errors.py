@@ -743,10 +743,10 @@ class PythonIncompatible(UvFailed):
     what_to_do = ("Check `requires-python` of all members and dependency groups, or set BP_PYTHON_VERSION.",)
 
 
-class UvSettingsInvalid(UvFailed):
-    """uv cannot read its settings."""
+class UvSettingsInvalid(WorkFailed):
+    """uv, or the buildpack for it, cannot read uv's settings."""
 
-    happened = "{what}: uv cannot read its settings or the lock."
+    happened = "{what}: the settings of uv or the lock cannot be read."
     what_to_do = ("Check [tool.uv], uv.toml and the file that uv names.",)
 
 

@@ -17,7 +17,7 @@ _SHORTEST_ENCODED = 6
 """Of a shorter one too few characters of its base64 are certain: they would be found in prose."""
 _NO_SECRETS = frozenset({"true", "false", "none", "null", "auto", "always", "never"})
 
-# user:password@ and token@ at the begin of what follows a "://", also where a password has "@" or "/" that nobody
+# user:password@ and token@ at the start of what follows a "://", also where a password has "@" or "/" that nobody
 # encoded. Matched once for each "://", on the text up to the next one.
 _CREDENTIALS = re.compile(r"[^/\s]+(?=@)|[^/\s:@]+:(?!\d+[/\s])[^\s@]*(?=@)")
 

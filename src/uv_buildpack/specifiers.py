@@ -5,7 +5,9 @@ from __future__ import annotations
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 LONGEST = 4000
-"""Characters. Python refuses to read an integer of more than 4300 digits, which `packaging` finds late or never."""
+"""Characters. Python refuses to read an integer of more than 4300 digits, which `packaging` finds late or never.
+
+https://docs.python.org/3/library/stdtypes.html#integer-string-conversion-length-limitation"""
 
 
 def read(text: str) -> SpecifierSet:

@@ -30,7 +30,7 @@ DOCUMENT = Table(
 
 def test_values_of_the_right_type_are_given() -> None:
     assert DOCUMENT.text("name") == "shop"
-    assert DOCUMENT.optional_integer("count") == 3
+    assert DOCUMENT.integer("count") == DOCUMENT.optional_integer("count") == 3
     assert DOCUMENT.optional_boolean("yes") is True
     assert DOCUMENT.array("list") == ["a", 1]
     assert DOCUMENT.table("table", "one").values == {}
@@ -54,6 +54,7 @@ def test_what_is_not_there_is_empty() -> None:
         (lambda: DOCUMENT.text("x"), "x: expected a string, and it is missing"),
         (lambda: DOCUMENT.optional_text("day"), 'day: expected a string, got "2026-01-02"'),
         (lambda: DOCUMENT.optional_integer("yes"), "yes: expected an integer, got true"),
+        (lambda: DOCUMENT.integer("x"), "x: expected an integer, and it is missing"),
         (lambda: DOCUMENT.optional_boolean("count"), "count: expected true or false, got 3"),
         (lambda: DOCUMENT.texts("list"), "list[1]: expected a string, got 1"),
         (lambda: DOCUMENT.texts("table"), "list: expected an array, got a table".replace("list", "table")),
@@ -88,3 +89,8 @@ def test_json_that_is_no_object_is_an_error() -> None:
     assert json_table(json.dumps({"a": 1}), "x").values == {"a": 1}
     with pytest.raises(DocumentError, match=r"^x: expected a table, got an array"):
         json_table("[]", "x")
+
+
+def test_a_table_that_lacks_what_it_has_to_have_is_named() -> None:
+    error = DOCUMENT.table("table", "one").lacking("a", "b")
+    assert str(error) == "some.toml: table.one: expected one of a, b, and none of them is there"

@@ -109,7 +109,9 @@ def test_an_archive_without_an_interpreter_is_refused(tmp_path: Path) -> None:
 
 
 def test_every_requirement_is_pinned_and_names_no_address() -> None:
-    for path in sorted((REPOSITORY / "requirements").glob("*.txt")):
+    paths = sorted((REPOSITORY / "requirements").glob("*.txt"))
+    assert paths
+    for path in paths:
         assert wheels.read_requirements(path)
         assert "://" not in path.read_text(encoding="utf-8")
 

@@ -14,9 +14,8 @@ from uv_buildpack.configuration import (
     announce,
     gather,
     of_log,
-    read_configuration,
 )
-from uv_buildpack.errors import Problems, ProjectEnvironmentOutside, SettingInvalid, UnknownKey
+from uv_buildpack.errors import Problem, ProjectEnvironmentOutside, SettingInvalid, UnknownKey
 from uv_buildpack.installed.heavy import HeavySetting
 
 if TYPE_CHECKING:
@@ -26,18 +25,18 @@ APP_DIR = Path("/workspace")
 
 
 def read(environment: Mapping[str, str] | None = None, table: Mapping[str, Any] | None = None) -> Configuration:
-    return read_configuration(environment or {}, table or {}, APP_DIR)
+    configuration, wrong = gather(environment or {}, table or {}, APP_DIR)
+    assert wrong == []
+    return configuration
 
 
-def problems(environment: Mapping[str, str] | None = None, table: Mapping[str, Any] | None = None) -> list[Exception]:
-    with pytest.raises(Problems) as raised:
-        read(environment, table)
-    return list(raised.value.problems)
+def problems(environment: Mapping[str, str] | None = None, table: Mapping[str, Any] | None = None) -> list[Problem]:
+    return gather(environment or {}, table or {}, APP_DIR)[1]
 
 
 # field, variable, its text, the value of it; key, its value in the file, the value of it
 CASES: list[tuple[str, str | None, str, object, str | None, object, object]] = [
-    ("packages", "BP_UV_PACKAGE", "api, Web_App", ("api", "web-app"), "package", "worker", ("worker",)),
+    ("members", "BP_UV_PACKAGE", "api, Web_App", ("api", "web-app"), "package", "worker", ("worker",)),
     ("groups", "BP_UV_GROUPS", "docs,,docs", ("docs",), "groups", ["test", "lint"], ("test", "lint")),
     ("extras", "BP_UV_EXTRAS", "*", ("*",), "extras", ["Big_One"], ("big-one",)),
     ("no_editable", "BP_UV_NO_EDITABLE", "yes", True, "no-editable", True, True),
@@ -74,7 +73,7 @@ def test_each_setting_has_a_case() -> None:
 
 
 DECIDING = {
-    "packages",
+    "members",
     "groups",
     "extras",
     "no_editable",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cnb import toml
-from uv_buildpack.configuration import PROJECT_DIR, SETTINGS, Configuration, read_configuration
+from uv_buildpack.configuration import PROJECT_DIR, SETTINGS, Configuration, gather
 from uv_buildpack.ignored_variables import IGNORED
 from uv_buildpack.uv.bindings import CONFIG_FILE, NETRC
 from uv_buildpack.uv.running import _INDEX_VARIABLES, BUILD_VARIABLES, NETWORK_VARIABLES
@@ -47,7 +47,8 @@ def test_an_entry_names_the_default(names_of_entry: list[str]) -> None:
 
 def test_the_example_is_a_valid_configuration(tmp_path: Path) -> None:
     (example,) = re.findall(r"^```toml\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
-    configuration = read_configuration({}, toml.loads(example)["tool"]["uv-buildpack"], tmp_path)
+    configuration, wrong = gather({}, toml.loads(example)["tool"]["uv-buildpack"], tmp_path)
+    assert wrong == []
     assert configuration != Configuration()
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from uv_buildpack import command, log, package_data
-from uv_buildpack.django.outcome import Outcome, inputs, read_answer
+from uv_buildpack.django.outcome import Outcome, inputs, read_outcome
 from uv_buildpack.errors import InterpreterFailed
 from uv_buildpack.layers import lock_parts, packages, venv_project
 from uv_buildpack.layers.venv import contents
@@ -147,7 +147,7 @@ def _run(work: Work, static: StaticFiles, prefix: Path, python: Path) -> Outcome
         raise InterpreterFailed(python, "collect static files", done.returncode, done.stderr or done.stdout)
     for line in (*done.stdout.splitlines(), *done.stderr.splitlines()):
         log.debug(line)
-    return read_answer(answer.read_bytes())
+    return read_outcome(answer.read_bytes())
 
 
 def _variables(work: Work, static: StaticFiles, prefix: Path, python: Path) -> dict[str, str]:

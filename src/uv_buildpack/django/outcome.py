@@ -47,8 +47,8 @@ class Outcome:
         return self.root if self.outcome == "collected" else ""
 
 
-def read_answer(content: bytes) -> Outcome:
-    """Read the answer, which code of the app may have written as well. Raises `DocumentError`."""
+def read_outcome(content: bytes) -> Outcome:
+    """Read an answer, or what is kept of one; code of the app may have written either. Raises `DocumentError`."""
     table = json_table(content, "the answer of collectstatic")
     return Outcome(
         outcome=table.text("outcome"),
@@ -59,6 +59,7 @@ def read_answer(content: bytes) -> Outcome:
         traceback=table.optional_text("traceback") or "",
         reads=tuple(path for path in table.texts("reads") if "__pycache__" not in Path(path).parts),
         traceable=table.optional_boolean("traceable") is not False,
+        inputs=table.optional_text("inputs") or "",
     )
 
 
@@ -70,7 +71,7 @@ def names(app_dir: Path) -> list[str]:
 def inputs(app_dir: Path, present: Sequence[str], reads: Sequence[str]) -> str:
     """Return the digest of the names of an app's files and of the contents of those that were read. Raises `OSError`.
 
-    A file that was looked for in vain counts by its name: it is not among `present`.
+    A file that was looked for and not found counts by its name: it is not among `present`.
     """
     known = set(present)
     return tree.digest_of(app_dir, [app_dir / path for path in reads if path in known], present)

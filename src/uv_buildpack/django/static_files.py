@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from cnb.launch import Slice
 from uv_buildpack import log
-from uv_buildpack.django.outcome import Outcome, check, inputs, names
+from uv_buildpack.django.outcome import Outcome, check, inputs, names, read_outcome
 from uv_buildpack.django.request import StaticFiles
 from uv_buildpack.errors import CollectstaticImpossible
 from uv_buildpack.project import django_files, tree
@@ -122,7 +122,7 @@ def _manage(analysis: Analysis, *, required: bool) -> Path | None:
 
 def _directory(analysis: Analysis) -> Path:
     """Return the directory of the one member that is installed, else of the project."""
-    chosen = [analysis.pyprojects[name] for name in analysis.configuration.packages if name in analysis.pyprojects]
+    chosen = [analysis.pyprojects[name] for name in analysis.configuration.members if name in analysis.pyprojects]
     return chosen[0].directory if len(chosen) == 1 else analysis.project.directory
 
 
@@ -135,9 +135,8 @@ def _recall(work: Work, static: StaticFiles) -> tuple[Outcome | None, Path | Non
     target.mkdir()
     try:
         file_format.unpack(snapshot, target)
-        document = json.loads((target / _ANSWER).read_text(encoding="utf-8"))
-        outcome = Outcome(**{**document, "reads": tuple(document["reads"])})
-    except (KeyError, TypeError, ValueError):
+        outcome = read_outcome((target / _ANSWER).read_bytes())
+    except (FileNotFoundError, ValueError):
         return None, None  # another version wrote it
     if outcome.inputs != inputs(app_dir, static.present, outcome.reads):
         return None, None
@@ -170,5 +169,8 @@ def _replace(root: Path, files: Path) -> None:
 
 
 def _pattern(path: str) -> str:
-    """Return a path as a pattern of slices matches it, and nothing else (Go's `filepath.Match`)."""
+    """Return the pattern of a slice that matches a path and nothing else.
+
+    https://github.com/buildpacks/lifecycle/blob/v0.21.17/layers/slices.go and https://pkg.go.dev/path/filepath#Match
+    """
     return re.sub(r"([*?\[\\])", r"\\\1", path)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cnb.bindings import Binding
 
 TYPE = "ca-certificates"
-"""The type of binding, as other buildpacks read it (docs.paketo.io, "How to add custom CA certificates")."""
+"""The type of binding, as other buildpacks read it: https://github.com/paketo-buildpacks/ca-certificates#bindings"""
 
 _SUFFIXES = (".pem", ".crt")
 _BEGIN = b"-----BEGIN CERTIFICATE-----"

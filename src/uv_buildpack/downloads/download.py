@@ -46,6 +46,7 @@ _LONGEST_PAUSE = 60.0
 _PROGRESS_EVERY = 5.0
 _BLOCK = 256 * 1024
 _LARGEST_DOCUMENT = 16 * 1024 * 1024
+# https://www.rfc-editor.org/rfc/rfc9110#name-status-codes; 425: RFC 8470, 429: RFC 6585
 _WORTH_RETRYING = frozenset({408, 425, 429, 500, 502, 503, 504})
 _FORBIDDEN = frozenset({401, 403, 407})
 _NOT_FOUND = frozenset({404, 410})

@@ -1,4 +1,4 @@
-"""The pace of a download: whoever sends one byte a second is no server that a build waits for.
+"""The pace of a download: a build does not wait for a server that sends one byte a second.
 
 httpx limits the time between two pieces, not that of the whole: a drip would go on for months
 (https://www.python-httpx.org/advanced/timeouts/).
@@ -27,7 +27,7 @@ _LEAST = 1000
 
 
 _BOTH_WAYS = 2
-"""`socket.SHUT_RDWR`: whoever reads from the connection finds that it has ended."""
+"""`socket.SHUT_RDWR`: a reader of the connection then finds that it has ended."""
 
 
 class Pace:

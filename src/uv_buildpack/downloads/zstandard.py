@@ -1,4 +1,7 @@
-"""Zstandard: from the standard library where it has it, else from the backport that the package carries."""
+"""Zstandard: from the standard library where it has it, else from the backport that the package carries.
+
+https://peps.python.org/pep-0784/
+"""
 
 from __future__ import annotations
 

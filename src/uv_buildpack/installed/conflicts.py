@@ -12,12 +12,13 @@ import base64
 import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 
-from uv_buildpack.installed.distributions import installed
-from uv_buildpack.installed.heavy.shared import is_below_link
+from uv_buildpack.installed.distributions import is_below_link
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from pathlib import Path
+
+    from uv_buildpack.installed.distributions import SitePackages
 
 
 class Disputed(NamedTuple):
@@ -33,19 +34,19 @@ class Disputed(NamedTuple):
         return self.owners[-1]
 
 
-def find(site_packages: Path, also: Collection[str] = ()) -> list[Disputed]:
+def find(site_packages: SitePackages, also: Collection[str] = ()) -> list[Disputed]:
     """Return the files with several contents, and those of `also` that belong to something. Raises `OSError`.
 
     Not those behind links: what shares a directory with a heavy package lies in its layer.
     """
     owners: dict[str, dict[str, str]] = {}
-    for distribution in installed(site_packages):
+    for distribution in site_packages.distributions:
         for file in distribution.files:
             owners.setdefault(file.path, {})[distribution.name] = file.hash
     return [
         Disputed(path=path, owners=tuple(sorted(hashes)), hash=hashes[max(hashes)])
         for path, hashes in sorted(owners.items())
-        if (len(set(hashes.values())) > 1 or path in also) and not is_below_link(site_packages, path)
+        if (len(set(hashes.values())) > 1 or path in also) and not is_below_link(site_packages.path, path)
     ]
 
 

@@ -1,6 +1,8 @@
 """What is installed in a site-packages directory: the one reader of `dist-info` directories and of their RECORD.
 
-The format is that of https://packaging.python.org/en/latest/specifications/recording-installed-packages/.
+The records of a large environment have 100,000 lines. So a directory is read once, and the value is handed to all who
+ask about it, until uv changes what is installed.
+The format: https://packaging.python.org/en/latest/specifications/recording-installed-packages/
 """
 
 from __future__ import annotations
@@ -65,14 +67,46 @@ class Distribution:
         return path.read_bytes() if path.is_file() else b""
 
 
-def installed(site_packages: Path, names: Collection[str] | None = None) -> tuple[Distribution, ...]:
-    """Return the distributions that are installed, or those of these normalised `names`, sorted by name."""
+@dataclass(frozen=True, slots=True)
+class SitePackages:
+    """A site-packages directory, as it was when it was read."""
+
+    path: Path
+    distributions: tuple[Distribution, ...]
+    """What is installed, sorted by name."""
+
+    def named(self, names: Collection[str]) -> tuple[Distribution, ...]:
+        """Return the distributions with these normalised names."""
+        return tuple(each for each in self.distributions if each.name in names)
+
+    def files_of(self, names: Collection[str]) -> Iterator[Path]:
+        """Return the recorded files of distributions that are there, but none that is behind a link (heavy packages).
+
+        Raises `OSError`.
+        """
+        for distribution in self.named(names):
+            for file in distribution.files:
+                path = self.path / file.path
+                if path.is_file() and not is_below_link(self.path, file.path):
+                    yield path
+
+
+def read(site_packages: Path) -> SitePackages:
+    """Read what is installed in a directory. Raises `OSError`."""
     found = (Distribution(path) for path in site_packages.glob(f"*{_SUFFIX}"))
-    return tuple(sorted(_chosen(found, names), key=lambda each: (each.name, each.version)))
+    return SitePackages(site_packages, tuple(sorted(found, key=lambda each: (each.name, each.version))))
 
 
-def _chosen(found: Iterator[Distribution], names: Collection[str] | None) -> Iterator[Distribution]:
-    return (each for each in found if names is None or each.name in names)
+def is_below_link(site_packages: Path, path: str) -> bool:
+    """Return whether a link is among the directories above a recorded path, as far as they are in site-packages."""
+    return not path.startswith("../") and any((site_packages / place).is_symlink() for place in parents(path))
+
+
+def parents(place: str) -> Iterator[str]:
+    """Return the directories above a recorded path, the nearest first, without site-packages itself."""
+    while "/" in place:
+        place = place.rpartition("/")[0]
+        yield place
 
 
 def _recorded(row: Sequence[str]) -> RecordedFile:

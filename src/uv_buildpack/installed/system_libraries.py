@@ -142,4 +142,4 @@ def _recorded(path: Path, layers_dir: Path, site_packages: str) -> str:
 
 def _distributions(layers_dir: Path, site_packages: str) -> list[distributions.Distribution]:
     layers = [path for path in sorted(layers_dir.iterdir()) if path.name.startswith("venv")]
-    return [each for layer in layers for each in distributions.installed(layer / site_packages)]
+    return [each for layer in layers for each in distributions.read(layer / site_packages).distributions]

@@ -93,7 +93,7 @@ def _link(python: Path) -> None:
 def _forbid_installing(directory: Path) -> None:
     """Mark the interpreter as PEP 668 has it: what is installed into a layer is lost when the layer is reused.
 
-    Environments are not concerned; uv marks its own interpreters in the same way.
+    Environments are not concerned; uv marks its own interpreters in the same way. https://peps.python.org/pep-0668/
     """
     for library in directory.glob("lib/python*.*/"):
         marker = library / "EXTERNALLY-MANAGED"

@@ -85,7 +85,8 @@ _BUILD_TOOLS_OF: Final = {
     "LDCXXSHARED": "CXX",
 }
 # python-build-standalone takes its build container's directories out of `_sysconfigdata_*.py` (hack_sysconfig.py in
-# cpython-unix/build-cpython.sh), but not out of `_sysconfig_vars_*.json`.
+# https://github.com/astral-sh/python-build-standalone/blob/20260814/cpython-unix/build-cpython.sh), but not out of
+# `_sysconfig_vars_*.json`.
 _BUILD_DIRECTORIES: Final = re.compile(r"(?<!\s)\s*-(?:isysroot\s+\S+|(?:isystem\s+|[IL])/tools/\S*)")
 # Debug information names the directory of the build, which uv chooses at random: extension modules would differ from
 # build to build. Who wants it sets CFLAGS=-g.

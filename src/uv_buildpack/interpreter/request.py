@@ -39,8 +39,6 @@ class PythonRequest(NamedTuple):
 
     specifier: SpecifierSet
     freethreaded: bool
-    exact: bool
-    """Whether a minor version was named: then wheels do not decide between minors."""
     text: str
     origin: str
     arch: str | None = None
@@ -124,7 +122,7 @@ def _from_bounds(bounds: Sequence[tuple[SpecifierSet, str]]) -> PythonRequest:
 
 
 def _unbound(text: str, origin: str) -> PythonRequest:
-    return PythonRequest(specifier=SpecifierSet(), freethreaded=False, exact=False, text=text, origin=origin)
+    return PythonRequest(specifier=SpecifierSet(), freethreaded=False, text=text, origin=origin)
 
 
 def _lines(path: Path, shown: str) -> list[str]:
@@ -169,9 +167,7 @@ def _version(version: str, request: PythonRequest) -> PythonRequest:
     number = version.removesuffix(named)
     if _NUMBER.match(number):
         return _numbered(number, request)
-    specifier = _specifier(number, request.origin, request.text)
-    minors = {one.minor for one in _grid() if specifier.contains(one)}
-    return request._replace(specifier=specifier, exact=len(minors) == 1)
+    return request._replace(specifier=_specifier(number, request.origin, request.text))
 
 
 def _numbered(number: str, request: PythonRequest) -> PythonRequest:
@@ -179,8 +175,7 @@ def _numbered(number: str, request: PythonRequest) -> PythonRequest:
         number = f"{number[0]}.{number[1:]}"  # the form of wheel tags: 313
     parts = number.split(".")
     complete = len(parts) == _COMPLETE or not number.replace(".", "").isdigit()
-    specifier = SpecifierSet(f"=={number}" if complete else f"=={number}.*")
-    return request._replace(specifier=specifier, exact=len(parts) > 1)
+    return request._replace(specifier=SpecifierSet(f"=={number}" if complete else f"=={number}.*"))
 
 
 def _specifier(version: str, origin: str, text: str) -> SpecifierSet:

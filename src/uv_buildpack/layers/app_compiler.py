@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from uv_buildpack.layers.python import PythonKey
     from uv_buildpack.layers.reuse import Wanted
     from uv_buildpack.layers.work import Work
-    from uv_buildpack.snapshots.policy import Store
+    from uv_buildpack.snapshots.policy import Snapshots
 
 SCHEME = "1"
 LARGEST = 9 * 1000 * 1000
@@ -111,10 +111,10 @@ def _minor() -> str:
     return f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
-def _keep(python: Path, key: Mapping[str, str], store: Store, scratch: Path) -> None:
+def _keep(python: Path, key: Mapping[str, str], snapshots: Snapshots, scratch: Path) -> None:
     """Keep a copy of the part of an interpreter that compiling needs, unless there is one. Raises `OSError`."""
-    known = store.find(COMPILER)
-    if store.directory is None or (known is not None and dict(known.key) == dict(key)):
+    known = snapshots.find(COMPILER)
+    if snapshots.directory is None or (known is not None and dict(known.key) == dict(key)):
         return
     prefix, tree = python.parents[1].resolve(), scratch / f"{COMPILER}-kept"
     for path in _needed(python):
@@ -125,7 +125,7 @@ def _keep(python: Path, key: Mapping[str, str], store: Store, scratch: Path) -> 
     # https://github.com/python/cpython/blob/v3.13.0/Modules/getpath.py
     (tree / "lib" / python.name / "lib-dynload").mkdir(parents=True, exist_ok=True)
     compiling.compile_tree(tree / "bin" / python.name, tree / "lib")
-    file_format.keep(store.directory, COMPILER, tree, key, limit=LARGEST)
+    file_format.keep(snapshots.directory, COMPILER, tree, key, limit=LARGEST)
 
 
 def _needed(python: Path) -> Iterator[Path]:

@@ -14,27 +14,27 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from cnb.documents import DocumentError, json_table
-from uv_buildpack.installed.distributions import installed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from cnb.context import BuildContext
     from cnb.layer import Layer, ReusedLayer
+    from uv_buildpack.installed.distributions import SitePackages
 
 FIELD = "links"
 """The field of the layer's metadata: JSON, path in the app directory → path in the layer."""
 
 
-def find(layer: Path, site_packages: Path, sources: Mapping[str, Path], app_dir: Path) -> dict[str, str]:
+def find(layer: Path, installed: SitePackages, sources: Mapping[str, Path], app_dir: Path) -> dict[str, str]:
     """Return the links that copied packages (`sources`: name → directory of the source) need. Raises `OSError`."""
     found: dict[str, str] = {}
     for name, source in sources.items():
-        for recorded in _recorded(site_packages, name):
+        for recorded in _recorded(installed, name):
             hidden = _hidden(recorded, source)
             if hidden is not None:
                 place = (source / hidden).relative_to(app_dir).as_posix()
-                found[place] = (site_packages / hidden).relative_to(layer).as_posix()
+                found[place] = (installed.path / hidden).relative_to(layer).as_posix()
     return found
 
 
@@ -84,7 +84,7 @@ def _hidden(recorded: PurePosixPath, source: Path) -> PurePosixPath | None:
     return None
 
 
-def _recorded(site_packages: Path, name: str) -> Iterator[PurePosixPath]:
-    for distribution in installed(site_packages, {name}):
+def _recorded(installed: SitePackages, name: str) -> Iterator[PurePosixPath]:
+    for distribution in installed.named({name}):
         paths = [PurePosixPath(file.path) for file in distribution.files]
         yield from (path for path in paths if path.parts[0] != ".." and "__pycache__" not in path.parts)

@@ -27,7 +27,7 @@ from uv_buildpack.snapshots.policy import APP_MODULES
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from uv_buildpack.snapshots.policy import Store
+    from uv_buildpack.snapshots.policy import Snapshots
 
 SCHEME = "2"
 _CONTENT, _SUFFIX = "modules", "suffix"
@@ -65,14 +65,14 @@ class Compiler(Protocol):
         ...
 
 
-def contribute(app_dir: Path, compiler: Compiler, store: Store, scratch: Path) -> None:
+def contribute(app_dir: Path, compiler: Compiler, snapshots: Snapshots, scratch: Path) -> None:
     """Write bytecode beside the modules in the app directory, and keep it for the next build.
 
     Nothing may read the app directory's sources afterwards to decide something. `scratch` is an existing directory.
     What cannot be compiled or written is left: it is compiled when it is imported. Raises `OSError`.
     """
     key = {"scheme": SCHEME, "compiler": compiler.identity, "app": str(app_dir)}
-    kept = _recall(app_dir, key, store, scratch)
+    kept = _recall(app_dir, key, snapshots, scratch)
     refused: list[OSError] = []
     sources = list(_sources(app_dir, refused))
     _warn_of_refused(app_dir, refused)
@@ -91,8 +91,8 @@ def contribute(app_dir: Path, compiler: Compiler, store: Store, scratch: Path) -
     found = _Bytecode(made.suffix or kept.suffix, {**known, **made.contents})
     written = {source for source, content in found.contents.items() if content and _write(source.path, found, content)}
     log.step(f"bytecode of {len(written)} modules, {len(written & made.contents.keys())} of them new")
-    if found.contents != kept.contents and store.directory is not None:
-        _keep(found, app_dir, key, store.directory, scratch)
+    if found.contents != kept.contents and snapshots.directory is not None:
+        _keep(found, app_dir, key, snapshots.directory, scratch)
 
 
 def _sources(app_dir: Path, refused: list[OSError]) -> Iterator[_Source]:
@@ -167,9 +167,9 @@ def _write(source: Path, bytecode: _Bytecode, content: bytes) -> bool:
     return True
 
 
-def _recall(app_dir: Path, key: Mapping[str, str], store: Store, scratch: Path) -> _Bytecode:
+def _recall(app_dir: Path, key: Mapping[str, str], snapshots: Snapshots, scratch: Path) -> _Bytecode:
     """Return what the last build kept, if it was made in the same way. Raises `OSError`."""
-    snapshot = store.find(APP_MODULES)
+    snapshot = snapshots.find(APP_MODULES)
     if snapshot is None or not key.items() <= dict(snapshot.key).items():
         return _Bytecode()
     target = scratch / "app-known"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from uv_buildpack import log
 from uv_buildpack.bytecode.wanted import modules
-from uv_buildpack.installed import conflicts
+from uv_buildpack.installed import conflicts, distributions
 from uv_buildpack.layers import app_links
 from uv_buildpack.layers.venv import contents
 from uv_buildpack.project import extensions, local_sources, tree
@@ -24,6 +24,7 @@ from uv_buildpack.uv.installing import LocalPackages
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from uv_buildpack.installed.distributions import SitePackages
     from uv_buildpack.project.files import Project, Pyproject
     from uv_buildpack.project.local_packages import LocalPackage
     from uv_buildpack.uv.installing import Installing
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 # editable installation loads (meson-python).
 _LITTER = (".egg-info", "build")
 _UV_LOCK = ".lock"
+"""What uv locks while it changes an environment (`lock` in uv 0.12.5):
+https://github.com/astral-sh/uv/blob/0.12.5/crates/uv-python/src/interpreter.rs"""
 
 
 class Installation(NamedTuple):
@@ -64,8 +67,8 @@ class Installation(NamedTuple):
         return Path(os.path.normpath(self.root / package.path))
 
 
-def install(installation: Installation, directory: Path) -> dict[str, str]:
-    """Fill the empty directory, and return the links that the app directory needs (`app_links`).
+def install(installation: Installation, directory: Path) -> tuple[SitePackages, dict[str, str]]:
+    """Fill the empty directory; return what is installed in it, and the links that the app needs (`app_links`).
 
     Editable packages are installed in place when that writes nothing into the tree, which the next build would not
     have; everything else is built from a copy of the app directory. Raises `Problem`, `OSError`.
@@ -82,7 +85,8 @@ def install(installation: Installation, directory: Path) -> dict[str, str]:
     site_packages.mkdir(parents=True, exist_ok=True)
     contents.compile_packages(installation.python, modules(site_packages))
     sources = {package.name: installation.place(package) for package in copied}
-    return app_links.find(directory, site_packages, sources, installation.project.app_dir)
+    installed = distributions.read(site_packages)
+    return installed, app_links.find(directory, installed, sources, installation.project.app_dir)
 
 
 def _sorted(installation: Installation) -> tuple[list[LocalPackage], list[LocalPackage]]:
@@ -106,7 +110,8 @@ def _stand_in(installation: Installation) -> Iterator[tree.Listing]:
     if venv.exists():
         venv.rename(aside)
     if installation.complete:
-        # Links suffice: uv and pip never write into a file that is there, they put another one in its place.
+        # Links suffice: uv and pip never write into a file that is there, they put another one in its place (0.12.5:
+        # https://github.com/astral-sh/uv/blob/0.12.5/crates/uv-fs/src/link.rs).
         shutil.copytree(aside, venv, symlinks=True, copy_function=os.link)
     else:
         installation.uv.make_venv(venv, installation.project.app_dir, installation.python)
@@ -173,9 +178,9 @@ def _install_copies(installation: Installation, packages: Sequence[LocalPackage]
     copy = _copy_of_app(installation)
     _sync_copies(installation, copy, packages)
     # They are installed beside each other, and may have files in common.
-    site_packages = contents.site_packages_of(installation.venv)
+    installed = distributions.read(contents.site_packages_of(installation.venv))
     names = {package.name: package for package in packages}
-    for name in conflicts.unsettled(site_packages, conflicts.find(site_packages)):
+    for name in conflicts.unsettled(installed.path, conflicts.find(installed)):
         if name in names:
             _sync_copies(installation, copy, [names[name]])
 

@@ -4,7 +4,7 @@ A hot build compares keys and makes nothing; it does not pay for these.
 """
 
 from uv_buildpack import sbom
-from uv_buildpack.installed import conflicts, system_libraries
+from uv_buildpack.installed import system_libraries
 from uv_buildpack.interpreter import installation
 from uv_buildpack.layers import local_install, lock_parts, supply
 from uv_buildpack.layers.venv import cold, contents, warm
@@ -12,7 +12,6 @@ from uv_buildpack.uv import releases
 
 __all__ = [
     "cold",
-    "conflicts",
     "contents",
     "installation",
     "local_install",

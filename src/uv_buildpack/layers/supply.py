@@ -1,8 +1,8 @@
 """Files of packages from directories of the user's (`BP_UV_FIND_LINKS`) instead of an index, by name and hash.
 
 `uv sync --frozen` takes packages from the addresses in the lock and from nowhere else: it reads no `UV_FIND_LINKS` for
-them (seen with uv 0.13). So it gets a copy of the project's directory in which all but the lock are links, and in whose
-lock the addresses of local files lead to them. uv checks their hashes as it does for downloads.
+them (tried with uv 0.13.9). So it gets a copy of the project's directory in which all but the lock are links, and in
+whose lock the addresses of local files lead to them. uv checks their hashes as it does for downloads.
 How uv chooses among a package's files: https://github.com/astral-sh/uv/blob/0.12.5/crates/uv-resolver/src/lock/mod.rs
 """
 
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 _SHOWN = 2
 _ALGORITHMS = frozenset({"md5", "sha256", "sha384", "sha512", "blake2b"})
-"""Of the hashes that uv knows (`HashAlgorithm` in crates/uv-pypi-types, uv 0.13)."""
+"""Of the hashes that uv knows (`HashAlgorithm`, 0.12.5):
+https://github.com/astral-sh/uv/blob/0.12.5/crates/uv-pypi-types/src/simple_json.rs"""
 _NOBODY = {"registry": "https://index.invalid/simple"}
 """Instead of the address that a package comes from: uv takes no file of this machine for one, and asks no index."""
 

@@ -125,7 +125,7 @@ def _without_network(work: Work) -> dict[str, str]:
     """Return the variables that let uv find local files, also for builds, and keep it off the network."""
     places = work.analysis.find_links
     variables = {"UV_FIND_LINKS": ",".join(map(str, places))} if places else {}
-    # UV_NO_INDEX: with the network off alone, uv would complain of each index instead of what is missing.
+    # UV_NO_INDEX: with the network off alone, uv would complain of each index instead of what is missing (0.13.9).
     return variables | ({"UV_OFFLINE": "1", "UV_NO_INDEX": "1"} if work.analysis.configuration.offline else {})
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from cnb.context import BuildContext
     from uv_buildpack.analysis import Analysis
+    from uv_buildpack.installed.distributions import SitePackages
     from uv_buildpack.layers.python import PythonKey
     from uv_buildpack.layers.reuse import Wanted
     from uv_buildpack.layers.work import Work
@@ -81,13 +82,12 @@ def contribute(work: Work, layer: Wanted[LocalKey], uv: Uv, python: Path) -> Lay
     if not layer.reasons:
         return reused(work, NAME, layer.metadata)
     analysis, directory = work.analysis, empty_layer(work.context, NAME)
-    hidden = _fill(work, directory, uv, python, work.directory(venv.NAME))
-    site_packages = making.contents.site_packages_of(directory)
+    installed, hidden = _fill(work, directory, uv, python, work.directory(venv.NAME))
     new = Layer(
         name=NAME,
         types=types(build=analysis.asked.venv),
-        metadata=layer.metadata | {app_links.FIELD: app_links.text(hidden)} | _outside(directory, site_packages),
-        sboms=making.sbom.of_packages(site_packages, work.lock(), name=NAME),
+        metadata=layer.metadata | {app_links.FIELD: app_links.text(hidden)} | _outside(directory, installed.path),
+        sboms=making.sbom.of_packages(installed, work.lock(), name=NAME),
     )
     return made(work, new, layer.reasons)
 
@@ -101,7 +101,7 @@ def lend(work: Work, uv: Uv, python: Path, environment: Path) -> None:
         _fill(work, empty_layer(work.context, NAME), uv, python, environment)
 
 
-def _fill(work: Work, directory: Path, uv: Uv, python: Path, environment: Path) -> dict[str, str]:
+def _fill(work: Work, directory: Path, uv: Uv, python: Path, environment: Path) -> tuple[SitePackages, dict[str, str]]:
     analysis = work.analysis
     installation = making.local_install.Installation(
         uv=uv,

@@ -12,7 +12,7 @@ from cnb.layer import Layer, ReusedLayer
 from uv_buildpack import log
 from uv_buildpack.layers.reuse import sbom_digest
 from uv_buildpack.project import locks
-from uv_buildpack.snapshots.policy import open_store
+from uv_buildpack.snapshots.policy import open_snapshots
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -23,13 +23,15 @@ if TYPE_CHECKING:
     from cnb.context import BuildContext
     from uv_buildpack.analysis import Analysis
     from uv_buildpack.project.lockfile import Lock
-    from uv_buildpack.snapshots.policy import Store
+    from uv_buildpack.snapshots.policy import Snapshots
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 _SCRATCH = ".uv-buildpack"
-"""Below the layers directory: the same mount as the layers, so that hard links work; without a `.toml` not exported."""
+"""Below the layers directory: the same mount as the layers, so that hard links work; without a `.toml` not exported.
+
+https://github.com/buildpacks/lifecycle/blob/v0.21.17/buildpack/layers.go"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +56,7 @@ class Work:
     analysis: Analysis
     scratch: Path
     """An existing directory on the layers' file system, which is removed at the end."""
-    snapshots: Store
+    snapshots: Snapshots
     background: Background
     files: Mapping[str, Path] = field(default_factory=dict)
     """Local files of packages, by their names in the lock (`BP_UV_FIND_LINKS`)."""
@@ -82,7 +84,7 @@ def begun(context: BuildContext, analysis: Analysis) -> Iterator[Work]:
     try:
         with ThreadPoolExecutor(max_workers=2) as pool:
             background = Background(pool=pool)
-            snapshots = open_store(context, analysis.configuration.snapshots)
+            snapshots = open_snapshots(context, analysis.configuration.snapshots)
             yield Work(context=context, analysis=analysis, scratch=scratch, snapshots=snapshots, background=background)
         for each in background.started:
             each.result()

@@ -39,8 +39,8 @@ def _python(directory: str | None) -> Beside:
     """Return the interpreter as a process type.
 
     The layers are on `PATH` only below the launcher, so `docker exec app python` would find no interpreter. For each
-    process type the exporter makes a link to the launcher in `/cnb/process`, which is on the image's own `PATH`
-    (Platform specification, "Exporter", "Launcher").
+    process type the exporter makes a link to the launcher in `/cnb/process`, which is on the image's own `PATH`:
+    https://github.com/buildpacks/spec/blob/platform/0.15/platform.md#exporter
     """
     process = Process(type=PYTHON, command=("python",), working_directory=directory)
     return Beside(process, "the environment's interpreter, for `docker exec` and one-off commands")

@@ -42,7 +42,7 @@ class ProcessPlan:
     """For each type, where it is from, in lines."""
     warnings: tuple[str, ...] = ()
     considered: tuple[str, ...] = ()
-    """What inference looked at in vain."""
+    """What inference looked at without finding anything to start."""
     suggestion: str = ""
     """What to write into pyproject.toml when nothing was inferred, in lines."""
     undecided: bool = False

@@ -21,7 +21,8 @@ _BUILTINS = frozenset([
     ".", ":", "alias", "bg", "cd", "command", "eval", "exec", "exit", "export", "fg", "hash", "jobs",
     "local", "read", "readonly", "return", "set", "shift", "source", "trap", "type", "ulimit", "umask", "unset", "wait",
 ])
-# Options of `uv run` that say nothing about which program runs in which environment.
+# Options of `uv run` that say nothing about which program runs in which environment:
+# https://docs.astral.sh/uv/reference/cli/#uv-run
 _IDLE_OPTIONS = frozenset([
     "--active", "--all-packages", "--exact", "--frozen", "--locked", "--no-cache", "--no-default-groups",
     "--no-dev", "--no-editable", "--no-progress", "--no-sync", "--offline", "--quiet", "--verbose", "-n", "-q", "-v",

@@ -14,6 +14,7 @@ from packaging.utils import canonicalize_name
 
 from cnb import toml
 from cnb.documents import Table
+from uv_buildpack.project.files import check_uv_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -41,12 +42,15 @@ _NAMES = frozenset(
 
 
 def of_project(project: Project, user_file: Path | None = None) -> dict[str, Any]:
-    """Return the settings that reach builds: the project's beat those in the user's `uv.toml`. Raises `OSError`.
+    """Return the settings that reach builds: the project's beat those in the user's `uv.toml`.
 
-    uv puts lists one after the other, and tables together (`Combine` in crates/uv-settings/src/combine.rs, uv 0.13.9).
+    Raises `DocumentError` (of the user's file), `OSError`.
+
+    uv puts lists one after the other, and tables together (`Combine`, 0.12.5:
+    https://github.com/astral-sh/uv/blob/0.12.5/crates/uv-settings/src/combine.rs).
     """
     settings = {name: value for name, value in _settings(project).items() if name in _NAMES}
-    for name, value in (_load(user_file) if user_file else {}).items():
+    for name, value in (_of_user(user_file) if user_file else {}).items():
         if name in _NAMES:
             settings[name] = _combined(settings[name], value) if name in settings else value
     return settings
@@ -70,7 +74,10 @@ class Rules(NamedTuple):
 
 
 def rules(environment: Mapping[str, str], project: Project, user_file: Path | None = None) -> Rules:
-    """Return the rules that variables, the project's settings and the user's `uv.toml` make. Raises `OSError`."""
+    """Return the rules that variables, the project's settings and the user's `uv.toml` make.
+
+    Raises `DocumentError` (of the user's file), `OSError`.
+    """
     settings = of_project(project, user_file)
     table = Table(settings, "uv.toml")
     binary = _chosen(
@@ -107,6 +114,13 @@ def _against(table: object) -> dict[str, tuple[str, ...]]:
 def _settings(project: Project) -> Mapping[str, Any]:
     path = project.root.directory / "uv.toml"
     return _load(path) if path.is_file() else project.root.uv
+
+
+def _of_user(path: Path) -> Mapping[str, Any]:
+    document = _load(path)
+    # By its whole path: a message is to tell it from the project's file.
+    check_uv_settings(Table(document, str(path)))
+    return document
 
 
 def _load(path: Path) -> Mapping[str, Any]:

@@ -84,7 +84,7 @@ class Pyproject(NamedTuple):
         try:
             # uv passes over a byte order mark.
             document = toml.loads(path.read_text(encoding="utf-8-sig"))
-            _check_uv_settings(Table(document, "uv.toml"))
+            check_uv_settings(Table(document, "uv.toml"))
         except (OSError, UnicodeDecodeError, toml.TOMLError, DocumentError) as error:
             raise UvSettingsInvalid("Reading uv.toml", [str(error)]) from None
         return document
@@ -245,7 +245,7 @@ def _check_membership(app_dir: Path, pyproject: Pyproject, root: Pyproject) -> N
     """Check that uv takes a project for a member of the workspace above it.
 
     uv looks no further than the first `pyproject.toml` above a project, unless that is a workspace root
-    (`find_workspace` in crates/uv-workspace/src/workspace.rs, uv 0.13.9). Raises `LockfileMissing`, `MemberHidden`.
+    (`find_workspace` in the file that this module names). Raises `LockfileMissing`, `MemberHidden`.
     """
     directory = pyproject.directory
     shown = directory.relative_to(app_dir).as_posix()
@@ -299,10 +299,10 @@ def check_pyproject(document: Table) -> None:
     uv.texts("dev-dependencies")
     for key in ("members", "exclude"):
         uv.table("workspace").texts(key)
-    _check_uv_settings(uv)
+    check_uv_settings(uv)
 
 
-def _check_uv_settings(uv: Table) -> None:
+def check_uv_settings(uv: Table) -> None:
     """Check what is read of `uv.toml` or `[tool.uv]`. Raises `DocumentError`."""
     uv.optional_text("required-version")
     for key in ("no-binary-package", "no-build-isolation-package"):
@@ -343,8 +343,8 @@ def read_members(project: Project) -> list[Pyproject]:
 def python_version_file(project: Project) -> Path | None:
     """Find the nearest `.python-version` from the project's directory up to the app directory.
 
-    As in uv, `.python-versions` beside it is the second choice, and its first request counts
-    (crates/uv-python-discovery/src/version_files.rs in uv 0.13.9).
+    As in uv, `.python-versions` beside it is the second choice, and its first request counts (0.12.5:
+    https://github.com/astral-sh/uv/blob/0.12.5/crates/uv-python/src/version_files.rs).
     """
     for directory in [project.directory, *project.directory.parents]:
         for name in (".python-version", ".python-versions"):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _STATIC_BACKENDS = frozenset(
     {"uv_build", "flit_core.buildapi", "hatchling.build", "pdm.backend", "poetry.core.masonry.api"}
 )
-# What backends take for licence files unless the project says which (PEP 639 leaves it to them).
+# What backends take for licence files unless the project says which; https://peps.python.org/pep-0639/ leaves it open.
 _LICENCES = ("LICEN[CS]E*", "LICENSES/**/*", "COPYING*", "NOTICE*", "AUTHORS*")
 _CODE = frozenset({"hooks", "dev-mode-exact", "run-setuptools", "custom-hook", "script", "generate-setup-file"})
 # Settings of the same backends that put copies of files into an editable installation as well (tried with each).

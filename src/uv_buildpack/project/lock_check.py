@@ -1,4 +1,4 @@
-"""The lock gate: nothing is installed unless `uv.lock` fits the `pyproject.toml` files.
+"""The check of the lock: nothing is installed unless `uv.lock` fits the `pyproject.toml` files.
 
 The first step compares files, before anything is downloaded. The second asks uv, before the first sync.
 What uv compares (`uv lock --check`, 0.12.5): https://github.com/astral-sh/uv/blob/0.12.5/crates/uv/src/commands/project/lock.rs
@@ -97,11 +97,11 @@ def check_with_uv(  # noqa: PLR0913 (who asks, about what, and what follows)
     said = [" ".join(part for part in match if part) for match in _UPDATE.findall(uv.relock(root, project.script))]
     before, after = read_lock(project.lock_path, lock_name), read_lock(root / lock_name, lock_name)
     if not said and before.digest == after.digest:
-        log.step(f"{fits}: uv writes the same one again")
+        log.step(f"{fits}: uv writes the same file again")
         return
     local = {package.name for package in before.packages if package.local}
     serious = [line for line in said if not (line.startswith("Update") and canonicalize_name(line.split()[1]) in local)]
-    serious = serious or _changes(installed(before), installed(after))
+    serious = serious or _changes(installed(before), installed(after), lock_name)
     if serious:
         # Of what backends declared uv keeps the answer, whatever file other than pyproject.toml, setup.py and setup.cfg
         # changes (https://docs.astral.sh/uv/concepts/cache/#dynamic-metadata): `uv lock` alone would change nothing.
@@ -113,9 +113,9 @@ def check_with_uv(  # noqa: PLR0913 (who asks, about what, and what follows)
     )
 
 
-def _changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+def _changes(before: Mapping[str, str], after: Mapping[str, str], lock_name: str) -> list[str]:
     return [
-        *(f"{name} {after[name]} is missing from uv.lock" for name in sorted(set(after) - set(before))),
+        *(f"{name} {after[name]} is missing from {lock_name}" for name in sorted(set(after) - set(before))),
         *(f"{name} {before[name]} is no longer needed" for name in sorted(set(before) - set(after))),
         *(
             f"{name} {before[name]} becomes {after[name]}"

@@ -19,6 +19,7 @@ from cnb import toml
 from cnb.documents import DocumentError, Table
 from uv_buildpack import specifiers
 from uv_buildpack.errors import FileUnreadable, LockfileInvalid, LockfileTooNew
+from uv_buildpack.project import markers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -103,6 +104,8 @@ class LockedPackage(NamedTuple):
 class Lock(NamedTuple):
     """A whole lock."""
 
+    shown: str
+    """The file as users know it, for messages."""
     packages: tuple[LockedPackage, ...]
     members: tuple[str, ...]
     """Members of the workspace; a project that is no workspace is its only one."""
@@ -138,9 +141,7 @@ def read_lock(path: Path, shown: str) -> Lock:
         raise LockfileInvalid(shown, str(error)) from None
     try:
         table = Table(document, shown)
-        version = table.optional_integer("version")
-        if version is None:
-            raise table.wrong("an integer", "version")
+        version = table.integer("version")
         if version > SUPPORTED_VERSION:
             raise LockfileTooNew(shown, version)
         script = "" if path.name == UV_LOCK else path.name.removesuffix(".lock")
@@ -163,6 +164,7 @@ def _lock(document: Table, digest: str, script: str) -> Lock:
     if script:
         packages += (_script(manifest, script),)
     return Lock(
+        shown=document.file,
         packages=packages,
         members=(script,) if script else manifest.texts("members") or _only_member(packages),
         requires_python=document.optional_text("requires-python") or "",
@@ -171,7 +173,7 @@ def _lock(document: Table, digest: str, script: str) -> Lock:
         conflicts=_conflicts(document),
         revision=document.optional_integer("revision") or 0,
         digest=digest,
-        supported=document.texts("supported-markers"),
+        supported=markers.read_all(document, "supported-markers"),
     )
 
 
@@ -214,7 +216,7 @@ def _package(entry: Table) -> LockedPackage:
         groups=_dependency_table(entry.table("dev-dependencies")),
         wheels=tuple(_artifact(wheel, source) for wheel in entry.tables("wheels")),
         sdist=_sdist(entry.table("sdist"), kind, source) if "sdist" in entry else None,
-        forks=entry.texts("resolution-markers"),
+        forks=markers.read_all(entry, "resolution-markers"),
         metadata=_metadata(entry.table("metadata")) if "metadata" in entry else None,
         group_pythons=_texts(entry.table("group-requires-python")),
     )
@@ -240,12 +242,14 @@ def _conflicts(document: Table) -> tuple[tuple[ConflictItem, ...], ...]:
     for number, items in enumerate(document.array("conflicts")):
         if not isinstance(items, list):
             raise document.wrong("an array", "conflicts", number)
-        tables = Table({"items": items}, document.file, (*document.path, "conflicts", number)).tables("items")
-        sets.append(tuple(_conflict_item(table) for table in tables))
+        sets.append(tuple(_conflict_item(document, number, position, item) for position, item in enumerate(items)))
     return tuple(sets)
 
 
-def _conflict_item(entry: Table) -> ConflictItem:
+def _conflict_item(document: Table, number: int, position: int, item: object) -> ConflictItem:
+    if not isinstance(item, dict):
+        raise document.wrong("a table", "conflicts", number, position)
+    entry = Table(item, document.file, ("conflicts", number, position))
     return ConflictItem(
         package=canonicalize_name(entry.text("package")),
         extra=entry.optional_text("extra"),
@@ -271,7 +275,7 @@ def _source(entry: Table) -> tuple[str, str]:
     table = entry.table("source")
     kind = next((kind for kind in _SOURCES if kind in table), None)
     if kind is None:
-        raise entry.wrong(f"a table with one of {', '.join(_SOURCES)}", "source")
+        raise table.lacking(*_SOURCES)
     value, subdirectory = table.text(kind), table.optional_text("subdirectory")
     if kind in LOCAL_SOURCES and "\0" in value:
         raise table.wrong("a path", kind)
@@ -290,7 +294,7 @@ def _dependencies(table: Table, key: str) -> tuple[Dependency, ...]:
             version=entry.optional_text("version"),
             source=_source(entry)[1] if "source" in entry else None,
             extras=entry.texts("extra" if "extra" in entry else "extras"),
-            marker=entry.optional_text("marker"),
+            marker=markers.read(entry, "marker"),
         )
         for entry in table.tables(key)
     )

@@ -17,6 +17,7 @@ from packaging.utils import canonicalize_name
 from cnb import toml
 from cnb.documents import DocumentError, Table
 from uv_buildpack.errors import LockfileInvalid, LockfileTooNew
+from uv_buildpack.project import markers
 from uv_buildpack.project.files import PYLOCK
 from uv_buildpack.project.lockfile import Artifact, Dependency, Lock, LockedPackage, file_name, lock_content
 
@@ -53,13 +54,14 @@ def _lock(document: Table, digest: str) -> Lock:
             version=package.version,
             source=package.source,
             extras=(),
-            marker=entry.optional_text("marker"),
+            marker=markers.read(entry, "marker"),
         )
         for entry, package in zip(entries, packages, strict=True)
     )
     extras = dict.fromkeys(document.texts("extras"), ())
     root = _locked(PYLOCK, None, ("virtual", PYLOCK), dependencies=edges, extras=extras, groups=groups)
     return Lock(
+        shown=document.file,
         packages=(root, *packages),
         members=(PYLOCK,),
         requires_python=document.optional_text("requires-python") or "",
@@ -68,7 +70,7 @@ def _lock(document: Table, digest: str) -> Lock:
         conflicts=(),
         revision=0,
         digest=digest,
-        supported=document.texts("environments"),
+        supported=markers.read_all(document, "environments"),
         default_groups=default,
     )
 
@@ -80,7 +82,7 @@ def _package(entry: Table) -> LockedPackage:
         wheels = tuple(_artifact(wheel) for wheel in entry.tables("wheels"))
         sdist = _artifact(entry.table("sdist")) if "sdist" in entry else None
         if not wheels and sdist is None:
-            raise entry.wrong(f"`wheels`, `sdist` or one of {', '.join(_KINDS)}", "name")
+            raise entry.lacking("wheels", "sdist", *_KINDS)
         return _locked(name, version, ("registry", entry.optional_text("index") or ""), wheels=wheels, sdist=sdist)
     table = entry.table(kind)
     if kind == "vcs":
@@ -128,7 +130,7 @@ def _locked(  # noqa: PLR0913 (the parts of a package that a pylock.toml has)
 def _artifact(entry: Table) -> Artifact:
     url, path = entry.optional_text("url"), entry.optional_text("path")
     if url is None and path is None:
-        raise entry.wrong("an address, or a path in `path`", "url")
+        raise entry.lacking("url", "path")
     hashes = entry.table("hashes")
     if not hashes.values:
         raise entry.wrong("a table with at least one hash", "hashes")
@@ -146,7 +148,7 @@ def part(path: Path, numbers: Collection[int]) -> dict[str, Any]:
     """Return a document with some packages of a valid lock, by their numbers, that means the same wherever it is.
 
     Without markers, extras and groups: what they say has been decided, and uv never installs the default groups beside
-    a chosen one (uv 0.13.9).
+    a chosen one (uv 0.13.9, and 0.12.5: https://github.com/astral-sh/uv/blob/0.12.5/crates/uv/src/commands/pip/sync.rs).
     """
     document = toml.loads(path.read_text(encoding="utf-8-sig"))
     chosen = [entry for number, entry in enumerate(document.get("packages", ())) if number in numbers]

@@ -67,14 +67,18 @@ def _metadata(content: bytes, shown: str) -> Mapping[str, Any]:
         return toml.loads("\n".join(line.removeprefix("#").removeprefix(" ") for line in lines))
     except toml.TOMLError as error:
         line = text.count("\n", 0, blocks[0].start()) + 1
-        raise ScriptInvalid(shown, f"The metadata from line {line} on are no TOML: {error}") from None
+        raise ScriptInvalid(shown, f"The metadata from line {line} on are not TOML: {error}") from None
 
 
 def _as_pyproject(metadata: Mapping[str, Any], shown: str) -> dict[str, Any]:
     """Return a script's metadata where `pyproject.toml` has the same."""
     project = {key: metadata[key] for key in ("dependencies", "requires-python") if key in metadata}
     document = {"project": project, **({"tool": metadata["tool"]} if "tool" in metadata else {})}
+    own = Table(metadata, shown)
     try:
+        # By the places that the reader knows; what is left is where `pyproject.toml` has it as well.
+        own.texts("dependencies")
+        own.optional_text("requires-python")
         check_pyproject(Table(document, shown))
     except DocumentError as error:
         raise ScriptInvalid(shown, str(error)) from None

@@ -1,10 +1,8 @@
 """Which packages of a lock are installed for a target: the walk that `uv sync` does, without uv or an interpreter.
 
 It decides whether a build is hot, and which Python minors have wheels, so it must be possible before anything is
-downloaded. After each sync the result is compared with what uv really installed (`layers/venv.py`).
+downloaded. After each sync the result is compared with what uv really installed (`unexpected` in `layers/venv`).
 The walk is uv's `Installable` (0.12.5): https://github.com/astral-sh/uv/blob/0.12.5/crates/uv-resolver/src/lock/installable.rs
-Markers: https://packaging.python.org/en/latest/specifications/dependency-specifiers/
-Markers of conflicting extras and groups: https://github.com/astral-sh/uv/blob/0.12.5/crates/uv-resolver/src/universal_marker.rs
 """
 
 from __future__ import annotations
@@ -15,19 +13,19 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from packaging.markers import Marker
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from uv_buildpack import masking
 from uv_buildpack.errors import (
     ChoiceConflicting,
     Collector,
-    LockfileInvalid,
     LockfileOutdated,
     UnknownExtra,
     UnknownGroup,
     UnknownPackage,
 )
+from uv_buildpack.project import markers
+from uv_buildpack.project.markers import REMEMBERED, conflict_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -35,19 +33,9 @@ if TYPE_CHECKING:
     from packaging.tags import Tag
 
     from uv_buildpack.project.lockfile import Artifact, ConflictItem, Dependency, Lock, LockedPackage
+    from uv_buildpack.project.markers import Environment
 
     _Node = tuple[LockedPackage, str | None]
-    _Environment = dict[str, str | frozenset[str]]
-
-_LONGEST_SHOWN = 200
-# Names of wheels and markers, which are asked about for each Python and each step: a lock of 200 packages has 3,000.
-_REMEMBERED = 32_768
-_parsed = lru_cache(_REMEMBERED)(Marker)
-
-# uv encodes what is declared as conflicting as markers on `extra`: "extra-<length>-<package>-<extra>", and the like
-# for groups and whole projects.
-_CONFLICT = re.compile(r"extra\s*(==|!=)\s*(['\"])((?:extra|group|project)-\d+-[^'\"]+)\2")
-
 
 GROUP_PYTHONS_REVISION = 5
 """The first revision of the lock that says which Pythons a group is for."""
@@ -55,11 +43,13 @@ GROUP_PYTHONS_REVISION = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """What the user chose to install. `packages` is never empty."""
+    """What the user chose to install, by normalised names."""
 
-    packages: tuple[str, ...]
+    members: tuple[str, ...]
+    """Of the workspace; a project that is no workspace is its only one. `choose` makes sure that there is one."""
     extras: tuple[str, ...]
     groups: tuple[str, ...]
+    """Dependency groups."""
 
 
 class Platform(NamedTuple):
@@ -85,21 +75,21 @@ def choose(lock: Lock, name: str | None, wanted: Choice, default_groups: Sequenc
 
     Raises `Problems`: unknown package, extra or group, a project that is not in the lock.
     """
-    packages = wanted.packages or ((name,) if name else lock.members)
+    members = wanted.members or ((name,) if name else lock.members)
     collector = Collector()
-    for package in packages:
+    for member in members:
         with collector.collecting():
-            if package not in lock.members and not wanted.packages:
+            if member not in lock.members and not wanted.members:
                 # Nobody chose it: the project has another name than when it was locked.
-                raise LockfileOutdated([f"the project is {package}, uv.lock has {', '.join(lock.members) or 'none'}"])
-            if package not in lock.members:
-                raise UnknownPackage(package, lock.members)
-    selected = [package for name in packages for package in lock.named(name)]
+                raise LockfileOutdated(
+                    [f"the project is {member}, {lock.shown} has {', '.join(lock.members) or 'none'}"]
+                )
+            if member not in lock.members:
+                raise UnknownPackage(member, lock.members)
+    selected = [package for member in members for package in lock.named(member)]
     known_extras = sorted({extra for package in selected for extra in _known_extras(package)})
     extras = tuple(known_extras) if "*" in wanted.extras else wanted.extras
-    known_groups = {
-        group for package in (*selected, *_root_package(lock, packages)) for group in _known_groups(package)
-    }
+    known_groups = {group for package in (*selected, *_root_package(lock, members)) for group in _known_groups(package)}
     known_groups |= set(lock.root_groups)
     normalised: dict[str, str] = {canonicalize_name(group): group for group in known_groups}
     collector.problems.extend(UnknownExtra(extra, known_extras) for extra in extras if extra not in known_extras)
@@ -110,7 +100,7 @@ def choose(lock: Lock, name: str | None, wanted: Choice, default_groups: Sequenc
     added = (group for group in map(canonicalize_name, default_groups) if group in normalised)
     named = (*lock.default_groups, *wanted.groups, *added)
     groups = tuple(normalised[group] for group in dict.fromkeys(map(canonicalize_name, named)))
-    choice = Choice(packages=packages, extras=extras, groups=groups)
+    choice = Choice(members=members, extras=extras, groups=groups)
     conflicts = _conflicts(lock, choice, every_extra="*" in wanted.extras)
     collector.problems.extend(ChoiceConflicting([str(item) for item in items]) for items in conflicts)
     collector.raise_if_any()
@@ -120,8 +110,8 @@ def choose(lock: Lock, name: str | None, wanted: Choice, default_groups: Sequenc
 def _conflicts(lock: Lock, choice: Choice, *, every_extra: bool) -> Iterator[list[ConflictItem]]:
     """Return what was chosen of each set of which one at most can be installed, where that is more.
 
-    As uv does (`detect_conflicts` in crates/uv-environment-operations/src/lib.rs, 0.13.9): an extra or a group that was
-    chosen counts for each member that is needed.
+    An extra or a group that was chosen counts for each member that is needed, as in uv (`detect_conflicts`, 0.12.5:
+    https://github.com/astral-sh/uv/blob/0.12.5/crates/uv/src/commands/project/mod.rs).
     """
     members = _needed_members(lock, choice) if lock.conflicts else set()
     for items in lock.conflicts:
@@ -141,7 +131,7 @@ def _is_chosen(item: ConflictItem, choice: Choice, *, every_extra: bool) -> bool
 def _needed_members(lock: Lock, choice: Choice) -> set[str]:
     """Return the members that a choice leads to, whatever the markers on the way say."""
     by_name = {package.name: lock.named(package.name) for package in lock.packages}
-    queue = [(name, extra) for name in choice.packages for extra in (None, *choice.extras)]
+    queue = [(name, extra) for name in choice.members for extra in (None, *choice.extras)]
     queue += [pair for edge in _group_edges(lock, choice, by_name) for pair in _named(edge)]
     seen: set[tuple[str, str | None]] = set()
     while queue:
@@ -151,7 +141,7 @@ def _needed_members(lock: Lock, choice: Choice) -> set[str]:
             for package in by_name.get(name, ()):
                 edges = package.dependencies if extra is None else package.extras.get(extra, ())
                 queue += [pair for edge in edges for pair in _named(edge)]
-    return {name for name, _ in seen}.intersection(lock.members).union(choice.packages)
+    return {name for name, _ in seen}.intersection(lock.members).union(choice.members)
 
 
 def _named(edge: Dependency) -> list[tuple[str, str | None]]:
@@ -161,8 +151,8 @@ def _named(edge: Dependency) -> list[tuple[str, str | None]]:
 def group_pythons(lock: Lock, choice: Choice) -> dict[str, str]:
     """Return the Pythons that the chosen groups are for: group → specifier; empty for locks of before revision 5."""
     packages = [
-        *_root_package(lock, choice.packages),
-        *(package for name in choice.packages for package in lock.named(name)),
+        *_root_package(lock, choice.members),
+        *(package for name in choice.members for package in lock.named(name)),
     ]
     tables = [lock.root_group_pythons, *(package.group_pythons for package in packages)]
     return {group: table[group] for table in tables for group in choice.groups if group in table}
@@ -193,8 +183,10 @@ def compatible_wheels(package: LockedPackage, platform: Platform) -> tuple[Artif
 def uninstallable(lock: Lock, packages: Iterable[LockedPackage], platform: Platform) -> list[str]:
     """Return what in a lock cannot be installed on the platform: one line for each package."""
     environment = _environment(platform)
-    if lock.supported and not any(_holds(marker, environment, frozenset()) for marker in lock.supported):
-        return [f"uv.lock is only for {' or '.join(lock.supported)} (environments in [tool.uv])"]
+    if lock.supported and not any(
+        markers.hold(marker, environment, frozenset(), lock.shown) for marker in lock.supported
+    ):
+        return [f"{lock.shown} is only for {' or '.join(lock.supported)} (environments in [tool.uv])"]
     if platform.freethreaded:
         return []  # the tags of its wheels are not settled yet
     where = f"Python {platform.python} on Linux ({platform.machine}, {platform.libc})"
@@ -236,14 +228,15 @@ def _walk(
     lock: Lock,
     choice: Choice,
     by_name: Mapping[str, Sequence[LockedPackage]],
-    environment: _Environment,
+    environment: Environment,
     active: frozenset[str],
 ) -> list[_Node]:
     """Return each package that is reached, once for itself and once for each extra."""
 
     def follow(edges: Iterable[Dependency]) -> Iterator[_Node]:
         for edge in edges:
-            holds = partial(_holds, environment=environment, active=active.union(_edge_names(edge)))
+            names = active.union(_edge_names(edge))
+            holds = partial(markers.hold, environment=environment, active=names, file=lock.shown)
             if edge.marker is None or holds(edge.marker):
                 yield from _targets(edge, by_name.get(edge.name, ()), holds)
 
@@ -258,7 +251,7 @@ def _walk(
 
 
 def _roots(choice: Choice, by_name: Mapping[str, Sequence[LockedPackage]]) -> Iterator[_Node]:
-    for name in choice.packages:
+    for name in choice.members:
         for package in by_name.get(name, ()):
             yield package, None
             yield from ((package, extra) for extra in choice.extras)
@@ -266,22 +259,23 @@ def _roots(choice: Choice, by_name: Mapping[str, Sequence[LockedPackage]]) -> It
 
 def _group_edges(lock: Lock, choice: Choice, by_name: Mapping[str, Sequence[LockedPackage]]) -> Iterator[Dependency]:
     """Return the dependencies of the groups; one that no chosen package has is looked for in the workspace root."""
-    chosen = [package for name in choice.packages for package in by_name.get(name, ())]
+    chosen = [package for name in choice.members for package in by_name.get(name, ())]
     for group in choice.groups:
         owners = [package for package in chosen if group in _known_groups(package)]
-        owners = owners or _root_package(lock, choice.packages)
+        owners = owners or _root_package(lock, choice.members)
         for package in owners:
             yield from package.groups.get(group, ())
         if not owners:
             yield from lock.root_groups.get(group, ())
 
 
-def _root_package(lock: Lock, packages: Sequence[str]) -> list[LockedPackage]:
-    """Return the workspace root, if groups of it can be chosen: for one package, and not for several.
+def _root_package(lock: Lock, members: Sequence[str]) -> list[LockedPackage]:
+    """Return the workspace root, if groups of it can be chosen: for one member, and not for several.
 
-    As uv does (`validate_groups` in crates/uv-environment-operations/src/install_target.rs, 0.13.9).
+    As in uv (`validate_groups`, 0.12.5:
+    https://github.com/astral-sh/uv/blob/0.12.5/crates/uv/src/commands/project/install_target.rs).
     """
-    if len(packages) != 1:
+    if len(members) != 1:
         return []
     return [package for package in lock.packages if package.local and package.source == "."]
 
@@ -307,48 +301,22 @@ def _known_groups(package: LockedPackage) -> set[str]:
 
 
 def _conflict_names(choice: Choice) -> Iterator[str]:
-    for package in choice.packages:
-        yield _conflict_name("project", package)
-        yield from (_conflict_name("extra", package, extra) for extra in choice.extras)
-        yield from (_conflict_name("group", package, group) for group in choice.groups)
+    for member in choice.members:
+        yield conflict_name("project", member)
+        yield from (conflict_name("extra", member, extra) for extra in choice.extras)
+        yield from (conflict_name("group", member, group) for group in choice.groups)
 
 
 def _edge_names(edge: Dependency) -> Iterator[str]:
-    yield _conflict_name("project", edge.name)
-    yield from (_conflict_name("extra", edge.name, extra) for extra in edge.extras)
+    yield conflict_name("project", edge.name)
+    yield from (conflict_name("extra", edge.name, extra) for extra in edge.extras)
 
 
 def _node_names(package: LockedPackage, extra: str | None) -> Iterator[str]:
-    yield _conflict_name("project", package.name) if extra is None else _conflict_name("extra", package.name, extra)
+    yield conflict_name("project", package.name) if extra is None else conflict_name("extra", package.name, extra)
 
 
-def _conflict_name(kind: str, package: str, *more: str) -> str:
-    return "-".join((kind, str(len(package)), package, *more))
-
-
-def _holds(marker: str, environment: _Environment, active: frozenset[str]) -> bool:
-    """Evaluate a marker; conflict markers become comparisons that hold or not.
-
-    Those of a `pylock.toml` ask for the chosen extras and groups (`'dev' in dependency_groups`).
-    """
-
-    def decide(match: re.Match[str]) -> str:
-        operator, name = match.group(1), match.group(3)
-        return "os_name == 'posix'" if (name in active) == (operator == "==") else "os_name != 'posix'"
-
-    try:
-        return _parsed(_CONFLICT.sub(decide, marker)).evaluate(environment)
-    except (ValueError, KeyError, RecursionError) as error:
-        # No marker, an unknown name in one, a number of thousands of digits, thousands of brackets.
-        reason = next(iter(str(error).splitlines()), "")
-        raise LockfileInvalid("uv.lock", f"The marker {_short(marker)!r} cannot be read: {_short(reason)}") from None
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
-
-
-def _environment(platform: Platform) -> _Environment:
+def _environment(platform: Platform) -> Environment:
     major, minor = platform.minor
     return {
         "implementation_name": "cpython",
@@ -365,12 +333,12 @@ def _environment(platform: Platform) -> _Environment:
     }
 
 
-@lru_cache(_REMEMBERED)
+@lru_cache(REMEMBERED)
 def _compatible(filename: str, platform: Platform) -> bool:
     return any(_platform_fits(tag.platform, platform) and _interpreter_fits(tag, platform) for tag in _tags(filename))
 
 
-@lru_cache(_REMEMBERED)
+@lru_cache(REMEMBERED)
 def _tags(filename: str) -> Collection[Tag]:
     try:
         return parse_wheel_filename(filename)[3]

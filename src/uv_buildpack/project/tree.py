@@ -98,7 +98,8 @@ def sizes(directory: Path) -> list[int]:
 def vcs_state(directory: Path) -> list[str]:
     """Return what a version taken from git depends on beside the tree: the commit, branches and tags.
 
-    Not the whole `.git`: its index holds inode numbers and times, which every checkout changes.
+    Not the whole `.git`: its index holds inode numbers and times, which every checkout changes
+    (https://git-scm.com/docs/index-format).
     """
     for place in (directory, *directory.parents):
         git = place / ".git"

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from uv_buildpack.project.files import Pyproject
 
 # Build requirement → the variable that gives the version instead; {} is the package's name.
+# https://github.com/ofek/hatch-vcs, https://backend.pdm-project.org/metadata/#dynamic-project-version,
+# https://github.com/mtkennerly/poetry-dynamic-versioning, https://github.com/ninoseki/uv-dynamic-versioning
 _VARIABLES = {
     "hatch-vcs": "SETUPTOOLS_SCM_PRETEND_VERSION",
     "pdm-backend": "PDM_BUILD_SCM_VERSION",

@@ -1,8 +1,9 @@
 """The members of a workspace, by uv's rules for the globs in `[tool.uv.workspace]`.
 
-uv walks `members` with the `glob` crate and matches `exclude` as text, where `*` stands for a `/` as well
-(crates/uv-workspace/src/workspace.rs in uv 0.13.9). pathlib and fnmatch differ from both in what they do with hidden
-directories, links and brackets. `integration/test_rules_of_uv.py` compares this with uv on random trees.
+uv walks `members` with the `glob` crate and matches `exclude` as text, where `*` stands for a `/` as well (0.12.5:
+https://github.com/astral-sh/uv/blob/0.12.5/crates/uv-workspace/src/workspace.rs). pathlib and fnmatch
+differ from both in what they do with hidden directories, links and brackets. `integration/test_rules_of_uv.py` compares
+this with uv on random trees.
 """
 
 from __future__ import annotations

@@ -11,28 +11,24 @@ from uv_buildpack.sbom.spdx import spdx
 from uv_buildpack.sbom.syft import syft
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-    from pathlib import Path
-
+    from uv_buildpack.installed.distributions import SitePackages
     from uv_buildpack.project.lockfile import Lock
 
 __all__ = ["of_packages", "of_python"]
 
 
-def of_packages(
-    site_packages: Path, lock: Lock | None, *, name: str = "venv", other_indexes: Collection[str] = ()
-) -> dict[SBOMFormat, bytes]:
+def of_packages(site_packages: SitePackages, lock: Lock, *, name: str = "venv") -> dict[SBOMFormat, bytes]:
     """Describe what is installed in `site_packages` of the layer `name`; the lock adds origins and digests.
 
-    `other_indexes`: addresses, as in the lock, of indexes that stand beside the default one. Raises `OSError`.
+    Raises `OSError`.
     """
     # A hot build describes nothing: it is not to pay for the readers of metadata (20 ms).
     from uv_buildpack.sbom.installed import components  # noqa: PLC0415
 
-    return _written(Contents(name, components(site_packages, lock, other_indexes)))
+    return _written(Contents(name, components(site_packages, lock)))
 
 
-def of_python(version: str, *, url: str, sha256: str, name: str = "python") -> dict[SBOMFormat, bytes]:
+def of_python(version: str, *, url: str, sha256: str) -> dict[SBOMFormat, bytes]:
     """Describe the interpreter: its version, and the archive that it was unpacked from."""
     qualifiers = {"checksum": f"sha256:{sha256}", "download_url": url}
     interpreter = Component(
@@ -45,7 +41,7 @@ def of_python(version: str, *, url: str, sha256: str, name: str = "python") -> d
         digest=("sha256", sha256),
         cpe=f"cpe:2.3:a:python:python:{version}:*:*:*:*:*:*:*",
     )
-    return _written(Contents(name, (interpreter,)))
+    return _written(Contents("python", (interpreter,)))
 
 
 def _written(contents: Contents) -> dict[SBOMFormat, bytes]:

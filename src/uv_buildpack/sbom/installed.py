@@ -10,14 +10,12 @@ from packaging.metadata import RawMetadata, parse_email
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
-from uv_buildpack.installed.distributions import installed
 from uv_buildpack.sbom.component import Component, package_url, without_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
-    from pathlib import Path
 
-    from uv_buildpack.installed.distributions import Distribution
+    from uv_buildpack.installed.distributions import Distribution, SitePackages
     from uv_buildpack.project.lockfile import Artifact, Dependency, Lock, LockedPackage
 
 # A licence field longer than this holds the licence's text, not its name.
@@ -38,16 +36,12 @@ class _Described(NamedTuple):
     path: str
 
 
-def components(site_packages: Path, lock: Lock | None, other_indexes: Collection[str]) -> tuple[Component, ...]:
-    """Return exactly what is installed, sorted by package URL.
-
-    `other_indexes` are addresses of indexes that stand beside the default one: names are only unique within an index,
-    so a package of theirs is qualified with it. Raises `OSError`.
-    """
-    distributions = {found.name: found for found in map(_described, installed(site_packages))}
-    listed = {name: _component(found, _locked(found, lock), other_indexes) for name, found in distributions.items()}
+def components(site_packages: SitePackages, lock: Lock) -> tuple[Component, ...]:
+    """Return exactly what is installed, sorted by package URL. Raises `OSError`."""
+    distributions = {found.name: found for found in map(_described, site_packages.distributions)}
+    listed = {name: _component(found, _locked(found, lock)) for name, found in distributions.items()}
     extras = _extras(lock)
-    python = site_packages.parent.name.removeprefix("python").removesuffix("t")
+    python = site_packages.path.parent.name.removeprefix("python").removesuffix("t")
 
     def needed(found: _Described) -> tuple[str, ...]:
         names = _needed_names(found.metadata, extras.get(found.name, frozenset()), python)
@@ -68,13 +62,12 @@ def _described(distribution: Distribution) -> _Described:
     )
 
 
-def _locked(found: _Described, lock: Lock | None) -> LockedPackage | None:
+def _locked(found: _Described, lock: Lock) -> LockedPackage | None:
     """Return the lock's entry for the installed version (the lock may not know that of a local package)."""
-    entries = lock.named(found.name) if lock else ()
-    return next((entry for entry in entries if entry.version in {found.version, None}), None)
+    return next((entry for entry in lock.named(found.name) if entry.version in {found.version, None}), None)
 
 
-def _component(found: _Described, locked: LockedPackage | None, other_indexes: Collection[str]) -> Component:
+def _component(found: _Described, locked: LockedPackage | None) -> Component:
     expression, names = _licence(found.metadata)
     address = _address(locked) if locked else None
     vcs = _vcs(locked) if locked else None
@@ -84,7 +77,6 @@ def _component(found: _Described, locked: LockedPackage | None, other_indexes: C
     qualifiers = {
         "vcs_url": vcs or "",
         "download_url": address or "" if locked and locked.source_kind == "url" else "",
-        "repository_url": address or "" if locked and locked.source in other_indexes else "",
     }
     return Component(
         name=found.name,
@@ -147,10 +139,10 @@ def _licence(metadata: RawMetadata) -> tuple[str | None, tuple[str, ...]]:
     return None, names or ((stated,) if short else ())
 
 
-def _extras(lock: Lock | None) -> Mapping[str, frozenset[str]]:
+def _extras(lock: Lock) -> Mapping[str, frozenset[str]]:
     """Return the extras that the lock asks for, by package."""
     found: dict[str, frozenset[str]] = {}
-    for edge in _edges(lock.packages if lock else ()):
+    for edge in _edges(lock.packages):
         found[edge.name] = found.get(edge.name, frozenset()) | set(edge.extras)
     return found
 

@@ -1,4 +1,4 @@
-"""Syft JSON, as far as its schema demands. Nothing in it differs between equal builds."""
+"""Syft JSON, as far as its schema demands (`_SCHEMA_ADDRESS`). Nothing in it differs between equal builds."""
 
 from __future__ import annotations
 

@@ -29,8 +29,7 @@ TYPES = LayerTypes(cache=True)
 SCHEME = "3"
 
 ALWAYS_BELOW = 10 * 1000 * 1000
-"""Bytes, compressed: what is smaller is always kept. A hot build pays 17 ms for each megabyte.
-"""
+"""Bytes, compressed: what is smaller is always kept. A hot build pays 17 ms for each megabyte."""
 TOO_LARGE_TO_TRY = 80 * 1000 * 1000
 """Bytes of a tree, uncompressed, that will not compress to `ALWAYS_BELOW`."""
 _PATIENCE = 10
@@ -137,7 +136,7 @@ def keep(  # noqa: PLR0913 (what is kept, where, and what of it)
     limit: int | None = None,
     without: Collection[Path] = (),
 ) -> bool:
-    """Write a snapshot of `tree`; with a `limit` (bytes) only if it becomes no larger. Tells whether it was written.
+    """Write a snapshot of `tree`; with a `limit` (bytes) only if it becomes no larger. Return whether it was written.
 
     `without` are files and directories of the tree that are left out. Raises `OSError`, but not for a full disk: a
     build that works without a snapshot does not fail for one. The file appears by a rename, so that a killed build

@@ -44,7 +44,7 @@ COMPILER = "compiler"
 
 
 @dataclass(slots=True, kw_only=True)
-class Store:
+class Snapshots:
     """The `snapshots` layer of this build; `directory` is `None` where nothing is kept."""
 
     directory: Path | None
@@ -151,7 +151,7 @@ class Store:
         if self.directory is None or not decisions.sdists:
             yield
             return
-        # The lock gate has used it already; of what it left there nothing is worth more than a moment.
+        # The check of the lock has used it already; of what it left there nothing is worth more than a moment.
         shutil.rmtree(cache, ignore_errors=True)
         cache.mkdir()
         if self.take(_WHEELS, cache, key):
@@ -187,10 +187,10 @@ class Store:
         return [Layer(name=file_format.NAME, types=file_format.TYPES, metadata={"scheme": file_format.SCHEME})]
 
 
-def open_store(context: BuildContext, policy: str) -> Store:
+def open_snapshots(context: BuildContext, policy: str) -> Snapshots:
     """Open the layer, as it was restored or empty; with the policy `never` there is none. Raises `OSError`."""
     if policy == "never":
-        return Store(directory=None, policy=policy, before=file_format.Memory(keys={}, wanted={}))
+        return Snapshots(directory=None, policy=policy, before=file_format.Memory(keys={}, wanted={}))
     directory = context.layers_dir / file_format.NAME
     if not directory.is_dir():
         empty_layer(context, file_format.NAME)
@@ -199,9 +199,9 @@ def open_store(context: BuildContext, policy: str) -> Store:
             f"The snapshots of earlier builds cannot be used, and none are kept: {directory} cannot be written.",
             "Make the build user the owner of the build's cache, or clear it.",
         )
-        return Store(directory=None, policy=policy, before=file_format.Memory(keys={}, wanted={}))
+        return Snapshots(directory=None, policy=policy, before=file_format.Memory(keys={}, wanted={}))
     before = file_format.recall(directory)
-    return Store(directory=directory, policy=policy, before=before, sealed=_statuses(directory))
+    return Snapshots(directory=directory, policy=policy, before=before, sealed=_statuses(directory))
 
 
 def _statuses(directory: Path | None) -> dict[str, _Status]:

@@ -41,7 +41,7 @@ def variables(
 
     `entries` are the files of bindings. Raises `OSError`, `SettingInvalid` (a netrc that cannot be read).
     """
-    # Appended to what the user configures by variables (git-config, "GIT_CONFIG_COUNT").
+    # Appended to what the user configures by variables: https://git-scm.com/docs/git-config#ENVIRONMENT
     count = environment.get("GIT_CONFIG_COUNT", "")
     number = int(count) if re.fullmatch(r"[0-9]{1,9}", count) else 0
     made: dict[str, str] = {}

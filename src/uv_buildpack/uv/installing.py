@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # What `compile-bytecode = true` in uv's settings leaves differs with each build; no variable turns it off.
+# https://docs.astral.sh/uv/reference/settings/#compile-bytecode
 _NO_BYTECODE = "--no-compile-bytecode"
-# Or uv warns with each command that it may change how it reads the file (0.13).
+# Or uv warns with each command that it may change how it reads the file (0.12.5 and 0.13.9:
+# https://github.com/astral-sh/uv/blob/0.12.5/crates/uv-preview/src/lib.rs).
 _PREVIEW = ("--preview-features", "pylock")
 
 
@@ -63,7 +65,8 @@ class FromScript:
     """From the lock of a script.
 
     uv syncs a script into an environment of its own, but with `--active` into the one that `VIRTUAL_ENV` names. It
-    does not take `--no-install-local` beside `--script` (uv 0.13.9), so local packages are named.
+    does not take `--no-install-local` beside `--script` (uv 0.13.9, and 0.12.5:
+    https://github.com/astral-sh/uv/blob/0.12.5/crates/uv-cli/src/lib.rs), so local packages are named.
     """
 
     script: str

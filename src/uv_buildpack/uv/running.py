@@ -76,9 +76,9 @@ class Uv:
 
         Raises `Problem`.
         """
-        done = self._quiet(["lock", *_of_script(script)], directory, without=_INDEX_VARIABLES)
+        done = self._quiet(["lock", *_of_script(script)], directory)
         if done.returncode and "UV_OFFLINE" in self.environment:
-            line = "What differs cannot be told without a network (BP_UV_OFFLINE); uv said:"
+            line = "Without a network (BP_UV_OFFLINE) the differences cannot be determined; uv said:"
             raise LockfileOutdated([line, *log.masked(done.stderr).strip().splitlines()], script)
         if done.returncode:
             raise self._failure(done, "uv lock")
@@ -87,13 +87,14 @@ class Uv:
     def make_venv(self, venv: Path, directory: Path, python: Path) -> None:
         """Make an environment in the empty directory `venv`, with a prompt that is the same for every project."""
         argv = ["venv", "--no-project", "--prompt", "venv", "--python", str(python), str(venv)]
-        done = self._quiet(argv, directory, without=_INDEX_VARIABLES)
+        done = self._quiet(argv, directory)
         if done.returncode:
             raise self._failure(done, "uv venv")
 
     def install(self, command: Sequence[str], directory: Path, venv: Path) -> None:
         """Install packages of a lock, as it is, into `venv`; `installing` has the commands. Raises `Problem`."""
-        # VIRTUAL_ENV too: uv warns on each command where the two differ.
+        # VIRTUAL_ENV too: uv warns on each command where the two differ (0.12.5:
+        # https://github.com/astral-sh/uv/blob/0.12.5/crates/uv-workspace/src/workspace.rs).
         self._visible(command, directory, {"UV_PROJECT_ENVIRONMENT": str(venv), "VIRTUAL_ENV": str(venv)})
 
     def install_local(self, command: Sequence[str], directory: Path, venv: Path) -> None:
@@ -106,13 +107,16 @@ class Uv:
 
     def forget(self, names: Sequence[str], directory: Path) -> None:
         """Remove what the cache has of packages: wheels that were built in another environment. Raises `Problem`."""
-        done = self._quiet(["cache", "clean", *names], directory, without=_INDEX_VARIABLES)
+        done = self._quiet(["cache", "clean", *names], directory)
         if done.returncode:
             raise failures.failure(done.stderr, "uv cache clean")
 
     def prune_to_built_wheels(self, directory: Path) -> None:
-        """Drop from the cache what a download brings back, not wheels built from source. Raises `Problem`."""
-        done = self._quiet(["cache", "prune", "--ci"], directory, without=_INDEX_VARIABLES)
+        """Drop from the cache what a download brings back, not wheels built from source. Raises `Problem`.
+
+        https://docs.astral.sh/uv/concepts/cache/#caching-in-continuous-integration
+        """
+        done = self._quiet(["cache", "prune", "--ci"], directory)
         if done.returncode:
             raise self._failure(done, "uv cache prune")
 
@@ -130,9 +134,9 @@ class Uv:
     def _failure(self, done: command.Completed, what: str) -> Problem:
         return failures.failure(done.stderr, what, indexes=self.indexes, environment=self.environment)
 
-    def _quiet(self, argv: Sequence[str], directory: Path, without: re.Pattern[str]) -> command.Completed:
+    def _quiet(self, argv: Sequence[str], directory: Path) -> command.Completed:
         log.command(["uv", *argv])
-        return self._run(argv, directory, without)
+        return self._run(argv, directory, without=_INDEX_VARIABLES)
 
     def _run(self, argv: Sequence[str], directory: Path, without: re.Pattern[str]) -> command.Completed:
         environment = {name: value for name, value in self.environment.items() if not without.fullmatch(name)}
@@ -187,6 +191,7 @@ def environment_for(user: Mapping[str, str], *, bound: Bound, cache_dir: Path) -
         environment["NETRC"] = str(bound.netrc)
     if bound.config_file is not None:
         # A user-level file, as uv finds it below XDG_CONFIG_HOME/uv: UV_CONFIG_FILE would hide the project's own.
+        # https://github.com/astral-sh/uv/blob/0.12.5/crates/uv-dirs/src/lib.rs
         environment["XDG_CONFIG_HOME"] = str(bound.config_file.parent.parent)
     if bound.certificates is not None:
         # The file has what these name as well.
@@ -196,20 +201,25 @@ def environment_for(user: Mapping[str, str], *, bound: Bound, cache_dir: Path) -
     environment |= bound.git
     return environment | {
         # git describe would refresh .git/index, and so change the app.
+        # https://git-scm.com/docs/git#Documentation/git.txt-codeGITOPTIONALLOCKScode
         "GIT_OPTIONAL_LOCKS": "0",
         # Nobody is there to answer; an error is better than a build that waits.
         "GIT_TERMINAL_PROMPT": "0",
         "LC_ALL": "C.UTF-8",
+        # A build from source starts interpreters, whose bytecode in the layer would hold times.
         "PYTHONDONTWRITEBYTECODE": "1",
+        # Backends that write sets in their order would make another wheel in each build.
         "PYTHONHASHSEED": "0",
         "SOURCE_DATE_EPOCH": SOURCE_DATE_EPOCH,
         "TZ": "UTC",
         "UV_CACHE_DIR": str(cache_dir),
         # A build has no keyring, and one of the build image would be somebody else's.
         "UV_KEYRING_PROVIDER": "disabled",
+        # The cache is on the same file system, and goes with the build: a copy would be written twice.
         "UV_LINK_MODE": "hardlink",
         "UV_NO_MANAGED_PYTHON": "1",
         "UV_NO_PROGRESS": "1",
+        # /etc/uv/uv.toml of a build image is nobody's who asked for this build.
         "UV_NO_SYSTEM_CONFIG": "1",
         "UV_PYTHON_DOWNLOADS": "never",
     }

@@ -10,7 +10,7 @@ from tests.uv_buildpack.trees import plant
 
 from cnb.documents import DocumentError
 from uv_buildpack import errors
-from uv_buildpack.django.outcome import Outcome, check, inputs, names, read_answer
+from uv_buildpack.django.outcome import Outcome, check, inputs, names, read_outcome
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,4 +82,4 @@ def test_inputs_are_all_names_and_the_contents_of_what_was_read(tmp_path: Path) 
 @pytest.mark.parametrize("content", [b"", b"[]", b"\xff", b'{"outcome": 5}', b'{"outcome": "collected", "reads": "x"}'])
 def test_an_answer_that_the_app_has_spoiled_is_an_error_that_names_it(content: bytes) -> None:
     with pytest.raises(DocumentError, match="the answer of collectstatic"):
-        read_answer(content)
+        read_outcome(content)

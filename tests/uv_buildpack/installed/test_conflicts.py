@@ -7,6 +7,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from uv_buildpack.installed.conflicts import Disputed, find, unsettled
+from uv_buildpack.installed.distributions import read
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,10 +31,10 @@ def install(site_packages: Path, name: str, files: dict[str, str]) -> None:
 def test_only_files_with_several_contents_are_disputed(tmp_path: Path) -> None:
     install(tmp_path, "b", {"LICENSE": "b", "space/__init__.py": ""})
     install(tmp_path, "a", {"LICENSE": "a", "space/__init__.py": "", "a.py": ""})
-    assert find(tmp_path) == [Disputed(path="LICENSE", owners=("a", "b"), hash=recorded("b"))]
-    assert unsettled(tmp_path, find(tmp_path)) == ["b"]
+    assert find(read(tmp_path)) == [Disputed(path="LICENSE", owners=("a", "b"), hash=recorded("b"))]
+    assert unsettled(tmp_path, find(read(tmp_path))) == ["b"]
     (tmp_path / "LICENSE").write_text("b", encoding="utf-8")
-    assert unsettled(tmp_path, find(tmp_path)) == []
+    assert unsettled(tmp_path, find(read(tmp_path))) == []
 
 
 def test_a_script_that_two_distributions_have_is_disputed(tmp_path: Path) -> None:
@@ -41,14 +42,14 @@ def test_a_script_that_two_distributions_have_is_disputed(tmp_path: Path) -> Non
     site_packages.mkdir(parents=True)
     install(site_packages, "b", {"../../../bin/run": "b"})
     install(site_packages, "a", {"../../../bin/run": "a"})
-    assert unsettled(site_packages, find(site_packages)) == ["b"]
+    assert unsettled(site_packages, find(read(site_packages))) == ["b"]
 
 
 def test_what_the_last_owner_left_is_not_that_of_the_remaining_one(tmp_path: Path) -> None:
     install(tmp_path, "a", {"LICENSE": "a"})
     (tmp_path / "LICENSE").write_text("of b, which is gone", encoding="utf-8")
-    assert find(tmp_path) == []
-    assert unsettled(tmp_path, find(tmp_path, {"LICENSE", "of nobody"})) == ["a"]
+    assert find(read(tmp_path)) == []
+    assert unsettled(tmp_path, find(read(tmp_path), {"LICENSE", "of nobody"})) == ["a"]
 
 
 def test_files_behind_links_are_not_looked_at(tmp_path: Path) -> None:
@@ -58,4 +59,4 @@ def test_files_behind_links_are_not_looked_at(tmp_path: Path) -> None:
     (tmp_path / "away").mkdir()
     install(site_packages, "a", {"heavy/x.py": "a"})
     install(site_packages, "b", {"heavy/x.py": "b"})
-    assert find(site_packages) == []
+    assert find(read(site_packages)) == []

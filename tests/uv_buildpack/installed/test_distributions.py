@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.uv_buildpack.trees import plant
 
-from uv_buildpack.installed.distributions import RecordedFile, installed
+from uv_buildpack.installed.distributions import RecordedFile, read
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,19 +26,19 @@ six-1.16.0.dist-info/RECORD,,
 def test_names_and_versions_are_those_of_the_directories(tmp_path: Path) -> None:
     for name in ("six-1.16.0.dist-info", "Typing_Extensions-4.0.dist-info", "zope.interface-7.1.dist-info", "six"):
         (tmp_path / name).mkdir()
-    found = [(each.name, each.version) for each in installed(tmp_path)]
+    found = [(each.name, each.version) for each in read(tmp_path).distributions]
     assert found == [("six", "1.16.0"), ("typing-extensions", "4.0"), ("zope-interface", "7.1")]
 
 
 def test_those_that_are_named_are_given(tmp_path: Path) -> None:
     for name in ("six-1.16.0.dist-info", "Typing_Extensions-4.0.dist-info"):
         (tmp_path / name).mkdir()
-    assert [each.name for each in installed(tmp_path, {"typing-extensions", "gone"})] == ["typing-extensions"]
+    assert [each.name for each in read(tmp_path).named({"typing-extensions", "gone"})] == ["typing-extensions"]
 
 
 def test_the_record_lists_paths_hashes_and_sizes(tmp_path: Path) -> None:
     plant(tmp_path, {"six-1.16.0.dist-info/RECORD": RECORD})
-    (distribution,) = installed(tmp_path)
+    (distribution,) = read(tmp_path).distributions
     assert distribution.files == (
         RecordedFile("six.py", "sha256=abc", 1234),
         RecordedFile("../../../bin/six", "sha256=def", 10),
@@ -52,7 +52,7 @@ def test_the_record_lists_paths_hashes_and_sizes(tmp_path: Path) -> None:
 
 def test_the_record_is_read_once(tmp_path: Path) -> None:
     plant(tmp_path, {"six-1.16.0.dist-info/RECORD": RECORD})
-    (distribution,) = installed(tmp_path)
+    (distribution,) = read(tmp_path).distributions
     before = distribution.files
     plant(tmp_path, {"six-1.16.0.dist-info/RECORD": ""})
     assert distribution.files == before
@@ -63,13 +63,13 @@ def test_names_that_are_no_text_can_be_opened(tmp_path: Path) -> None:
     (tmp_path / "six-1.16.0.dist-info").mkdir()
     (tmp_path / "six-1.16.0.dist-info" / "RECORD").write_bytes(name + b",,\n")
     (tmp_path / name.decode("utf-8", "surrogateescape")).write_text("1")
-    ((file,),) = (each.files for each in installed(tmp_path))
+    ((file,),) = (each.files for each in read(tmp_path).distributions)
     assert (tmp_path / file.path).read_text() == "1"
 
 
 @pytest.mark.parametrize(("files", "content"), [({"WHEEL": "Tag: x\n"}, b"Tag: x\n"), ({"METADATA": ""}, b"")])
 def test_a_file_that_is_not_there_is_empty(tmp_path: Path, files: dict[str, str], content: bytes) -> None:
     plant(tmp_path, {f"six-1.16.0.dist-info/{name}": text for name, text in files.items()})
-    (distribution,) = installed(tmp_path)
+    (distribution,) = read(tmp_path).distributions
     assert distribution.content("WHEEL") == content
     assert distribution.files == ()

@@ -21,43 +21,42 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize(
-    ("text", "specifier", "exact"),
+    ("text", "specifier"),
     [
-        ("3", "==3.*", False),
-        ("3.13", "==3.13.*", True),
-        ("3.13.4", "==3.13.4", True),
-        (" 3.13 ", "==3.13.*", True),
-        ("313", "==3.13.*", True),
-        ("3.15.0rc1", "==3.15.0rc1", True),
-        (">=3.12,<3.14", "<3.14,>=3.12", False),
-        (">=3.12, <3.13", "<3.13,>=3.12", True),
-        ("==3.12.*", "==3.12.*", True),
-        ("~=3.12.1", "~=3.12.1", True),
-        ("cpython", "", False),
-        ("cpython@3.13", "==3.13.*", True),
-        ("CPython@3.13", "==3.13.*", True),
-        ("cpython3.13", "==3.13.*", True),
-        ("python3.13", "==3.13.*", True),
-        ("cpython>=3.12,<3.14", "<3.14,>=3.12", False),
-        ("cp313", "==3.13.*", True),
-        ("cpython-3.13", "==3.13.*", True),
-        ("cpython-3.13.4-linux-x86_64-gnu", "==3.13.4", True),
-        ("cpython-3.13-any-any-any", "==3.13.*", True),
-        ("any", "", False),
-        ("python", "", False),
-        ("3.13+gil", "==3.13.*", True),
+        ("3", "==3.*"),
+        ("3.13", "==3.13.*"),
+        ("3.13.4", "==3.13.4"),
+        (" 3.13 ", "==3.13.*"),
+        ("313", "==3.13.*"),
+        ("3.15.0rc1", "==3.15.0rc1"),
+        (">=3.12,<3.14", "<3.14,>=3.12"),
+        (">=3.12, <3.13", "<3.13,>=3.12"),
+        ("==3.12.*", "==3.12.*"),
+        ("~=3.12.1", "~=3.12.1"),
+        ("cpython", ""),
+        ("cpython@3.13", "==3.13.*"),
+        ("CPython@3.13", "==3.13.*"),
+        ("cpython3.13", "==3.13.*"),
+        ("python3.13", "==3.13.*"),
+        ("cpython>=3.12,<3.14", "<3.14,>=3.12"),
+        ("cp313", "==3.13.*"),
+        ("cpython-3.13", "==3.13.*"),
+        ("cpython-3.13.4-linux-x86_64-gnu", "==3.13.4"),
+        ("cpython-3.13-any-any-any", "==3.13.*"),
+        ("any", ""),
+        ("python", ""),
+        ("3.13+gil", "==3.13.*"),
     ],
 )
-def test_a_request_names_versions(text: str, specifier: str, *, exact: bool) -> None:
+def test_a_request_names_versions(text: str, specifier: str) -> None:
     request = parse(text, "BP_PYTHON_VERSION")
-    assert (str(request.specifier), request.exact, request.freethreaded) == (specifier, exact, False)
+    assert (str(request.specifier), request.freethreaded) == (specifier, False)
 
 
 @pytest.mark.parametrize("text", ["3.13t", "3.13+freethreaded", "cpython@3.13t", "cpython-3.13.4+freethreaded-linux"])
 def test_a_request_names_the_variant(text: str) -> None:
     request = parse(text, "BP_PYTHON_VERSION")
     assert request.freethreaded
-    assert request.exact
 
 
 def test_a_complete_key_names_the_target() -> None:
@@ -131,7 +130,7 @@ def test_the_first_request_is_narrowed_by_every_requires_python() -> None:
 
 def test_requires_python_alone_is_a_request() -> None:
     combined = combine([], [(">=3.11", "pyproject.toml"), (">=3.11", "lib/pyproject.toml")])
-    assert (combined.text, combined.origin, combined.exact) == (">=3.11", "requires-python in pyproject.toml", False)
+    assert (combined.text, combined.origin) == (">=3.11", "requires-python in pyproject.toml")
 
 
 def test_nothing_asks_for_any_version() -> None:

@@ -12,7 +12,7 @@ from uv_buildpack.bytecode.compiling import compile_files
 from uv_buildpack.interpreter.catalogue import CPythonBuild
 from uv_buildpack.layers import app_compiler
 from uv_buildpack.snapshots.file_format import Memory, sizes
-from uv_buildpack.snapshots.policy import COMPILER, Store
+from uv_buildpack.snapshots.policy import COMPILER, Snapshots
 
 MINOR = f"{sys.version_info.major}.{sys.version_info.minor}"
 KEY = {"interpreter": "this one"}
@@ -38,9 +38,9 @@ def test_the_buildpacks_own_interpreter_compiles_for_its_minor_only(wanted: CPyt
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
+def store(tmp_path: Path) -> Snapshots:
     (tmp_path / "snapshots").mkdir()
-    return Store(directory=tmp_path / "snapshots", policy="auto", before=Memory(keys={}, wanted={}))
+    return Snapshots(directory=tmp_path / "snapshots", policy="auto", before=Memory(keys={}, wanted={}))
 
 
 @pytest.fixture
@@ -50,13 +50,13 @@ def python(monkeypatch: pytest.MonkeyPatch) -> Path:
     return Path(getattr(sys, "_base_executable", sys.executable)).resolve()
 
 
-def test_what_is_kept_compiles_to_the_same_bytes(store: Store, python: Path, tmp_path: Path) -> None:
+def test_what_is_kept_compiles_to_the_same_bytes(store: Snapshots, python: Path, tmp_path: Path) -> None:
     (tmp_path / "scratch").mkdir()
     app_compiler._keep(python, KEY, store, tmp_path / "scratch")
     assert store.directory is not None
     assert list(sizes(store.directory)) == [COMPILER]
     (tmp_path / "unpacked").mkdir()
-    again = Store(directory=store.directory, policy="auto", before=store.before)
+    again = Snapshots(directory=store.directory, policy="auto", before=store.before)
     assert again.take(COMPILER, tmp_path / "unpacked", KEY)
     unpacked = tmp_path / "unpacked" / "bin" / python.name
     source = tmp_path / "module.py"
@@ -67,16 +67,16 @@ def test_what_is_kept_compiles_to_the_same_bytes(store: Store, python: Path, tmp
     assert first[0].read_bytes() == second[0].read_bytes()
 
 
-def test_what_is_kept_already_is_not_made_again(store: Store, python: Path, tmp_path: Path) -> None:
+def test_what_is_kept_already_is_not_made_again(store: Snapshots, python: Path, tmp_path: Path) -> None:
     (tmp_path / "scratch").mkdir()
     app_compiler._keep(python, KEY, store, tmp_path / "scratch")
-    again = Store(directory=store.directory, policy="auto", before=store.before)
+    again = Snapshots(directory=store.directory, policy="auto", before=store.before)
     with capture_logs() as events:
         app_compiler._keep(Path("/bin/false"), KEY, again, tmp_path / "scratch")
     assert events == []
 
 
 def test_nothing_is_kept_where_nobody_wants_snapshots(python: Path, tmp_path: Path) -> None:
-    nothing = Store(directory=None, policy="never", before=Memory(keys={}, wanted={}))
+    nothing = Snapshots(directory=None, policy="never", before=Memory(keys={}, wanted={}))
     app_compiler._keep(python, KEY, nothing, tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.uv_buildpack.trees import plant
 
+from uv_buildpack.installed.distributions import read
 from uv_buildpack.layers import app_links
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def installed(root: Path) -> Path:
 
 def found(root: Path, source: str) -> dict[str, str]:
     layer, app_dir = root / "layer", root / "app"
-    return app_links.find(layer, installed(root), {"shop-app": app_dir / source}, app_dir)
+    return app_links.find(layer, read(installed(root)), {"shop-app": app_dir / source}, app_dir)
 
 
 def test_a_flat_layout_gets_links_to_what_only_its_build_makes(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from tests.uv_buildpack.trees import plant
 from uv_buildpack.errors import InterpreterFailed, PythonUnusable
 from uv_buildpack.layers import app_modules
 from uv_buildpack.snapshots.file_format import Memory
-from uv_buildpack.snapshots.policy import APP_MODULES, Store
+from uv_buildpack.snapshots.policy import APP_MODULES, Snapshots
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,7 +71,7 @@ class Bench:
         scratch = self.root / f"scratch-{self.builds}"
         scratch.mkdir()
         directory = None if policy == "never" else self.snapshots
-        store = Store(directory=directory, policy=policy, before=Memory(keys={}, wanted={}))
+        store = Snapshots(directory=directory, policy=policy, before=Memory(keys={}, wanted={}))
         with capture_logs() as events:
             app_modules.contribute(self.app, self.compiler, store, scratch)
         with capture_logs():
@@ -261,7 +261,7 @@ def test_what_cannot_be_read_is_named_in_a_warning(bench: Bench) -> None:
     os.seteuid(user or 65534)  # root may read everything
     try:
         with capture_logs() as events:
-            store = Store(directory=None, policy="never", before=Memory(keys={}, wanted={}))
+            store = Snapshots(directory=None, policy="never", before=Memory(keys={}, wanted={}))
             app_modules.contribute(bench.app, bench.compiler, store, bench.root / "scratch-1")
     finally:
         os.seteuid(user)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.uv_buildpack.trees import PROJECT, PYPROJECT, plant
 
+from cnb.documents import DocumentError
 from uv_buildpack.project.build_settings import of_project, rules
 from uv_buildpack.project.files import Project, read_project
 
@@ -95,3 +96,11 @@ def test_where_both_files_have_values_of_different_kinds_the_projects_counts(
     (tmp_path / "users.toml").write_text(f"config-settings-package = {users}\n")
     chosen = of_project(project(tmp_path, f"config-settings-package = {own}"), tmp_path / "users.toml")
     assert chosen == of_project(project(tmp_path, f"config-settings-package = {own}"))
+
+
+def test_what_is_wrong_in_the_users_file_is_named_by_its_whole_path(tmp_path: Path) -> None:
+    users = tmp_path / "users.toml"
+    users.write_text('no-binary-package = ["a", 3]\n')
+    with pytest.raises(DocumentError) as raised:
+        of_project(project(tmp_path, ""), users)
+    assert str(raised.value) == f"{users}: no-binary-package[1]: expected a string, got 3"

@@ -98,9 +98,9 @@ def test_a_script_outside_of_the_app_is_refused(tmp_path: Path) -> None:
     [
         ("print()\n", "It has no block of inline metadata"),
         (SCRIPT + SCRIPT, "It has 2 blocks of inline metadata"),
-        ("\n# /// script\n# dependencies = [\n# ///\n", "The metadata from line 2 on are no TOML"),
-        ("# /// script\n# dependencies = 'httpx'\n# ///\n", "dependencies: expected an array"),
-        ("# /// script\n# requires-python = 3\n# ///\n", "requires-python: expected a string"),
+        ("\n# /// script\n# dependencies = [\n# ///\n", "The metadata from line 2 on are not TOML"),
+        ("# /// script\n# dependencies = 'httpx'\n# ///\n", "app.py: dependencies: expected an array"),
+        ("# /// script\n# requires-python = 3\n# ///\n", "app.py: requires-python: expected a string"),
         ("# /// script\n# dependencies = []\nx = 1\n# ///\n", "It has no block of inline metadata"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The lock gate: what differs between files and lock, and what is made of it."""
+"""The check of the lock: what differs between files and lock, and what is made of it."""
 
 from __future__ import annotations
 
@@ -230,7 +230,7 @@ def test_the_buildpacks_interpreter_checks_the_lock_where_it_fits(
 def test_a_lock_that_uv_writes_again_as_it_is_fits(tmp_path: Path) -> None:
     with capture_logs() as events:
         check(tmp_path, {"lock*--check": OUTDATED, "lock": "exit 0"})
-    assert events[-1]["event"] == "uv.lock fits pyproject.toml: uv writes the same one again"
+    assert events[-1]["event"] == "uv.lock fits pyproject.toml: uv writes the same file again"
 
 
 def test_the_lock_is_checked_in_a_copy_where_a_backend_may_write(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def lock_of(directory: Path, *packages: str, head: str = "") -> Lock:
 
 
 def names(lock: Lock, *, extras: tuple[str, ...] = (), groups: tuple[str, ...] = ()) -> list[str]:
-    choice = selection.choose(lock, None, Choice(packages=(), extras=extras, groups=groups))
+    choice = selection.choose(lock, None, Choice(members=(), extras=extras, groups=groups))
     return [package.name for package in selection.select(lock, choice, LINUX) if package.installed]
 
 
@@ -63,7 +63,7 @@ def test_an_extra_or_a_group_that_the_lock_does_not_have_is_an_error(tmp_path: P
 def test_of_two_versions_the_marker_chooses(tmp_path: Path) -> None:
     new = package("numpy", "marker = \"python_full_version >= '3.12'\"", "2.0")
     lock = lock_of(tmp_path, package("numpy", "marker = \"python_full_version < '3.12'\""), new)
-    choice = selection.choose(lock, None, Choice(packages=(), extras=(), groups=()))
+    choice = selection.choose(lock, None, Choice(members=(), extras=(), groups=()))
     (chosen,) = [package for package in selection.select(lock, choice, LINUX) if package.installed]
     assert chosen.version == "2.0"
 
@@ -106,15 +106,23 @@ def test_the_name_of_a_file_comes_before_that_in_its_address(tmp_path: Path) -> 
     ("text", "reason"),
     [
         ("lock-version = 1\n", "lock-version: expected a string, got 1"),
-        (f'{HEAD}packages = [{{ name = "x" }}]\n', "packages[0].name: expected `wheels`, `sdist` or one of"),
+        (f'{HEAD}packages = [{{ name = "x" }}]\n', "packages[0]: expected one of wheels, sdist, vcs"),
         (
             f'{HEAD}packages = [{{ name = "x", wheels = [{{ url = "https://x.example/x-1-py3-none-any.whl" }}] }}]\n',
             "packages[0].wheels[0].hashes: expected a table with at least one hash",
         ),
-        (f'{HEAD}packages = [{{ name = "x", sdist = {{ hashes = {{ sha256 = "aa" }} }} }}]\n', "packages[0].sdist.url"),
+        (
+            f'{HEAD}packages = [{{ name = "x", sdist = {{ hashes = {{ sha256 = "aa" }} }} }}]\n',
+            "packages[0].sdist: expected one of url, path",
+        ),
         (
             f'{HEAD}packages = [{{ name = "x", vcs = {{ type = "hg", url = "u", commit-id = "c" }} }}]\n',
             "packages[0].vcs.type: expected git",
+        ),
+        (f'{HEAD}environments = ["x"]\n', 'pylock.toml: environments[0]: expected a marker, got "x"'),
+        (
+            f'{HEAD}packages = [{{ name = "x", marker = "x", directory = {{ path = "." }} }}]\n',
+            'packages[0].marker: expected a marker, got "x"',
         ),
         ("lock-version = ]", "line 1"),
     ],

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LINUX = Platform(python="3.13.4", machine="x86_64", libc="gnu")
-ALL = Choice(packages=(), extras=(), groups=())
+ALL = Choice(members=(), extras=(), groups=())
 
 
 def package(name: str, version: str, *lines: str) -> str:
@@ -126,22 +126,22 @@ def test_an_extra_that_a_dependency_asks_for_is_selected(extras: Lock) -> None:
 
 @pytest.mark.parametrize("wanted", [("docs",), ("*",), ("docs", "empty")])
 def test_an_extra_that_was_chosen_is_selected(extras: Lock, wanted: tuple[str, ...]) -> None:
-    choice = Choice(packages=(), extras=wanted, groups=())
+    choice = Choice(members=(), extras=wanted, groups=())
     assert versions(extras, choice) == ["a 1", "app 0.1.0", "c 1", "d 1"]
 
 
 def test_all_extras_become_their_names(extras: Lock) -> None:
-    assert choose(extras, "app", Choice(packages=(), extras=("*",), groups=())).extras == ("docs", "empty")
+    assert choose(extras, "app", Choice(members=(), extras=("*",), groups=())).extras == ("docs", "empty")
 
 
 def test_no_group_is_selected_unless_chosen(extras: Lock) -> None:
     assert "e 1" not in versions(extras)
-    assert "e 1" in versions(extras, Choice(packages=(), extras=(), groups=("dev", "nothing")))
+    assert "e 1" in versions(extras, Choice(members=(), extras=(), groups=("dev", "nothing")))
 
 
 def test_a_renamed_project_is_a_stale_lock_and_no_wrong_choice(extras: Lock) -> None:
     with pytest.raises(Problems) as raised:
-        choose(extras, "shop", Choice(packages=(), extras=(), groups=()))
+        choose(extras, "shop", Choice(members=(), extras=(), groups=()))
     (problem,) = raised.value.problems
     assert isinstance(problem, LockfileOutdated)
     assert problem.facts == ("the project is shop, uv.lock has app",)
@@ -155,7 +155,7 @@ def test_a_marker_that_means_nothing_is_said(tmp_path: Path) -> None:
 
 def test_all_that_is_unknown_is_said_at_once(extras: Lock) -> None:
     with pytest.raises(Problems) as raised:
-        choose(extras, "app", Choice(packages=("app", "ghost"), extras=("nope",), groups=("none",)))
+        choose(extras, "app", Choice(members=("app", "ghost"), extras=("nope",), groups=("none",)))
     package_problem, extra_problem, group_problem = raised.value.problems
     assert isinstance(package_problem, UnknownPackage)
     assert package_problem.facts == ("Members: app.",)
@@ -232,7 +232,7 @@ def test_conflicting_extras_and_groups_are_told_apart(
 ) -> None:
     names = (("plain", "1"), ("torch", "1"), ("torch", "2"), ("needed", "1"), ("ops", "1"))
     lock = lock_of(tmp_path, *CONFLICTS, *(package(*name) for name in names))
-    assert versions(lock, Choice(packages=(), extras=extras, groups=groups)) == expected
+    assert versions(lock, Choice(members=(), extras=extras, groups=groups)) == expected
 
 
 def test_an_extra_that_a_dependency_turns_on_is_seen_by_all_markers(tmp_path: Path) -> None:
@@ -302,16 +302,16 @@ def test_a_member_brings_only_what_it_needs(workspace: Lock) -> None:
 
 
 def test_a_chosen_package_beats_the_project(workspace: Lock) -> None:
-    assert versions(workspace, Choice(packages=("worker",), extras=(), groups=()), name="api") == ["b 1", "worker 2"]
+    assert versions(workspace, Choice(members=("worker",), extras=(), groups=()), name="api") == ["b 1", "worker 2"]
 
 
 @pytest.mark.parametrize("name", [None, "api"])
 def test_a_group_of_the_root_counts_for_members(workspace: Lock, name: str | None) -> None:
-    assert "linter 1" in versions(workspace, Choice(packages=(), extras=(), groups=("ops",)), name=name)
+    assert "linter 1" in versions(workspace, Choice(members=(), extras=(), groups=("ops",)), name=name)
 
 
 def test_a_members_own_group_hides_the_roots(workspace: Lock) -> None:
-    selected = versions(workspace, Choice(packages=(), extras=(), groups=("dev",)), name="api")
+    selected = versions(workspace, Choice(members=(), extras=(), groups=("dev",)), name="api")
     assert "of-api 1" in selected
     assert "of-root 1" not in selected
 
@@ -323,7 +323,7 @@ def test_a_group_of_a_root_that_is_a_project_counts_for_members(tmp_path: Path) 
     )
     members = WORKSPACE.replace('members = ["api",', 'members = ["api", "root",')
     lock = lock_of(tmp_path, members, root, *(package(*other) for other in OTHERS))
-    selected = versions(lock, Choice(packages=(), extras=(), groups=("lint",)), name="api")
+    selected = versions(lock, Choice(members=(), extras=(), groups=("lint",)), name="api")
     assert selected == ["a 1", "api 1", "linter 1"]
 
 
@@ -333,7 +333,7 @@ def test_forks_decide_where_a_group_of_the_root_names_no_version(tmp_path: Path)
         package("linter", "2", "resolution-markers = [\"python_full_version >= '3.12'\"]"),
     )
     lock = lock_of(tmp_path, WORKSPACE, *(package(*other) for other in OTHERS if other[0] != "linter"), *forks)
-    selected = versions(lock, Choice(packages=("api",), extras=(), groups=("ops",)))
+    selected = versions(lock, Choice(members=("api",), extras=(), groups=("ops",)))
     assert selected == ["a 1", "api 1", "linter 2"]
 
 
@@ -484,7 +484,7 @@ def test_a_choice_of_what_conflicts_is_refused_as_uv_does(
     )
     (tmp_path / "uv.lock").write_text(f"version = 1\n{dedent(text)}", encoding="utf-8")
     lock = read_lock(tmp_path / "uv.lock", "uv.lock")
-    wanted = Choice(packages=(), extras=extras, groups=groups)
+    wanted = Choice(members=(), extras=extras, groups=groups)
     if said is None:
         assert choose(lock, "app", wanted).extras == extras
     else:
@@ -509,11 +509,11 @@ def test_conflicting_extras_of_a_member_that_is_needed_are_refused(
     (tmp_path / "uv.lock").write_text(text, encoding="utf-8")
     lock = read_lock(tmp_path / "uv.lock", "uv.lock")
     if not refused:
-        assert choose(lock, "app", Choice(packages=(), extras=("a", "b"), groups=())).extras == ("a", "b")
+        assert choose(lock, "app", Choice(members=(), extras=("a", "b"), groups=())).extras == ("a", "b")
         return
     for extras in (("a", "b"), ("*",)):
         with pytest.raises(Problems, match="the extra b of lib cannot be installed together"):
-            choose(lock, "app", Choice(packages=(), extras=extras, groups=()))
+            choose(lock, "app", Choice(members=(), extras=extras, groups=()))
 
 
 def test_the_pythons_of_chosen_groups_are_those_of_the_lock(tmp_path: Path) -> None:
@@ -537,7 +537,7 @@ def test_the_pythons_of_chosen_groups_are_those_of_the_lock(tmp_path: Path) -> N
     """
     (tmp_path / "uv.lock").write_text(dedent(text), encoding="utf-8")
     lock = read_lock(tmp_path / "uv.lock", "uv.lock")
-    choice = Choice(packages=("app",), extras=(), groups=("mine", "shared", "theirs"))
+    choice = Choice(members=("app",), extras=(), groups=("mine", "shared", "theirs"))
     assert group_pythons(lock, choice) == {"mine": "<3.14", "shared": ">=3.12"}
 
 
@@ -552,12 +552,24 @@ def test_an_identity_holds_no_credentials_and_does_not_change_with_them(tmp_path
     assert not {"deploy", "sw0rdfish", "files.example"} & set(one.replace("=", " ").split())
 
 
-@pytest.mark.parametrize("marker", ["'x' in flavours", "nonsense", f"python_version < '{'9' * 5000}'", "(" * 5000])
-def test_a_marker_that_cannot_be_read_is_quoted_in_short(tmp_path: Path, marker: str) -> None:
-    edge = f'dependencies = [{{ name = "x", marker = {json.dumps(marker)} }}]'
-    app = f'[[package]]\nname = "app"\nversion = "1"\nsource = {{ virtual = "." }}\n{edge}\n'
-    lock = lock_of(tmp_path, app, package("x", "1"))
+@pytest.mark.parametrize("marker", ["'x' in flavours", "nonsense", "(" * 5000])
+def test_what_is_no_marker_is_named_with_its_place(tmp_path: Path, marker: str) -> None:
     with pytest.raises(LockfileInvalid) as raised:
+        lock_with_marker(tmp_path, marker)
+    assert raised.value.facts[0].startswith("uv.lock: package[0].dependencies[0].marker: expected a marker, got ")
+    assert len(raised.value.facts[0]) < 200
+
+
+def test_a_marker_that_cannot_be_evaluated_is_quoted_in_short(tmp_path: Path) -> None:
+    lock = lock_with_marker(tmp_path, f"python_version < '{'9' * 5000}'")
+    with pytest.raises(LockfileInvalid, match=r"uv\.lock is not a valid lockfile") as raised:
         select(lock, choose(lock, "app", ALL), LINUX)
     assert raised.value.facts[0].startswith("The marker")
     assert len(raised.value.facts[0]) < 500
+
+
+def lock_with_marker(tmp_path: Path, marker: str) -> Lock:
+    edge = f'dependencies = [{{ name = "x", marker = {json.dumps(marker)} }}]'
+    return lock_of(
+        tmp_path, f'[[package]]\nname = "app"\nversion = "1"\nsource = {{ virtual = "." }}\n{edge}\n', package("x", "1")
+    )

@@ -32,7 +32,7 @@ def tree(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Path:
+def directory(tmp_path: Path) -> Path:
     directory = tmp_path / "snapshots"
     directory.mkdir()
     return directory
@@ -47,9 +47,9 @@ def listing(directory: Path) -> dict[str, tuple[int, str]]:
     return found
 
 
-def test_a_tree_comes_back_as_it_was(store: Path, tree: Path, tmp_path: Path) -> None:
-    assert file_format.keep(store, "venv", tree, KEY)
-    snapshot = file_format.find(store, "venv")
+def test_a_tree_comes_back_as_it_was(directory: Path, tree: Path, tmp_path: Path) -> None:
+    assert file_format.keep(directory, "venv", tree, KEY)
+    snapshot = file_format.find(directory, "venv")
     assert snapshot is not None
     assert snapshot.key == KEY
     target = tmp_path / "target"
@@ -58,7 +58,7 @@ def test_a_tree_comes_back_as_it_was(store: Path, tree: Path, tmp_path: Path) ->
     assert listing(target) == listing(tree)
 
 
-def test_names_and_modes_of_any_kind_come_back(store: Path, tree: Path, tmp_path: Path) -> None:
+def test_names_and_modes_of_any_kind_come_back(directory: Path, tree: Path, tmp_path: Path) -> None:
     (tree / "odd").mkdir()
     for name in (b"\xff not UTF-8", b"a new\nline", "ünïcode".encode(), b'"quoted"', b" ", b"back\\slash"):
         (tree / "odd" / os.fsdecode(name)).write_text(str(name), encoding="utf-8")
@@ -67,8 +67,8 @@ def test_names_and_modes_of_any_kind_come_back(store: Path, tree: Path, tmp_path
     (tree / "secret").chmod(0o400)
     (tree / "nothing").write_text("", encoding="utf-8")
     (tree / "nothing").chmod(0o4755)
-    assert file_format.keep(store, "venv", tree, KEY)
-    snapshot = file_format.find(store, "venv")
+    assert file_format.keep(directory, "venv", tree, KEY)
+    snapshot = file_format.find(directory, "venv")
     assert snapshot is not None
     target = tmp_path / "target"
     target.mkdir()
@@ -79,51 +79,51 @@ def test_names_and_modes_of_any_kind_come_back(store: Path, tree: Path, tmp_path
 
 
 @pytest.mark.parametrize("full", [".venv.payload", ".venv.snapshot"])
-def test_a_full_disk_costs_the_snapshot_not_the_build(store: Path, tree: Path, full: str) -> None:
-    file_format.keep(store, "venv", tree, {"python": "of before"})
-    (store / full).symlink_to("/dev/full")
+def test_a_full_disk_costs_the_snapshot_not_the_build(directory: Path, tree: Path, full: str) -> None:
+    file_format.keep(directory, "venv", tree, {"python": "of before"})
+    (directory / full).symlink_to("/dev/full")
     with capture_logs() as events:
-        assert not file_format.keep(store, "venv", tree, KEY)
+        assert not file_format.keep(directory, "venv", tree, KEY)
     assert "No snapshot of venv is kept: No space left" in events[0]["event"]
-    assert list(store.iterdir()) == []
+    assert list(directory.iterdir()) == []
 
 
-def test_nothing_but_the_snapshot_is_left(store: Path, tree: Path) -> None:
-    file_format.keep(store, "venv", tree, KEY)
-    assert [path.name for path in store.iterdir()] == ["venv.snapshot"]
+def test_nothing_but_the_snapshot_is_left(directory: Path, tree: Path) -> None:
+    file_format.keep(directory, "venv", tree, KEY)
+    assert [path.name for path in directory.iterdir()] == ["venv.snapshot"]
 
 
 @pytest.mark.parametrize("place", [0, 20, -1])
-def test_a_flipped_byte_is_noticed_and_named(store: Path, tree: Path, place: int) -> None:
-    file_format.keep(store, "venv", tree, KEY)
-    path = store / "venv.snapshot"
+def test_a_flipped_byte_is_noticed_and_named(directory: Path, tree: Path, place: int) -> None:
+    file_format.keep(directory, "venv", tree, KEY)
+    path = directory / "venv.snapshot"
     content = bytearray(path.read_bytes())
     content[place] ^= 0x55
     path.write_bytes(content)
     with capture_logs() as events:
-        assert file_format.find(store, "venv") is None
+        assert file_format.find(directory, "venv") is None
     assert "venv.snapshot" in events[0]["event"]
     assert not path.exists()
 
 
-def test_a_cut_off_snapshot_is_noticed(store: Path, tree: Path) -> None:
-    file_format.keep(store, "venv", tree, KEY)
-    path = store / "venv.snapshot"
+def test_a_cut_off_snapshot_is_noticed(directory: Path, tree: Path) -> None:
+    file_format.keep(directory, "venv", tree, KEY)
+    path = directory / "venv.snapshot"
     path.write_bytes(path.read_bytes()[:-10])
-    assert file_format.find(store, "venv") is None
+    assert file_format.find(directory, "venv") is None
 
 
-def test_a_snapshot_of_another_scheme_is_not_used(store: Path, tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file_format.keep(store, "venv", tree, KEY)
+def test_a_snapshot_of_another_scheme_is_not_used(directory: Path, tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file_format.keep(directory, "venv", tree, KEY)
     monkeypatch.setattr(file_format, "SCHEME", "other")
-    assert file_format.find(store, "venv") is None
+    assert file_format.find(directory, "venv") is None
 
 
-def test_a_tree_that_does_not_compress_below_the_limit_is_not_kept(store: Path, tree: Path) -> None:
+def test_a_tree_that_does_not_compress_below_the_limit_is_not_kept(directory: Path, tree: Path) -> None:
     (tree / "noise").write_bytes(os.urandom(20_000))
-    file_format.keep(store, "venv", tree, KEY)
-    assert not file_format.keep(store, "venv", tree, KEY, limit=10_000)
-    assert list(store.iterdir()) == []
+    file_format.keep(directory, "venv", tree, KEY)
+    assert not file_format.keep(directory, "venv", tree, KEY, limit=10_000)
+    assert list(directory.iterdir()) == []
 
 
 def test_a_key_that_was_seen_and_missed_makes_a_kind_wanted() -> None:
@@ -142,48 +142,48 @@ def test_patience_ends_after_hot_builds() -> None:
     assert builds == 10
 
 
-def test_what_is_remembered_survives_and_damage_means_nothing_is_known(store: Path) -> None:
+def test_what_is_remembered_survives_and_damage_means_nothing_is_known(directory: Path) -> None:
     memory = Memory(keys={"venv": "k"}, wanted={"venv": 3})
-    file_format.remember(store, memory)
-    assert file_format.recall(store) == memory
-    (store / "marker.json").write_text("{", encoding="utf-8")
-    assert file_format.recall(store) == Memory(keys={}, wanted={})
+    file_format.remember(directory, memory)
+    assert file_format.recall(directory) == memory
+    (directory / "marker.json").write_text("{", encoding="utf-8")
+    assert file_format.recall(directory) == Memory(keys={}, wanted={})
 
 
-def test_what_nobody_knows_is_removed(store: Path, tree: Path) -> None:
-    file_format.keep(store, "venv", tree, KEY)
-    file_format.keep(store, "packages-old", tree, KEY)
-    (store / ".venv.payload").write_bytes(b"of a killed build")
-    (store / "directory").mkdir()
-    file_format.forget_others(store, {"venv"})
-    assert [path.name for path in store.iterdir()] == ["venv.snapshot"]
+def test_what_nobody_knows_is_removed(directory: Path, tree: Path) -> None:
+    file_format.keep(directory, "venv", tree, KEY)
+    file_format.keep(directory, "packages-old", tree, KEY)
+    (directory / ".venv.payload").write_bytes(b"of a killed build")
+    (directory / "directory").mkdir()
+    file_format.forget_others(directory, {"venv"})
+    assert [path.name for path in directory.iterdir()] == ["venv.snapshot"]
 
 
-def test_a_key_that_was_changed_is_noticed(store: Path, tree: Path) -> None:
-    file_format.keep(store, "venv", tree, KEY)
-    path = store / "venv.snapshot"
+def test_a_key_that_was_changed_is_noticed(directory: Path, tree: Path) -> None:
+    file_format.keep(directory, "venv", tree, KEY)
+    path = directory / "venv.snapshot"
     path.write_bytes(path.read_bytes().replace(b"3.13.4", b"3.13.5", 1))
     with capture_logs() as events:
-        assert file_format.find(store, "venv") is None
+        assert file_format.find(directory, "venv") is None
     assert "its header was changed" in events[0]["event"]
 
 
 @pytest.mark.parametrize(
     "text", ["3", "[]", '{"keys": [], "wanted": {}}', '{"keys": {}, "wanted": {"venv": "x"}}', "{"]
 )
-def test_a_marker_of_another_shape_is_no_marker(store: Path, text: str) -> None:
-    (store / "marker.json").write_text(text, encoding="utf-8")
-    assert file_format.recall(store) == Memory(keys={}, wanted={})
+def test_a_marker_of_another_shape_is_no_marker(directory: Path, text: str) -> None:
+    (directory / "marker.json").write_text(text, encoding="utf-8")
+    assert file_format.recall(directory) == Memory(keys={}, wanted={})
 
 
-def test_directories_are_not_kept(store: Path) -> None:
-    (store / "marker.json").mkdir()
-    (store / "venv.snapshot").mkdir()
-    file_format.forget_others(store, {"venv"})
-    assert list(store.iterdir()) == []
+def test_directories_are_not_kept(directory: Path) -> None:
+    (directory / "marker.json").mkdir()
+    (directory / "venv.snapshot").mkdir()
+    file_format.forget_others(directory, {"venv"})
+    assert list(directory.iterdir()) == []
 
 
-def forged(store: Path, entries: object, content: bytes = b"") -> file_format.Snapshot:
+def forged(directory: Path, entries: object, content: bytes = b"") -> file_format.Snapshot:
     """Write a snapshot as somebody would who can write to the cache: with the right digest and seal."""
     payload = io.BytesIO()
     with zstandard.opened(payload, level=1) as stream:
@@ -191,8 +191,8 @@ def forged(store: Path, entries: object, content: bytes = b"") -> file_format.Sn
     header: dict[str, object] = {"scheme": file_format.SCHEME, "kind": "venv", "key": KEY}
     header["digest"] = hashlib.sha256(payload.getvalue()).hexdigest()
     header["seal"] = hashlib.sha256(json.dumps(header, sort_keys=True).encode()).hexdigest()
-    (store / "venv.snapshot").write_bytes(json.dumps(header, sort_keys=True).encode() + b"\n" + payload.getvalue())
-    snapshot = file_format.find(store, "venv")
+    (directory / "venv.snapshot").write_bytes(json.dumps(header, sort_keys=True).encode() + b"\n" + payload.getvalue())
+    snapshot = file_format.find(directory, "venv")
     assert snapshot is not None
     return snapshot
 
@@ -218,8 +218,10 @@ FILE, DIRECTORY, LINK = stat.S_IFREG | 0o644, stat.S_IFDIR | 0o755, stat.S_IFLNK
         [3],
     ],
 )
-def test_a_forged_snapshot_writes_nothing_outside_of_its_target(store: Path, tmp_path: Path, entries: object) -> None:
-    snapshot = forged(store, entries, b"x")
+def test_a_forged_snapshot_writes_nothing_outside_of_its_target(
+    directory: Path, tmp_path: Path, entries: object
+) -> None:
+    snapshot = forged(directory, entries, b"x")
     target = tmp_path / "somewhere" / "target"
     target.mkdir(parents=True)
     with pytest.raises(ValueError, match=r"leads out of it|list of files is damaged"):
@@ -232,11 +234,11 @@ def test_a_forged_snapshot_writes_nothing_outside_of_its_target(store: Path, tmp
     "marker",
     ["[]", "{}", '{"keys": [], "wanted": {}}', '{"keys": {}, "wanted": {"venv": Infinity}}', "[" * 100_000],
 )
-def test_a_damaged_marker_remembers_nothing(store: Path, marker: str) -> None:
-    (store / "marker.json").write_text(marker, encoding="utf-8")
-    assert file_format.recall(store) == file_format.Memory(keys={}, wanted={})
+def test_a_damaged_marker_remembers_nothing(directory: Path, marker: str) -> None:
+    (directory / "marker.json").write_text(marker, encoding="utf-8")
+    assert file_format.recall(directory) == file_format.Memory(keys={}, wanted={})
 
 
-def test_a_pipe_in_place_of_the_marker_is_not_waited_for(store: Path) -> None:
-    os.mkfifo(store / "marker.json")
-    assert file_format.recall(store) == file_format.Memory(keys={}, wanted={})
+def test_a_pipe_in_place_of_the_marker_is_not_waited_for(directory: Path) -> None:
+    os.mkfifo(directory / "marker.json")
+    assert file_format.recall(directory) == file_format.Memory(keys={}, wanted={})

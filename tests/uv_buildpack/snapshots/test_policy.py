@@ -21,7 +21,7 @@ from uv_buildpack.interpreter.catalogue import CPythonBuild
 from uv_buildpack.project import selection
 from uv_buildpack.snapshots import file_format
 from uv_buildpack.snapshots.file_format import Memory
-from uv_buildpack.snapshots.policy import Store, open_store
+from uv_buildpack.snapshots.policy import Snapshots, open_snapshots
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +32,7 @@ BUILD = CPythonBuild(
 DECISIONS = Decisions(
     python=BUILD,
     python_reason="",
-    choice=selection.Choice(packages=("app",), extras=(), groups=()),
+    choice=selection.Choice(members=("app",), extras=(), groups=()),
     packages={"docopt": "0.6.2 registry=https://index.example 0123"},
     sdists={"docopt": "uv.lock has no wheel"},
     local=(),
@@ -50,7 +50,7 @@ def test_wheels_built_from_source_come_back_into_a_cache_that_the_lock_gate_has_
     (tmp_path / "snapshots").mkdir()
 
     def build(cache: Path) -> list[str]:
-        store = Store(directory=tmp_path / "snapshots", policy="auto", before=Memory(keys={}, wanted={}))
+        store = Snapshots(directory=tmp_path / "snapshots", policy="auto", before=Memory(keys={}, wanted={}))
         (cache / "sdists-v10").mkdir(parents=True)
         with store.built_wheels(uv, DECISIONS, KEY, cache):
             found = [path.name for path in cache.rglob("*.whl")]
@@ -89,7 +89,7 @@ def test_a_layer_that_came_back_without_rights_is_repaired(root: Path, mode: int
     (context.layers_dir / "snapshots").mkdir()
     (context.layers_dir / "snapshots").chmod(mode)
     with of_somebody(root):
-        store = open_store(context, "auto")
+        store = open_snapshots(context, "auto")
         assert store.directory is not None
         (store.directory / "venv.snapshot").touch()
 
@@ -99,7 +99,7 @@ def test_a_layer_that_cannot_be_repaired_costs_the_snapshots_not_the_build(root:
     # A directory of somebody else, in which nobody can write.
     (context.layers_dir / "snapshots").symlink_to("/proc/sys")
     with of_somebody(root), capture_logs() as events:
-        store = open_store(context, "auto")
+        store = open_snapshots(context, "auto")
         assert store.layers() == []
     assert "none are kept" in events[0]["event"]
 
@@ -109,7 +109,7 @@ def test_what_code_of_packages_writes_into_the_snapshots_is_not_believed(tmp_pat
     context = context_for(tmp_path, {})
     directory = context.layers_dir / "snapshots"
     plant(directory, {"venv.snapshot": "own", "wheels.snapshot": "own"})
-    store = open_store(context, "always")
+    store = open_snapshots(context, "always")
     status = (directory / "venv.snapshot").stat()
     (directory / name).write_text("his", encoding="utf-8")
     os.utime(directory / name, ns=(status.st_atime_ns, status.st_mtime_ns))
@@ -122,7 +122,7 @@ def test_what_code_of_packages_writes_into_the_snapshots_is_not_believed(tmp_pat
 
 def test_what_the_build_writes_itself_stays(tmp_path: Path) -> None:
     context = context_for(tmp_path, {})
-    store = open_store(context, "always")
+    store = open_snapshots(context, "always")
     assert store.keep("venv", plant(tmp_path / "tree", {"x": "y"}), {"key": "value"})
     with capture_logs() as events:
         store.refuse_changes()
@@ -134,7 +134,7 @@ def test_what_the_build_writes_does_not_cover_what_others_wrote_before(tmp_path:
     context = context_for(tmp_path, {})
     directory = context.layers_dir / "snapshots"
     plant(directory, {"wheels.snapshot": "own"})
-    store = open_store(context, "always")
+    store = open_snapshots(context, "always")
     (directory / "wheels.snapshot").write_text("another", encoding="utf-8")
     store.keep("venv", plant(tmp_path / "tree", {"x": "y"}), {"key": "value"})
     with capture_logs():
@@ -148,7 +148,7 @@ def test_a_wheel_that_was_built_in_another_environment_is_dropped(tmp_path: Path
     (tmp_path / "snapshots").mkdir()
 
     def build(cache: str, identity: str) -> None:
-        store = Store(directory=tmp_path / "snapshots", policy="auto", before=Memory(keys={}, wanted={}))
+        store = Snapshots(directory=tmp_path / "snapshots", policy="auto", before=Memory(keys={}, wanted={}))
         decided = replace(DECISIONS, packages={"docopt": identity}, sees={"docopt": ("*",)})
         with store.built_wheels(fake.uv, decided, KEY, tmp_path / cache):
             (tmp_path / cache).mkdir(exist_ok=True)

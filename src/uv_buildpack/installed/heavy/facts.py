@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from cnb.documents import parse_json
+from cnb.documents import Table, parse_json
+from uv_buildpack.installed.distributions import parents
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable
 
     from uv_buildpack.installed.heavy.setting import HeavySetting
 
@@ -23,7 +24,9 @@ LIB = "../.."
 """The environment's `lib`, seen from site-packages: where wheels with a data directory (mkl, tbb) put libraries."""
 
 _MOST = 24
-"""Layers. Images have a limit of 127, and base images bring their own."""
+"""Layers. An image may have 127, and base images bring their own.
+
+https://docs.docker.com/engine/storage/drivers/overlayfs-driver/"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,46 +130,32 @@ def _highest(place: str, owned: Collection[str]) -> str:
     return next((above for above in reversed(tuple(parents(place))) if above in owned), place)
 
 
-def parents(place: str) -> Iterator[str]:
-    """Return the directories above one, the nearest first, without site-packages itself."""
-    while "/" in place:
-        place = place.rpartition("/")[0]
-        yield place
-
-
 def to_text(bundles: Iterable[Bundle]) -> str:
     """Write bundles for a layer's metadata."""
     return json.dumps([asdict(each) for each in bundles], separators=(",", ":"))
 
 
 def from_text(text: str) -> tuple[Bundle, ...]:
-    """Read what `to_text` wrote. Raises `ValueError` when it is something else."""
-    try:
-        return tuple(
-            Bundle(layer=str(each["layer"]), packages=tuple(_package(package) for package in each["packages"]))
-            for each in _list(parse_json(text, "bundles"))
-        )
-    except (AttributeError, TypeError, KeyError) as error:
-        message = f"not the text of heavy packages: {error}"
-        raise ValueError(message) from error
+    """Read what `to_text` wrote. Raises `DocumentError` when it is something else."""
+    document = Table({"bundles": parse_json(text, "bundles")}, "metadata")
+    return tuple(_remembered(entry) for entry in document.tables("bundles"))
 
 
-def _list(value: object) -> list[Any]:
-    if not isinstance(value, list):
-        message = f"{value!r} is not a list"
-        raise TypeError(message)
-    return value
+def _remembered(entry: Table) -> Bundle:
+    if "packages" not in entry:
+        raise entry.wrong("an array", "packages")
+    return Bundle(layer=entry.text("layer"), packages=tuple(_package(package) for package in entry.tables("packages")))
 
 
-def _package(fields: dict[str, object]) -> Package:
-    tuples = {name: tuple(value) for name, value in fields.items() if isinstance(value, list)}
-    package = Package(**{**fields, **tuples})  # type: ignore[arg-type]  # its names are checked here, its types below
-    places = (package.directories, package.strays, package.reaches)
-    texts = (package.name, *(place for kind in places for place in kind))
-    if not (isinstance(fields["size"], int) and all(isinstance(text, str) for text in texts)):
-        message = f"{fields} has a value of another type"
-        raise TypeError(message)
-    return package
+def _package(entry: Table) -> Package:
+    return Package(
+        name=entry.text("name"),
+        directories=entry.texts("directories"),
+        strays=entry.texts("strays"),
+        size=entry.integer("size"),
+        reaches=entry.texts("reaches"),
+        movable=entry.optional_boolean("movable") is not False,
+    )
 
 
 def _bundle(together: list[Package]) -> Bundle:

@@ -14,13 +14,13 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from uv_buildpack.installed.heavy.facts import parents
-from uv_buildpack.installed.heavy.records import read_records
-from uv_buildpack.installed.heavy.shared import is_below_link
+from uv_buildpack.installed.distributions import parents
+from uv_buildpack.installed.heavy.records import records
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
+    from uv_buildpack.installed.distributions import SitePackages
     from uv_buildpack.installed.heavy.facts import Bundle, Package
     from uv_buildpack.installed.heavy.records import Record
 
@@ -56,20 +56,11 @@ def _make_parents(path: Path, top: Path) -> None:
             parent.chmod(0o755)  # whatever the umask
 
 
-def take_apart(site_packages: Path, packages: Iterable[Package], *, forget: bool) -> None:
-    """Take away every link of these packages, and directories that held nothing else. Raises `OSError`.
-
-    With `forget` their other files go too: uv considers them not installed, and reinstalls them.
-    """
-    names: set[str] = set()
+def take_apart(site_packages: Path, packages: Iterable[Package]) -> None:
+    """Take away every link of these packages, and directories that held nothing else. Raises `OSError`."""
     for package in packages:
-        names.add(package.name)
         for directory in package.directories:
             _unlink(site_packages, directory)
-    if forget:
-        for record in read_records(site_packages):
-            if record.name in names:
-                _forget(site_packages, record)
 
 
 def _unlink(site_packages: Path, directory: str) -> None:
@@ -88,27 +79,30 @@ def _remove_empty(site_packages: Path, places: Iterable[str]) -> None:
         path.rmdir()
 
 
-def _forget(site_packages: Path, record: Record) -> None:
-    for path in record.files:
-        if not is_below_link(site_packages, path):
-            (site_packages / path).unlink(missing_ok=True)
-            _remove_empty(site_packages, parents(path))
-    shutil.rmtree(record.distribution.dist_info)
+def forget(site_packages: SitePackages, names: Collection[str]) -> None:
+    """Remove distributions that uv would take for installed, but for what is behind links. Raises `OSError`.
+
+    uv compares versions, and so does not reinstall another file of the same one, or one whose links are taken away.
+    """
+    for distribution in site_packages.named(names):
+        for path in site_packages.files_of({distribution.name}):
+            path.unlink(missing_ok=True)
+        shutil.rmtree(distribution.dist_info)
 
 
-def damages(site_packages: Path, present_layers: Collection[str], reused_layers: Collection[str]) -> list[str]:
+def damages(site_packages: SitePackages, present_layers: Collection[str], reused_layers: Collection[str]) -> list[str]:
     """Check an environment after a sync, and say what is wrong, a line each. Raises `OSError`.
 
     Every file in a RECORD is there (the first that is not is named), but for those behind links to `reused_layers`,
     which have no directory. Every link leads into a layer on disk or a reused one, and belongs to something installed.
     """
-    records = read_records(site_packages)
-    links = dict(_links(site_packages))
+    installed, top = records(site_packages), site_packages.path
+    links = dict(_links(top))
     away = {place for place, layer in links.items() if layer in reused_layers}
-    here = {place for place, layer in links.items() if layer in present_layers and (site_packages / place).is_dir()}
-    owned = {directory for record in records for directory in record.directories()}
+    here = {place for place, layer in links.items() if layer in present_layers and (top / place).is_dir()}
+    owned = {directory for record in installed for directory in record.directories()}
     # What a broken link hides is reported once, by the link.
-    missing = ((record.name, next(_missing(site_packages, record, links.keys() - here), "")) for record in records)
+    missing = ((record.name, next(_missing(top, record, links.keys() - here), "")) for record in installed)
     return [
         *(f"{name}: {path} is missing" for name, path in missing if path),
         *(f"{place} is a link that belongs to no package" for place in sorted(links.keys() - owned)),

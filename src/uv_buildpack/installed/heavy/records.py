@@ -10,12 +10,13 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from uv_buildpack.installed.distributions import Distribution, installed
-from uv_buildpack.installed.heavy.facts import LIB, parents
+from uv_buildpack.installed.distributions import parents
+from uv_buildpack.installed.heavy.facts import LIB
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
-    from pathlib import Path
+
+    from uv_buildpack.installed.distributions import Distribution, SitePackages
 
 _SHORT = 1000
 """Bytes. The `__init__.py` of an old-style namespace package is shorter, its licence included."""
@@ -49,7 +50,7 @@ class Record:
 
         A namespace (`nvidia`, `google/cloud`), in which a light package may come to live, is not one of them; those
         below it are. It is what has no file of the distribution, or nothing but a short `__init__.py`, or modules
-        without one and directories below.
+        without one and directories below: https://packaging.python.org/en/latest/guides/packaging-namespace-packages/
         """
         held = self._held()
         inner = {above for place in held for above in parents(place)}
@@ -89,9 +90,9 @@ def _highest(places: Collection[str]) -> list[str]:
     return [place for place in places if not any(above in places for above in parents(place))]
 
 
-def read_records(site_packages: Path) -> list[Record]:
-    """Read the RECORD of each distribution, sorted by name. Raises `OSError`."""
-    return [_record(distribution) for distribution in installed(site_packages)]
+def records(site_packages: SitePackages) -> list[Record]:
+    """Return what the RECORD of each distribution lists, sorted by name. Raises `OSError`."""
+    return [_record(distribution) for distribution in site_packages.distributions]
 
 
 def _record(distribution: Distribution) -> Record:

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from uv_buildpack.installed.heavy.facts import parents
-from uv_buildpack.installed.heavy.records import read_records
+from uv_buildpack.installed.distributions import is_below_link
+from uv_buildpack.installed.heavy.records import records
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from pathlib import Path
+
+    from uv_buildpack.installed.distributions import SitePackages
 
 
 class SharedFile(NamedTuple):
@@ -26,34 +28,27 @@ class SharedFile(NamedTuple):
     mode: int
 
 
-def keep_shared(site_packages: Path, changing: Collection[str]) -> tuple[SharedFile, ...]:
+def keep_shared(site_packages: SitePackages, changing: Collection[str]) -> tuple[SharedFile, ...]:
     """Keep, before a sync, what distributions that will change share with others. Raises `OSError`."""
-    records = read_records(site_packages)
-    theirs = {path for record in records if record.name in changing for path in record.files}
-    others = {path for record in records if record.name not in changing for path in record.files}
-    paths = (path for path in sorted(theirs & others) if is_own_file(site_packages, path))
-    return tuple(
-        SharedFile(path, (site_packages / path).read_bytes(), (site_packages / path).stat().st_mode & 0o777)
-        for path in paths
-    )
+    here = records(site_packages)
+    theirs = {path for record in here if record.name in changing for path in record.files}
+    others = {path for record in here if record.name not in changing for path in record.files}
+    top = site_packages.path
+    paths = (path for path in sorted(theirs & others) if _is_own_file(top, path))
+    return tuple(SharedFile(path, (top / path).read_bytes(), (top / path).stat().st_mode & 0o777) for path in paths)
 
 
-def put_back(site_packages: Path, kept: Iterable[SharedFile]) -> None:
+def put_back(site_packages: SitePackages, kept: Iterable[SharedFile]) -> None:
     """Put back, after a sync, what is missing of the kept files and still belongs to something. Raises `OSError`."""
-    recorded = {path for record in read_records(site_packages) for path in record.files}
+    recorded = {path for record in records(site_packages) for path in record.files}
     for file in kept:
-        place = site_packages / file.path
-        if file.path in recorded and not place.exists() and not is_below_link(site_packages, file.path):
+        place = site_packages.path / file.path
+        if file.path in recorded and not place.exists() and not is_below_link(site_packages.path, file.path):
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(file.content)
             place.chmod(file.mode)
 
 
-def is_own_file(site_packages: Path, path: str) -> bool:
+def _is_own_file(site_packages: Path, path: str) -> bool:
     """Return whether a file is in site-packages itself, not behind a link."""
     return (site_packages / path).is_file() and not is_below_link(site_packages, path)
-
-
-def is_below_link(site_packages: Path, path: str) -> bool:
-    """Return whether a link is among the directories above a path."""
-    return any((site_packages / place).is_symlink() for place in parents(path))

@@ -13,33 +13,34 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from uv_buildpack import package_data
-from uv_buildpack.installed.heavy.facts import LIB, Package, gather, is_heavy, parents
-from uv_buildpack.installed.heavy.records import read_records
+from uv_buildpack.installed.distributions import parents
+from uv_buildpack.installed.heavy.facts import LIB, Package, gather, is_heavy
+from uv_buildpack.installed.heavy.records import records
 from uv_buildpack.installed.shared_objects import run_paths
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
-    from uv_buildpack.installed.distributions import Distribution
+    from uv_buildpack.installed.distributions import Distribution, SitePackages
     from uv_buildpack.installed.heavy.records import Record
     from uv_buildpack.installed.heavy.setting import HeavySetting
 
 _ORIGIN = re.compile(r"\$(?:ORIGIN|\{ORIGIN\})/?(.*)")
 
 
-def survey(site_packages: Path, setting: HeavySetting, skip: Collection[str]) -> tuple[Package, ...]:
+def survey(site_packages: SitePackages, setting: HeavySetting, skip: Collection[str]) -> tuple[Package, ...]:
     """Return the facts of each distribution that is heavy by size or name, and of those that share a directory with it.
 
     `skip` are those whose facts are remembered: not on disk, or not changed. Raises `OSError`.
     """
-    found = (_surveyed(site_packages, record, package) for record, package in _heavy(site_packages, setting, skip))
+    found = (_surveyed(site_packages.path, record, package) for record, package in _heavy(site_packages, setting, skip))
     return tuple(sorted((package for package, _ in found), key=lambda package: package.name))
 
 
-def refusals(site_packages: Path, setting: HeavySetting, skip: Collection[str]) -> list[str]:
+def refusals(site_packages: SitePackages, setting: HeavySetting, skip: Collection[str]) -> list[str]:
     """Return why packages that are heavy by size or name stay in the environment, a line each. Raises `OSError`."""
-    found = [_surveyed(site_packages, record, package) for record, package in _heavy(site_packages, setting, skip)]
+    found = [_surveyed(site_packages.path, record, package) for record, package in _heavy(site_packages, setting, skip)]
     own = {package.name: reason for package, reason in found if reason}
     stays: dict[str, str] = {}
     for together in gather(package for package, _ in found):
@@ -48,22 +49,21 @@ def refusals(site_packages: Path, setting: HeavySetting, skip: Collection[str]) 
             stays |= {each.name: own.get(each.name, f"it shares a directory with {cause}") for each in together}
         elif is_heavy(together, setting) and not any(package.directories for package in together):
             stays |= {each.name: "it has no directory of its own" for each in together}
+    installed = {distribution.name for distribution in site_packages.distributions}
     return [
-        *(f"{name} is not installed" for name in sorted(setting.names - _installed(site_packages))),
+        *(f"{name} is not installed" for name in sorted(setting.names - installed)),
         *(f"{name} stays in the environment: {reason}" for name, reason in sorted(stays.items())),
     ]
 
 
-def _installed(site_packages: Path) -> frozenset[str]:
-    return frozenset(record.name for record in read_records(site_packages))
-
-
-def _heavy(site_packages: Path, setting: HeavySetting, skip: Collection[str]) -> Iterator[tuple[Record, Package]]:
+def _heavy(
+    site_packages: SitePackages, setting: HeavySetting, skip: Collection[str]
+) -> Iterator[tuple[Record, Package]]:
     """Return what may be heavy, and what may keep it back, without `skip`, with the facts that RECORD tells."""
-    records = {record.name: record for record in read_records(site_packages)}
-    for together in gather(_recorded(site_packages, record) for record in records.values()):
+    here = {record.name: record for record in records(site_packages)}
+    for together in gather(_recorded(site_packages.path, record) for record in here.values()):
         if is_heavy(together, setting) or LIB in together[0].reaches:
-            yield from ((records[package.name], package) for package in together if package.name not in skip)
+            yield from ((here[package.name], package) for package in together if package.name not in skip)
 
 
 def _recorded(site_packages: Path, record: Record) -> Package:

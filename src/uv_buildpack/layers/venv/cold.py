@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from uv_buildpack import log
 from uv_buildpack.bytecode import compiling, wanted
-from uv_buildpack.installed import conflicts, heavy
+from uv_buildpack.installed import conflicts, distributions, heavy
 from uv_buildpack.installed.heavy.links import move_out
 from uv_buildpack.installed.heavy.survey import refusals, survey
 from uv_buildpack.layers.venv import contents
@@ -18,11 +18,19 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     from cnb.context import BuildContext
+    from uv_buildpack.installed.distributions import SitePackages
     from uv_buildpack.installed.heavy import Bundle, HeavySetting
     from uv_buildpack.layers.venv.key import VenvKey
-    from uv_buildpack.snapshots.policy import Store
+    from uv_buildpack.snapshots.policy import Snapshots
     from uv_buildpack.uv.installing import Installing
     from uv_buildpack.uv.running import Uv
+
+
+class Made(NamedTuple):
+    """An environment that was made: its heavy bundles, and what is installed in it."""
+
+    bundles: tuple[Bundle, ...]
+    site_packages: SitePackages
 
 
 class Recipe(NamedTuple):
@@ -44,70 +52,69 @@ class Recipe(NamedTuple):
     built: Collection[str]
     """Names of those that have to be built from source."""
     heavy: HeavySetting
-    snapshots: Store
+    snapshots: Snapshots
     addresses: Mapping[str, str]
     """Packages that come from an address of their own, and here from a file at hand: name → address."""
     reusable: frozenset[str]
     """Layers of heavy packages that the previous image has with the key that they have in this build."""
 
-    @property
-    def site_packages(self) -> Path:
-        """Where the packages are."""
-        return contents.site_packages_of(self.layer)
 
-
-def make(recipe: Recipe) -> tuple[Bundle, ...]:
-    """Make the environment in the empty layer from scratch, and return its bundles. Raises `Problem`, `OSError`."""
+def make(recipe: Recipe) -> Made:
+    """Make the environment in the empty layer from scratch. Raises `Problem`, `OSError`."""
     recipe.uv.make_venv(recipe.layer, recipe.project_dir, recipe.python)
-    sync(recipe)
-    settle(recipe)
+    installed, _ = settle(recipe, sync(recipe))
     contents.write_link(recipe.layer, recipe.project_layer)
-    modules = wanted.modules(recipe.site_packages)
+    modules = wanted.modules(installed.path)
     contents.compile_packages(recipe.python, modules)
-    tidy(recipe, modules)
-    warn_of_refusals(recipe, ())
-    bundles = heavy.bundle(survey(recipe.site_packages, recipe.heavy, ()), recipe.heavy)
-    move_out(recipe.site_packages, bundles, recipe.context.layers_dir)
-    return bundles
+    tidy(recipe, installed, modules)
+    warn_of_refusals(recipe, installed, ())
+    bundles = heavy.bundle(survey(installed, recipe.heavy, ()), recipe.heavy)
+    move_out(installed.path, bundles, recipe.context.layers_dir)
+    return Made(bundles, installed)
 
 
-def sync(recipe: Recipe, *more: str) -> None:
+def sync(recipe: Recipe, *more: str) -> SitePackages:
     """Let uv bring the environment to what the lock has, and check that it is still ours. Raises `Problem`."""
     recipe.uv.install([*recipe.installing.third_party(recipe.layer), *more], recipe.project_dir, recipe.layer)
     contents.verify_interpreter(recipe.layer, recipe.python)
     contents.normalise(recipe.layer)
-    contents.note_addresses(recipe.site_packages, recipe.addresses)
+    site_packages = contents.site_packages_of(recipe.layer)
+    contents.note_addresses(site_packages, recipe.addresses)
+    return distributions.read(site_packages)
 
 
-def settle(recipe: Recipe, also: Collection[str] = (), linked: Collection[str] = ()) -> list[str]:
-    """Let the same distribution win wherever several have a file, and return those that were installed again for that.
+def settle(
+    recipe: Recipe, installed: SitePackages, also: Collection[str] = (), linked: Collection[str] = ()
+) -> tuple[SitePackages, list[str]]:
+    """Let the same distribution win wherever several have a file.
 
-    Raises `ValueError` for one of `linked`, whose layers uv would empty.
+    Returns what is installed then, and the names of those that were installed again for that. Raises `ValueError` for
+    one of `linked`, whose layers uv would empty.
     """
-    found = conflicts.find(recipe.site_packages, also)
-    again = conflicts.unsettled(recipe.site_packages, found)
+    found = conflicts.find(installed, also)
+    again = conflicts.unsettled(installed.path, found)
     if caught := sorted(set(linked).intersection(again)):
         message = f"files of {', '.join(caught)} were overwritten by other packages"
         raise ValueError(message)
     for name in again:
-        sync(recipe, "--reinstall-package", name)
+        installed = sync(recipe, "--reinstall-package", name)
     for each in found:
         if each.path not in also:
             log.detail(f"{each.path}: {', '.join(each.owners)} differ, that of {each.owner} is installed")
-    return again
+    return installed, again
 
 
-def tidy(recipe: Recipe, modules: Iterable[Path]) -> None:
+def tidy(recipe: Recipe, installed: SitePackages, modules: Iterable[Path]) -> None:
     """Remove what belongs to no package, and warn of packages that are not as they should be."""
-    _remove_orphans(recipe, modules)
+    _remove_orphans(recipe.python, installed.path, modules)
     _remove_empty_directories(recipe.layer)
-    _warn_of_differences(recipe)
+    _warn_of_differences(recipe, installed)
 
 
-def _remove_orphans(recipe: Recipe, modules: Iterable[Path]) -> None:
+def _remove_orphans(python: Path, site_packages: Path, modules: Iterable[Path]) -> None:
     """Remove bytecode that is not of these modules: of modules that are gone, or what a wheel brought."""
-    places = {compiling.place_of(recipe.python, path) for path in modules}
-    for directory in recipe.site_packages.rglob("__pycache__"):
+    places = {compiling.place_of(python, path) for path in modules}
+    for directory in site_packages.rglob("__pycache__"):
         for path in directory.iterdir():
             if path not in places and not path.is_dir():
                 path.unlink()
@@ -125,14 +132,14 @@ def _remove_empty_directories(layer: Path) -> None:
             Path(parent).rmdir()
 
 
-def _warn_of_differences(recipe: Recipe) -> None:
-    for line in contents.unexpected(recipe.site_packages, recipe.packages):
+def _warn_of_differences(recipe: Recipe, installed: SitePackages) -> None:
+    for line in contents.unexpected(installed, recipe.packages):
         log.warning(f"uv and the buildpack read the lock differently: {line}.", "Please report this with your uv.lock.")
     # uv unpacks sources in a directory with a random name; what has that name in it is another file in each build.
     # https://github.com/astral-sh/uv/blob/0.12.5/crates/uv-distribution/src/source/mod.rs
     place = f"{recipe.uv.environment['UV_CACHE_DIR']}/sdists-v".encode()
     for name in sorted(recipe.built):
-        files = contents.recorded(recipe.site_packages, {name})
+        files = installed.files_of({name})
         if path := next((path for path in files if place in path.read_bytes()), None):
             log.warning(
                 f"{name} is not built the same way twice: {path.name} names the directory it was built in.",
@@ -140,8 +147,8 @@ def _warn_of_differences(recipe: Recipe) -> None:
             )
 
 
-def warn_of_refusals(recipe: Recipe, remembered: Collection[str]) -> None:
+def warn_of_refusals(recipe: Recipe, installed: SitePackages, remembered: Collection[str]) -> None:
     """Warn why packages that were asked for by name do not get layers of their own."""
     if recipe.heavy.names:
-        for line in refusals(recipe.site_packages, recipe.heavy, remembered):
+        for line in refusals(installed, recipe.heavy, remembered):
             log.warning(f"BP_UV_HEAVY_PACKAGES: {line}.")

@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING
 from uv_buildpack import log
 from uv_buildpack.bytecode import compiling
 from uv_buildpack.errors import WrongInterpreter
-from uv_buildpack.installed.distributions import installed
+from uv_buildpack.installed import distributions
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Mapping
+
+    from uv_buildpack.installed.distributions import SitePackages
 
 LINK_FILE = "_uv_buildpack_venv_project.pth"
 
@@ -59,10 +61,12 @@ def verify_interpreter(venv: Path, python: Path) -> None:
 
 def normalise(venv: Path) -> None:
     """Take out what differs between equal builds: uv's version and its lock file, and when files were written."""
+    # Written by https://github.com/astral-sh/uv/blob/0.12.5/crates/uv-virtualenv/src/virtualenv.rs
     path = venv / "pyvenv.cfg"
     lines = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("uv = ")]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     (venv / ".lock").unlink(missing_ok=True)
+    # Written by https://github.com/astral-sh/uv/blob/0.12.5/crates/uv-install-wheel/src/wheel.rs
     for path in venv.glob("lib/python*/site-packages/*.dist-info/uv_cache.json"):
         if json.loads(path.read_bytes()).get("timestamp") is not None:
             _forget_times(path)
@@ -82,9 +86,10 @@ def _forget_times(path: Path) -> None:
 def note_addresses(site_packages: Path, addresses: Mapping[str, str]) -> None:
     """Write what uv writes of the addresses that packages come from (PEP 610), where it was led to a file instead.
 
-    With the same bytes: an environment that was made without a network is the one that is made with it.
+    With the same bytes: an environment that was made without a network is the one that is made with it (0.12.5:
+    https://github.com/astral-sh/uv/blob/0.12.5/crates/uv-install-wheel/src/wheel.rs).
     """
-    for distribution in installed(site_packages, addresses):
+    for distribution in distributions.read(site_packages).named(addresses) if addresses else ():
         path, record = distribution.dist_info / "direct_url.json", distribution.dist_info / "RECORD"
         if path.exists():
             continue
@@ -117,38 +122,24 @@ def site_packages_below(prefix: Path, venv: Path) -> Path:
     return prefix / site_packages_of(venv).relative_to(venv)
 
 
-def unexpected(site_packages: Path, expected: Mapping[str, str | None]) -> list[str]:
-    """Compare what uv installed with the selection (name → version); one line for each difference."""
-    present = {distribution.name for distribution in installed(site_packages)}
+def unexpected(site_packages: SitePackages, expected: Collection[str]) -> list[str]:
+    """Compare what uv installed with the names of what was selected; one line for each difference."""
+    present = {distribution.name for distribution in site_packages.distributions}
     return [
         *(f"{name} was not installed" for name in sorted(set(expected) - present)),
         *(f"{name} was installed as well" for name in sorted(present - set(expected))),
     ]
 
 
-def files_of(layer: Path, python: Path, names: Collection[str], *, but: Collection[str]) -> set[Path]:
+def files_of(site_packages: SitePackages, python: Path, names: Collection[str], *, but: Collection[str]) -> set[Path]:
     """Return what distributions have in an environment, `but` not the files of others.
 
     These are files, those of bytecode as well, and the directories of metadata: uv takes an empty one for a package.
     """
-    site_packages = site_packages_of(layer)
     files = _files_of(site_packages, names) - _files_of(site_packages, but)
-    files.update(distribution.dist_info for distribution in installed(site_packages, names))
+    files.update(distribution.dist_info for distribution in site_packages.named(names))
     return files | {compiling.place_of(python, path) for path in files if path.suffix == ".py"}
 
 
-def _files_of(site_packages: Path, names: Collection[str]) -> set[Path]:
-    return {Path(os.path.normpath(path)) for path in recorded(site_packages, names)}
-
-
-def recorded(site_packages: Path, names: Collection[str]) -> Iterator[Path]:
-    """Return the files in the RECORDs of distributions that are there, but none that a link to a heavy layer leads to."""
-    for distribution in installed(site_packages, names):
-        paths = [site_packages / file.path for file in distribution.files]
-        yield from (path for path in paths if path.is_file() and not _is_linked(site_packages, path))
-
-
-def _is_linked(site_packages: Path, path: Path) -> bool:
-    return path.is_relative_to(site_packages) and any(
-        parent.is_symlink() for parent in path.parents if parent.is_relative_to(site_packages)
-    )
+def _files_of(site_packages: SitePackages, names: Collection[str]) -> set[Path]:
+    return {Path(os.path.normpath(path)) for path in site_packages.files_of(names)}

@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 
     from cnb.context import BuildContext
     from uv_buildpack.analysis import Analysis
+    from uv_buildpack.installed.distributions import SitePackages
     from uv_buildpack.installed.heavy import Bundle
     from uv_buildpack.layers.python import PythonKey
     from uv_buildpack.layers.reuse import Wanted
-    from uv_buildpack.layers.venv.cold import Recipe
+    from uv_buildpack.layers.venv.cold import Made, Recipe
     from uv_buildpack.layers.venv_project import LocalKey
     from uv_buildpack.layers.work import Work
     from uv_buildpack.uv.running import Uv
@@ -113,8 +114,9 @@ def environment(layer: Path) -> tuple[Variable, ...]:
     return (
         Variable(name="VIRTUAL_ENV", value=str(layer)),
         Variable(name="UV_PROJECT_ENVIRONMENT", value=str(layer), scope=Scope.BUILD),
-        # The environment's own: `uv pip` of a later buildpack acts on the interpreter that this names (uv 0.13), as
+        # The environment's own: `uv pip` of a later buildpack acts on the interpreter that this names (uv 0.13.9), as
         # `uv sync` and `uv run` act on UV_PROJECT_ENVIRONMENT. It hides the one that the python layer sets.
+        # https://docs.astral.sh/uv/reference/environment/#uv_python
         Variable(name="UV_PYTHON", value=str(layer / "bin" / "python"), scope=Scope.BUILD),
     )
 
@@ -129,16 +131,16 @@ def contribute(work: Work, layer: Wanted[VenvKey], uv: Uv, python: Path) -> list
         return [reused(work, NAME, key, noted), *_bundles(work, layer.key, bundles)]
     directory = work.directory(NAME)
     with work.snapshots.built_wheels(uv, decided, for_wheels(layer.key), work.uv_cache):
-        bundles = _make(work, layer.key, uv, python)
+        bundles, installed = _make(work, layer.key, uv, python)
     key = layer.metadata | {_BUNDLES: heavy.to_text(bundles)}
     if not work.snapshots.keep(NAME, directory, key) and bundles:
-        _keep_heavy_part(work, python, bundles, key)
+        _keep_heavy_part(work, installed, python, bundles, key)
     new = Layer(
         name=NAME,
         types=types(build=work.analysis.asked.venv),
         metadata=key | noted,
         environment=environment(directory),
-        sboms=making.sbom.of_packages(making.contents.site_packages_of(directory), work.lock()),
+        sboms=making.sbom.of_packages(installed, work.lock()),
     )
     return [made(work, new, layer.reasons), *_bundles(work, layer.key, bundles)]
 
@@ -176,18 +178,18 @@ def _lost_packages(context: BuildContext, analysis: Analysis, key: VenvKey) -> t
     return tuple(f"{layer.name}: {reason}" for layer in layers for reason in layer.reasons)
 
 
-def _make(work: Work, key: VenvKey, uv: Uv, python: Path) -> tuple[Bundle, ...]:
-    """Make the environment from its snapshot, if there is one that fits, else from scratch; return its bundles."""
+def _make(work: Work, key: VenvKey, uv: Uv, python: Path) -> Made:
+    """Make the environment from its snapshot, if there is one that fits, else from scratch."""
     snapshot = work.snapshots.find(NAME)
     if snapshot is not None and compatible(snapshot.key, key) and not _built_in_it(work, snapshot.key):
         _empty_environment(work)
         try:
-            bundles = making.warm.make(_recipe(work, key, uv, python, snapshot.key), snapshot)
+            warm = making.warm.make(_recipe(work, key, uv, python, snapshot.key), snapshot)
         except (OSError, ValueError, KeyError, WorkFailed) as error:
             log.warning(f"The environment could not be restored from its snapshot: {str(error).rstrip('.')}.")
-            bundles = None
-        if bundles is not None:
-            return bundles
+            warm = None
+        if warm is not None:
+            return warm
         log.step("creating the environment from scratch")
     _empty_environment(work)
     return making.cold.make(_recipe(work, key, uv, python, {}))
@@ -265,10 +267,12 @@ def _bundles(work: Work, key: VenvKey, bundles: Sequence[Bundle]) -> list[Layer 
     return layers
 
 
-def _keep_heavy_part(work: Work, python: Path, bundles: Sequence[Bundle], key: Mapping[str, str]) -> None:
+def _keep_heavy_part(
+    work: Work, installed: SitePackages, python: Path, bundles: Sequence[Bundle], key: Mapping[str, str]
+) -> None:
     """Keep of a large environment what its heavy packages have in it: the next one installs the others only."""
     identities = work.analysis.decisions.packages
     names = {package.name for bundle in bundles for package in bundle.packages}
-    light = making.contents.files_of(work.directory(NAME), python, set(identities) - names, but=names)
+    light = making.contents.files_of(installed, python, set(identities) - names, but=names)
     part = {name: identities[name] for name in names}
     work.snapshots.keep_part(NAME, work.directory(NAME), {**key, "packages": packages_text(part)}, light)

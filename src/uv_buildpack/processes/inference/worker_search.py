@@ -53,7 +53,7 @@ class Named(NamedTuple):
 
 
 class Search(NamedTuple):
-    """A search in one project. `considered` is what was looked at in vain."""
+    """A search in one project. `considered` is what was looked at without success."""
 
     app: AppFacts
     sources: Sources

@@ -120,7 +120,7 @@ def test_any_other_text_is_refused(text: str) -> None:
 )
 def test_values_of_other_types_are_refused(wrong: dict[str, object]) -> None:
     fields = {"name": "a", "directories": ["a"], "size": 1, **wrong}
-    with pytest.raises(ValueError, match="another type"):
+    with pytest.raises(ValueError, match=r"^metadata: bundles\[0\]\.packages\[0\]\.\w+(\[0\])?: expected "):
         from_text(json.dumps([{"layer": "packages-a", "packages": [fields]}]))
 
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.uv_buildpack.installed.heavy.wheels import install, install_objects
 
+from uv_buildpack.installed.distributions import read
 from uv_buildpack.installed.heavy import Bundle, HeavySetting, bundle
-from uv_buildpack.installed.heavy.links import damages, move_out, take_apart
+from uv_buildpack.installed.heavy.links import damages, forget, move_out, take_apart
 from uv_buildpack.installed.heavy.survey import survey
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def site_packages(tmp_path: Path) -> Path:
 
 
 def moved(site_packages: Path) -> tuple[Bundle, ...]:
-    bundles = bundle(survey(site_packages, LOW, ()), LOW)
+    bundles = bundle(survey(read(site_packages), LOW, ()), LOW)
     move_out(site_packages, bundles, layers_of(site_packages))
     return bundles
 
@@ -93,7 +94,7 @@ def test_run_paths_that_leave_a_heavy_package_arrive_through_its_layer(site_pack
 def test_taking_apart_removes_links_and_directories_that_held_nothing_else(site_packages: Path) -> None:
     shutil.rmtree(site_packages / "nvidia/light")
     bundles = moved(site_packages)
-    take_apart(site_packages, [package for each in bundles for package in each.packages], forget=False)
+    take_apart(site_packages, [package for each in bundles for package in each.packages])
     assert sorted(path.name for path in site_packages.iterdir() if not path.name.endswith(".dist-info")) == [
         "light",
         "light.py",
@@ -104,15 +105,17 @@ def test_taking_apart_removes_links_and_directories_that_held_nothing_else(site_
 
 def test_taking_apart_leaves_a_namespace_with_others_in_it(site_packages: Path) -> None:
     bundles = moved(site_packages)
-    take_apart(site_packages, bundles[0].packages, forget=False)
+    take_apart(site_packages, bundles[0].packages)
     assert [path.name for path in (site_packages / "nvidia").iterdir()] == ["light"]
 
 
 def test_forgetting_removes_all_that_is_left_of_a_package(site_packages: Path) -> None:
     install(site_packages, "mixed", {"mixed/a.py": 2000, "mixed_one.py": 10, "shared/__init__.py": "", "tests/a.py": 1})
     bundles = moved(site_packages)
-    take_apart(site_packages, [package for each in bundles for package in each.packages], forget=True)
-    assert sorted(path.name for path in site_packages.iterdir()) == [
+    take_apart(site_packages, [package for each in bundles for package in each.packages])
+    forget(read(site_packages), {package.name for each in bundles for package in each.packages})
+    files = (path.relative_to(site_packages) for path in site_packages.rglob("*") if not path.is_dir())
+    assert sorted({path.parts[0] for path in files}) == [
         "light",
         "light-1.0.dist-info",
         "light.py",
@@ -121,17 +124,29 @@ def test_forgetting_removes_all_that_is_left_of_a_package(site_packages: Path) -
     ]
 
 
+def test_forgetting_removes_scripts_as_well(site_packages: Path) -> None:
+    info = install(site_packages, "tool", {"tool/a.py": 1})
+    with (info / "RECORD").open("a", encoding="utf-8") as record:
+        record.write("../../../bin/tool,,\n")
+    script = site_packages / "../../../bin/tool"
+    script.parent.mkdir()
+    script.touch()
+    forget(read(site_packages), {"tool"})
+    assert not script.exists()
+    assert (site_packages / "light/a.py").is_file()
+
+
 def test_forgetting_never_reaches_through_a_link(site_packages: Path) -> None:
     bundles = moved(site_packages)
     (spam,) = (each for each in bundles if each.layer == SPAM)
     (site_packages / "spam").unlink()
     (site_packages / "spam").symlink_to(layers_of(site_packages) / SPAM / "site-packages/spam")
-    take_apart(site_packages, spam.packages, forget=True)
+    forget(read(site_packages), {package.name for package in spam.packages})
     assert (layers_of(site_packages) / SPAM / "site-packages/spam/a.py").is_file()
 
 
 def check(site_packages: Path, present: tuple[str, ...] = (SPAM, CUBLAS), reused: tuple[str, ...] = ()) -> list[str]:
-    return damages(site_packages, present, reused)
+    return damages(read(site_packages), present, reused)
 
 
 def test_an_environment_without_links_is_whole(site_packages: Path) -> None:

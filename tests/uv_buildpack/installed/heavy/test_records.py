@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.uv_buildpack.installed.heavy.wheels import install
 
-from uv_buildpack.installed.heavy.records import read_records
+from uv_buildpack.installed.distributions import read
+from uv_buildpack.installed.heavy.records import records
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,31 +47,31 @@ def test_the_highest_directories_that_are_its_own(tmp_path: Path, files: list[st
     )
     with next(site_packages.glob("*/RECORD")).open("a", encoding="utf-8") as record:
         record.writelines(f"{name},,\n" for name in files if name[0] in "./")
-    assert read_records(site_packages)[0].directories() == tuple(expected)
+    assert records(read(site_packages))[0].directories() == tuple(expected)
 
 
 def test_other_directories_with_files_are_strays(tmp_path: Path) -> None:
     install(
         tmp_path, "core", {"google/cloud/version.py": 1, "google/cloud/client/a.so": 1, "tests/b/c.py": 1, "d.py": 1}
     )
-    assert read_records(tmp_path)[0].strays() == ("google/cloud", "tests/b")
+    assert records(read(tmp_path))[0].strays() == ("google/cloud", "tests/b")
 
 
 def test_a_package_with_very_many_directories_is_taken_as_a_whole(tmp_path: Path) -> None:
     install(
         tmp_path, "many", {f"many/part{number}/a.so": 1 for number in range(40)} | {"two/a/b.so": 1, "two/c/d.so": 1}
     )
-    assert read_records(tmp_path)[0].directories() == ("many", "two/a", "two/c")
+    assert records(read(tmp_path))[0].directories() == ("many", "two/a", "two/c")
 
 
 def test_a_package_with_a_long_init_is_regular(tmp_path: Path) -> None:
     install(tmp_path, "wheel", {"spam/__init__.py": 5000, "spam/inner/a.so": 1})
-    assert read_records(tmp_path)[0].directories() == ("spam",)
+    assert records(read(tmp_path))[0].directories() == ("spam",)
 
 
 def test_names_are_normalised_and_metadata_is_told_apart(tmp_path: Path) -> None:
     install(tmp_path, "Some_Wheel.Name", {"spam/a.py": 3})
-    (record,) = read_records(tmp_path)
+    (record,) = records(read(tmp_path))
     assert record.name == "some-wheel-name"
     assert record.files == {"spam/a.py": 3}
     assert record.others == ("Some_Wheel.Name-1.0.dist-info/METADATA", "Some_Wheel.Name-1.0.dist-info/RECORD")
@@ -78,10 +79,10 @@ def test_names_are_normalised_and_metadata_is_told_apart(tmp_path: Path) -> None
 
 def test_a_distribution_without_record_has_no_files(tmp_path: Path) -> None:
     (install(tmp_path, "wheel", {"spam/a.py": 3}) / "RECORD").unlink()
-    (record,) = read_records(tmp_path)
+    (record,) = records(read(tmp_path))
     assert (record.name, record.files, record.others) == ("wheel", {}, ())
 
 
 def test_a_size_that_is_not_recorded_is_unknown(tmp_path: Path) -> None:
     install(tmp_path, "wheel", {"spam/a.py": 3}, sizes=False)
-    assert read_records(tmp_path)[0].files == {"spam/a.py": None}
+    assert records(read(tmp_path))[0].files == {"spam/a.py": None}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.uv_buildpack.installed.heavy.wheels import install, install_objects
 
+from uv_buildpack.installed.distributions import read
 from uv_buildpack.installed.heavy import HeavySetting, bundle
 from uv_buildpack.installed.heavy.links import move_out
 from uv_buildpack.installed.heavy.survey import never_heavy, refusals, survey
@@ -19,7 +20,7 @@ LOW = HeavySetting(least=1000)
 
 
 def names(site_packages: Path, setting: HeavySetting = LOW) -> list[str]:
-    return [each.layer for each in bundle(survey(site_packages, setting, ()), setting)]
+    return [each.layer for each in bundle(survey(read(site_packages), setting, ()), setting)]
 
 
 @pytest.mark.parametrize("sizes", [True, False])
@@ -32,22 +33,22 @@ def test_the_size_is_that_of_the_files_without_bytecode(tmp_path: Path, *, sizes
         "spam.py": 7000,
     }
     install(tmp_path, "spam", files, sizes=sizes)
-    (spam,) = survey(tmp_path, LOW, ())
+    (spam,) = survey(read(tmp_path), LOW, ())
     assert (spam.name, spam.directories, spam.size) == ("spam", ("spam",), 1200)
 
 
 def test_light_packages_and_single_modules_are_not_surveyed(tmp_path: Path) -> None:
     install(tmp_path, "light", {"light/a.py": 999})
     install(tmp_path, "six", {"six.py": 30_000})
-    assert survey(tmp_path, LOW, ()) == ()
+    assert survey(read(tmp_path), LOW, ()) == ()
 
 
 def test_a_light_package_that_shares_a_directory_is_surveyed_too(tmp_path: Path) -> None:
     install(tmp_path, "host", {"host/a.py": 2000})
     install(tmp_path, "plugin", {"host/plugins/b.py": 10})
     install(tmp_path, "other", {"other/b.py": 10})
-    assert [package.name for package in survey(tmp_path, LOW, ())] == ["host", "plugin"]
-    assert [package.name for package in survey(tmp_path, LOW, {"host"})] == ["plugin"]
+    assert [package.name for package in survey(read(tmp_path), LOW, ())] == ["host", "plugin"]
+    assert [package.name for package in survey(read(tmp_path), LOW, {"host"})] == ["plugin"]
 
 
 def test_run_paths_that_leave_the_package_are_found(tmp_path: Path) -> None:
@@ -56,13 +57,13 @@ def test_run_paths_that_leave_the_package_are_found(tmp_path: Path) -> None:
     )
     objects = {"torch/lib/libtorch.so": run_path, "torch/_C.so": "$ORIGIN/lib", "torch.libs/libgomp-1.so.1": "$ORIGIN"}
     install_objects(tmp_path, "torch", objects)
-    (torch,) = survey(tmp_path, LOW, ())
+    (torch,) = survey(read(tmp_path), LOW, ())
     assert torch.reaches == ("nvidia/cublas/lib",)
 
 
 def test_programs_without_a_suffix_are_read_too(tmp_path: Path) -> None:
     install_objects(tmp_path, "compiler", {"compiler/bin/nvcc": "$ORIGIN/../../nvidia/nvvm/lib64"})
-    (compiler,) = survey(tmp_path, LOW, ())
+    (compiler,) = survey(read(tmp_path), LOW, ())
     assert compiler.reaches == ("nvidia/nvvm/lib64",)
 
 
@@ -74,7 +75,7 @@ def test_who_has_to_stay_and_why(tmp_path: Path) -> None:
     archive = install(tmp_path, "archive", {"archive/a.py": 2000})
     (archive / "direct_url.json").write_text(json.dumps({"url": "https://example.com/a.whl", "archive_info": {}}))
     assert names(tmp_path) == ["packages-archive"]
-    assert refusals(tmp_path, LOW, ()) == [
+    assert refusals(read(tmp_path), LOW, ()) == [
         "hooked stays in the environment: it has a .pth file, which Python reads at each start",
         "local stays in the environment: it is a local package",
         "plugin stays in the environment: it shares a directory with hooked",
@@ -85,7 +86,7 @@ def test_what_has_no_directory_of_its_own_stays_and_is_named(tmp_path: Path) -> 
     install(tmp_path, "single", {"single.py": 2000})
     install(tmp_path, "spaced", {"space/part.py": 2000, "space/inner/__init__.py": 0})
     wanted = HeavySetting(names=frozenset({"single", "spaced", "absent"}))
-    assert refusals(tmp_path, wanted, ()) == [
+    assert refusals(read(tmp_path), wanted, ()) == [
         "absent is not installed",
         "single stays in the environment: it has no directory of its own",
         "spaced stays in the environment: it has no directory of its own",
@@ -97,13 +98,13 @@ def test_who_looks_for_libraries_in_the_environment_stays_when_some_are_there(tm
     install_objects(site_packages, "open3d", {"open3d/libOpen3D.so": "$ORIGIN/../../.."})
     install_objects(site_packages, "scipy", {"scipy/a.so": "$ORIGIN"})
     assert names(site_packages) == ["packages-open3d", "packages-scipy"]
-    remembered = bundle(survey(site_packages, LOW, ()), LOW)
+    remembered = bundle(survey(read(site_packages), LOW, ()), LOW)
     install(site_packages, "tbb", {"../../libtbb.so.12": 5})
     assert names(site_packages) == ["packages-scipy"]
     facts = [package for each in remembered for package in each.packages]
-    surveyed = survey(site_packages, LOW, {package.name for package in facts})
-    assert bundle([*facts, *surveyed], LOW) == bundle(survey(site_packages, LOW, ()), LOW)
-    assert refusals(site_packages, LOW, ()) == [
+    surveyed = survey(read(site_packages), LOW, {package.name for package in facts})
+    assert bundle([*facts, *surveyed], LOW) == bundle(survey(read(site_packages), LOW, ()), LOW)
+    assert refusals(read(site_packages), LOW, ()) == [
         "open3d stays in the environment: it shares a directory with tbb",
         "tbb stays in the environment: it has no directory of its own",
     ]
@@ -113,7 +114,7 @@ def test_names_that_have_no_effect_are_told(tmp_path: Path) -> None:
     install(tmp_path, "six", {"six.py": 30_000})
     setting = HeavySetting(names=frozenset({"six", "torch"}))
     assert names(tmp_path, setting) == []
-    assert refusals(tmp_path, setting, ()) == [
+    assert refusals(read(tmp_path), setting, ()) == [
         "torch is not installed",
         "six stays in the environment: it has no directory of its own",
     ]
@@ -141,5 +142,5 @@ def test_facts_of_what_is_moved_are_as_before_but_for_the_run_paths(tmp_path: Pa
 def test_a_file_that_is_missing_is_for_the_check_of_damages_to_tell(tmp_path: Path) -> None:
     install_objects(tmp_path, "torch", {"torch/libtorch.so": "$ORIGIN/../nvidia/lib"})
     (tmp_path / "torch/libtorch.so").unlink()
-    (torch,) = survey(tmp_path, LOW, ())
+    (torch,) = survey(read(tmp_path), LOW, ())
     assert torch.reaches == ()

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.uv_buildpack.installed.heavy.wheels import install
 
+from uv_buildpack.installed.distributions import read
 from uv_buildpack.installed.heavy import Bundle, HeavySetting, Package, bundle, from_text, to_text
-from uv_buildpack.installed.heavy.links import damages, move_out, take_apart
-from uv_buildpack.installed.heavy.records import read_records
+from uv_buildpack.installed.heavy.links import damages, forget, move_out, take_apart
+from uv_buildpack.installed.heavy.records import records
 from uv_buildpack.installed.heavy.shared import keep_shared, put_back
 from uv_buildpack.installed.heavy.survey import survey
 
@@ -58,7 +59,7 @@ class World:
 
     def sync(self, wheels: Wheels) -> None:
         """Do what uv does: compare names and versions, uninstall by RECORD, install over what is there."""
-        here = {record.name: record for record in read_records(self.site_packages)}
+        here = {record.name: record for record in records(read(self.site_packages))}
         for name, record in here.items():
             if name not in wheels or record.distribution.dist_info.name != f"{name}-{wheels[name][0]}.dist-info":
                 for path in record.files:
@@ -81,22 +82,23 @@ class World:
         lost = [each for each in bundles if changed & {package.name for package in each.packages}]
         kept = [each for each in bundles if each not in lost]
         reinstalled = [package for each in lost for package in each.packages]
-        shared = keep_shared(self.site_packages, changed | {package.name for package in reinstalled})
-        take_apart(self.site_packages, reinstalled, forget=True)
+        shared = keep_shared(read(self.site_packages), changed | {package.name for package in reinstalled})
+        take_apart(self.site_packages, reinstalled)
+        forget(read(self.site_packages), {package.name for package in reinstalled})
         try:
             self.sync(wheels)
         except FileExistsError:  # a new package goes into a directory that is away: so does uv fail
             return None
-        put_back(self.site_packages, shared)
+        put_back(read(self.site_packages), shared)
         new = self.finish(tuple(package for each in kept for package in each.packages))
         if not all(each in new for each in kept):
             return None
         layers = {each.layer for each in kept}
-        assert damages(self.site_packages, {each.layer for each in new} - layers, layers) == []
+        assert damages(read(self.site_packages), {each.layer for each in new} - layers, layers) == []
         return new
 
     def finish(self, remembered: tuple[Package, ...]) -> tuple[Bundle, ...]:
-        surveyed = survey(self.site_packages, self.setting, {package.name for package in remembered})
+        surveyed = survey(read(self.site_packages), self.setting, {package.name for package in remembered})
         bundles = bundle([*surveyed, *remembered], self.setting)
         move_out(self.site_packages, bundles, self.layers)
         return bundles

@@ -11,7 +11,7 @@ import pytest
 from tests.uv_buildpack.trees import plant
 
 from uv_buildpack.errors import WrongInterpreter
-from uv_buildpack.installed.distributions import installed
+from uv_buildpack.installed.distributions import read
 from uv_buildpack.layers.venv import contents
 from uv_buildpack.layers.venv.contents import (
     normalise,
@@ -76,7 +76,7 @@ def test_site_packages_are_found_for_each_kind_of_interpreter(tmp_path: Path) ->
 def test_what_uv_installed_is_compared_with_the_selection(tmp_path: Path) -> None:
     for name in ("six-1.16.0.dist-info", "Typing_Extensions-4.0.dist-info", "extra-1.dist-info", "six"):
         (tmp_path / name).mkdir()
-    assert unexpected(tmp_path, {"six": "", "typing-extensions": "", "gone": ""}) == [
+    assert unexpected(read(tmp_path), {"six", "typing-extensions", "gone"}) == [
         "gone was not installed",
         "extra was installed as well",
     ]
@@ -97,7 +97,7 @@ def test_the_address_of_an_archive_is_noted_as_uv_notes_it(tmp_path: Path) -> No
         contents.note_addresses(tmp_path, {"near": "https://files.example/near-1.0.tar.gz"})
     noted = tmp_path / info / "direct_url.json"
     assert json.loads(noted.read_bytes()) == {"url": "https://files.example/near-1.0.tar.gz", "archive_info": {}}
-    (near, other) = installed(tmp_path)
+    (near, other) = read(tmp_path).distributions
     (row,) = (file for file in near.files if file.path.endswith("direct_url.json"))
     digest = base64.urlsafe_b64encode(hashlib.sha256(noted.read_bytes()).digest()).rstrip(b"=").decode()
     assert (row.hash, row.size) == (f"sha256={digest}", noted.stat().st_size)

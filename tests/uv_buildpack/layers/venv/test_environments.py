@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import json
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import IO, TYPE_CHECKING, Any
 
 import pytest
 import structlog
@@ -85,3 +87,22 @@ def test_another_uv_is_installed_only_where_something_runs_it(workshop: Workshop
     second = workshop.build(app(PACKAGES))
     assert "uv ==0.9.99 (BP_UV_VERSION) is not installed: nothing needs it" in second
     assert workshop.calls == []
+
+
+def test_what_is_installed_is_read_once_until_uv_changes_it(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records: list[str] = []
+
+    def reader(file: IO[str]) -> Any:  # noqa: ANN401 (its type has no name)
+        records.append(file.name)
+        return csv.reader(file)
+
+    monkeypatch.setattr("uv_buildpack.installed.distributions.csv", SimpleNamespace(reader=reader))
+    workshop.variables["BP_UV_HEAVY_PACKAGES"] = "heavy, gone"
+    workshop.build(app(PACKAGES))
+    assert len(records) == len(set(records)) == len(PACKAGES)
+    records.clear()
+    # Before uv changes what the snapshot has, and after that.
+    assert "starting from the snapshot" in workshop.build(app({**PACKAGES, "click": "8.3.3"}))
+    assert len(records) == 2 * len(PACKAGES)

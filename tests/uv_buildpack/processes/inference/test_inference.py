@@ -262,6 +262,7 @@ def test_names_that_no_command_line_could_hold_are_left_out(tmp_path: Path, name
     files = {name: "import gradio\ngradio.Interface(str, 'text', 'text').launch(server_name='127.0.0.1')\n"}
     inference = inferred(tmp_path, files, direct=("gradio",))
     assert inference.processes == ()
+    assert inference.considered
     assert not any(name in line for line in inference.considered)
 
 
