@@ -126,6 +126,7 @@ def analyse(context: BuildContext, libc: str = "") -> Analysis:
     table: Mapping[str, Any] = {}
     network = Network()
     with collector.collecting():
+        # Each in a block of its own: a reader with three things to correct is told of all three at once.
         network = bindings.network(context.environment, context.bindings)
     with collector.collecting():
         project_dir, script = (context.environment.get(name, "").strip() for name in (PROJECT_DIR, SCRIPT))
@@ -237,6 +238,7 @@ def _work_out(given: _Given, collector: Collector) -> tuple[Decisions, dict[str,
         collector.problems.extend(local_packages.check_paths(lock, project.root.directory, context.app_dir))
         pyprojects = _pyprojects(project, _local_paths(lock))
         with collector.collecting():
+            # An unknown name does not keep the lock from being compared with the files.
             choice = selection.choose(lock, project.name, _wanted(configuration), _default_groups(given, pyprojects))
         if not project.pylock:
             _compare_with_files(lock, project, pyprojects)

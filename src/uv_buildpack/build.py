@@ -59,11 +59,13 @@ def build(context: BuildContext) -> BuildResult:
     checked = _when_checked(analysis)
     with begun(context, analysis) as started:
         static = static_files.wanted(started, environment, local)
+        # Most builds change sources alone: they install nothing, and need neither uv nor the interpreter on the disk.
         installs = bool(environment.reasons or (local and local.reasons) or static_files.collects(static))
         work = _supplied(started) if installs else started
         with log.timed("uv"):
             uv, uv_made = uv_layer.contribute(work, runs=installs or checked is not _Checked.ALREADY)
             layers: list[Layer | ReusedLayer] = [uv_made]
+        # The check may ask an index, and takes seconds; unpacking the interpreter needs none of its answer.
         checking = work.background.start(partial(_lock_answer, work, uv)) if checked is _Checked.BESIDE else None
         with log.timed("Interpreter"):
             runs = installs or checked in {_Checked.WITH_INTERPRETER, _Checked.IN_ENVIRONMENT}
@@ -79,14 +81,17 @@ def build(context: BuildContext) -> BuildResult:
         if local is not None:
             made = _install_local(work, environment, local, made, installing_uv, interpreter)
         layers += made
+        # Before anything looks at the app as a process will: `collectstatic`, and what compiles its modules.
         app_links.put_all(layers, context)
         slices = static_files.contribute(work, static, installing_uv, interpreter)
+        # No code of packages or of the app runs after this.
         work.snapshots.refuse_changes()
         with log.timed("Application"):
             _link_environment(context, analysis)
             app_modules.contribute(context.app_dir, app_compiler.chosen(work, python), work.snapshots, work.scratch)
     give_back(work, layers)
     with log.timed("Snapshots"):
+        # What goes on in the background has ended: a tree that is packed is complete.
         layers += work.snapshots.layers()
     log.heading("Processes")
     plan.announce(analysis.processes)

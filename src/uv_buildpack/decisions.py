@@ -76,6 +76,7 @@ EVERYTHING = ("*",)
 
 def _digest_of(identities: Mapping[str, str], names: tuple[str, ...]) -> str:
     seen = identities if names == EVERYTHING else {name: identities[name] for name in names if name in identities}
+    # 64 bits: nobody forges it, and labels of images should stay short.
     return hashlib.sha256(json.dumps(seen, sort_keys=True).encode()).hexdigest()[:16] if names else ""
 
 
@@ -104,6 +105,7 @@ def decide(lock: Lock, choice: selection.Choice, candidates: Candidates, circums
     Where several minors meet the request wheels decide: the newest for which no package has to be built from source
     that has a wheel for another one. Raises `NoCompatibleDistribution`.
     """
+    # Which packages there are, and which of them have wheels, depends on the minor.
     walks = [_walk(lock, choice, build) for build in candidates.builds]
     index, reason = _best(walks, candidates.request)
     platform, selected = walks[index]

@@ -486,6 +486,7 @@ class WorkFailed(Problem):
         self.place = place or Place()
         super().__init__(
             what=self.happened.format(what=what, **self._words()),
+            # What a program stopped for stands at the end.
             facts=[*said[-40:], *self._facts()],
             advice=[line.format(**self._words()) for line in (*self._more(), *self.what_to_do)],
         )

@@ -30,6 +30,7 @@ def modules(site_packages: Path) -> set[Path]:
     sources = set(_sources(site_packages))
     tests = {path for path in sources if TESTS in path.relative_to(site_packages).parts[:-1]}
     wanted = sources - tests
+    # Only within its own package: a neighbour may lie in another layer, or come and go.
     for package in {_regular_package(site_packages, path) for path in tests}:
         wanted |= _imported_tests(
             site_packages,

@@ -46,6 +46,7 @@ def run(work: Work, static: StaticFiles, uv: Uv, python: Path) -> Outcome:
     """
     app_dir = work.context.app_dir
     prefix = _environment(work, static, uv, python)
+    # Settings are code, and may write anything anywhere in the app.
     before, directories = tree.listing(app_dir), _directories(app_dir)
     outcome = _run(work, static, prefix, python)
     root = app_dir / outcome.collected if outcome.collected else None

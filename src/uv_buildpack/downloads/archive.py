@@ -65,6 +65,7 @@ def extract(  # noqa: PLR0913 (what is unpacked, where, and how much of it)
                 # Also of what is not wanted: it is decompressed all the same.
                 unpacking.count(member)
                 if path.parts and wanted(path):
+                    # Archives need not name the directories of their files.
                     unpacking.make_directories(path if member.isdir() else path.parent)
                     unpacking.extract(tar, member, path)
     except (tarfile.TarError, gzip.BadGzipFile, EOFError, ValueError, zlib.error) as error:

@@ -268,6 +268,7 @@ def _client(url: str, network: Network, transport: httpx.BaseTransport | None) -
         follow_redirects=True,
         trust_env=False,
         event_hooks={"request": [lambda request: _check(str(request.url), url)]},
+        # The digest is that of the file itself, which a server that compresses would send in another form.
         headers={"User-Agent": "uv-buildpack", "Accept-Encoding": "identity"},
     )
 

@@ -87,6 +87,7 @@ def candidates(
     Prereleases only count when the request names one and no stable version meets it: `>=3.14.0rc1` is how libraries
     write that they have been tried, not a wish for the next alpha.
     """
+    # Of two builds of a version the younger one stays.
     offered = {Version(build.version): build for build in sorted(_for_target(catalogue, request, arch, libc), key=_age)}
     meeting = [version for version in offered if request.specifier.contains(version, prereleases=_names_one(request))]
     chosen = [version for version in meeting if not version.is_prerelease] or meeting

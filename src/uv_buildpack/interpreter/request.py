@@ -101,6 +101,7 @@ def combine(requests: Sequence[PythonRequest], required: Sequence[tuple[str, str
             if not _is_implied(bound, [earlier for earlier, _ in bounds]):
                 bounds.append((bound, file))
     collector.raise_if_any()
+    # Of several requests the first decides; every `requires-python` has to hold beside it.
     chosen = requests[0] if requests else _from_bounds(bounds)
     seen = [(chosen.specifier, chosen.text, chosen.origin)] if requests else []
     for specifier, file in bounds:

@@ -67,6 +67,7 @@ def put(links: Mapping[str, str], app_dir: Path, layer: Path) -> None:
     """Make the links, where there is nothing yet, inside the app directory only. Raises `OSError`."""
     for place, target in links.items():
         path = app_dir / place
+        # Metadata may be anybody's: a link of the app could lead what it names out of the app.
         inside = path.parent.resolve().is_relative_to(app_dir.resolve())
         if inside and path.parent.is_dir() and not os.path.lexists(path):
             path.symlink_to(layer / target)

@@ -103,6 +103,7 @@ def contribute(work: Work, layer: Wanted[PythonKey], *, runs: bool) -> Layer | R
     build = work.analysis.decisions.python
     if not _put(work, layer):
         work.background.start(making.installation.compile_stdlib, build, work.directory(NAME))
+    # At the end: until then its library is being compiled.
     work.snapshots.keep_at_end(NAME, work.directory(NAME), layer.metadata)
     url = making.installation.address(build)
     new = Layer(

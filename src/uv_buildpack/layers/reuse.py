@@ -71,6 +71,7 @@ def _reasons(context: BuildContext, name: str, key: Key, *, on_disk: bool, more:
     restored = context.restored.get(name)
     if restored is None:
         return ("not known from a previous image",)
+    # Metadata tells nothing of a directory that somebody else made.
     if restored.directory is not None:
         return ("its directory already exists, although platforms never restore it: its contents are unknown",)
     lines = [*differences(restored.metadata, key), *more]

@@ -73,6 +73,7 @@ def wanted(context: BuildContext, analysis: Analysis, python: PythonKey) -> Want
     )
     restored = context.restored.get(NAME)
     unreadable = restored is not None and app_links.read(restored.metadata) is None
+    # Without them the app would not find what only the build of the package made.
     more = ("its links into the app directory cannot be read",) if unreadable else ()
     return reuse.wanted(context, NAME, key, on_disk=analysis.asked.venv, more=more)
 

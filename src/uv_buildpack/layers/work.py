@@ -80,8 +80,10 @@ def begun(context: BuildContext, analysis: Analysis) -> Iterator[Work]:
     """Return what layers are made with. At the end nothing is left beside the layers, and nothing is still running."""
     scratch = context.layers_dir / _SCRATCH
     shutil.rmtree(scratch, ignore_errors=True)
+    # Secrets of bindings lie below it.
     scratch.mkdir(mode=0o700)
     try:
+        # Two: one task asks an index, another one uses a CPU.
         with ThreadPoolExecutor(max_workers=2) as pool:
             background = Background(pool=pool)
             snapshots = open_snapshots(context, analysis.configuration.snapshots)

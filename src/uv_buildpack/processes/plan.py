@@ -161,6 +161,7 @@ def announce(plan: ProcessPlan) -> None:
 
 def shown(process: Process) -> str:
     """Return the command as a reader would write it."""
+    # The shell is how a line is started, not what its author wrote.
     if process.command[:2] == ("/bin/sh", "-c"):
         return process.command[2]
     return shlex.join((*process.command, *process.args))

@@ -213,6 +213,7 @@ def read_project(app_dir: Path, project_dir: str) -> Project:
     if lock_dir is None:
         raise LockfileMissing("the app directory" if shown == "." else shown)
     if lock_dir == directory:
+        # A member may have a lock that was there before the workspace was; uv does not read it.
         root = _root_above(app_dir, pyproject) or pyproject
         lock_dir = root.directory
         if not (lock_dir / "uv.lock").is_file():

@@ -350,9 +350,12 @@ def _interpreter_fits(tag: Tag, platform: Platform) -> bool:
     major, minor = platform.minor
     own = f"cp{major}{minor}"
     if tag.interpreter == own:
+        # Free-threaded builds have an ABI of their own and no stable one:
+        # https://docs.python.org/3/howto/free-threading-extensions.html#limited-c-api-and-stable-abi
         suffix = "t" if platform.freethreaded else ""
         return tag.abi in {f"{own}{suffix}", "none"} or (tag.abi == "abi3" and not platform.freethreaded)
     if tag.abi == "abi3" and not platform.freethreaded:
+        # The stable ABI of a minor is that of all later ones: https://docs.python.org/3/c-api/stable.html
         match = re.fullmatch(rf"cp{major}(\d+)", tag.interpreter)
         return match is not None and int(match.group(1)) <= minor
     match = re.fullmatch(rf"(?:py|cp){major}(\d*)", tag.interpreter)
@@ -362,5 +365,7 @@ def _interpreter_fits(tag: Tag, platform: Platform) -> bool:
 def _platform_fits(tag: str, platform: Platform) -> bool:
     if tag == "any":
         return True
+    # Whatever the version of the C library in the tag: that of the run image is not known here.
+    # https://packaging.python.org/en/latest/specifications/platform-compatibility-tags/
     prefix = "musllinux" if platform.libc == "musl" else "manylinux"
     return tag.endswith(f"_{platform.machine}") and tag.startswith((prefix, "linux"))

@@ -111,6 +111,7 @@ def vcs_state(directory: Path) -> list[str]:
 
 def listing(directory: Path) -> Listing:
     """Return each file below a directory with its size and time of modification in nanoseconds."""
+    # Not by contents: trees are listed before and after each run of a backend.
     return {path: (status.st_size, status.st_mtime_ns) for path, status in _statuses(directory)}
 
 

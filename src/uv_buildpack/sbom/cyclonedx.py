@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 def cyclonedx(contents: Contents) -> bytes:
     """Write the contents of a layer as CycloneDX (media type `application/vnd.cyclonedx+json`)."""
     document = _document(contents)
+    # The specification wants a UUID; a random one would make another layer of each build.
     serial = uuid5(NAMESPACE_URL, encoded(document).decode())
     first = {name: document.pop(name) for name in ("bomFormat", "specVersion")}
     return encoded({**first, "serialNumber": f"urn:uuid:{serial}", **document})

@@ -35,6 +35,7 @@ TOO_LARGE_TO_TRY = 80 * 1000 * 1000
 _PATIENCE = 10
 """Hot builds after which a snapshot is dropped that only builds without a previous image need."""
 
+# What zstd itself chooses: a higher level takes more time from each build than a smaller file gives back.
 _LEVEL = 3
 _BLOCK = 1024 * 1024
 _HEADER_LIMIT = 4 * 1024 * 1024
@@ -117,6 +118,7 @@ def _check_name(name: str, made: Collection[str]) -> None:
 
 
 def _write_file(path: Path, mode: int, size: int, stream: IO[bytes]) -> None:
+    # An archive that has a file twice is damaged.
     with path.open("xb") as file:
         os.fchmod(file.fileno(), mode)  # whatever the umask
         while size > 0 and (block := stream.read(min(size, _BLOCK))):

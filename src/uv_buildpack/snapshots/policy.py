@@ -87,6 +87,7 @@ class Snapshots:
 
     def note(self, kind: str, key: Mapping[str, str], *, hot: bool) -> None:
         """Remember the key of a layer, and whether the image had it."""
+        # The keys are long, and only whether two are equal is asked.
         digest = hashlib.sha256(json.dumps(dict(key), sort_keys=True).encode()).hexdigest()[:16]
         patience = file_format.patience(self.before, kind, digest, hot=hot)
         self.keys[kind] = digest
@@ -100,6 +101,7 @@ class Snapshots:
         if self.directory is None or (not wanted and kind not in _KEPT_IF_SMALL):
             return False
         known = self.find(kind)
+        # An equal key is an equal tree: to pack it again would take seconds for the same file.
         if known is not None and dict(known.key) == dict(key):
             return True
         kept = file_format.keep(self.directory, kind, tree, key, limit=None if wanted else file_format.ALWAYS_BELOW)
@@ -179,6 +181,7 @@ class Snapshots:
         for kind, (tree, key) in self.due.items():
             self.keep(kind, tree, key)
         kinds = set(self.keys) if self.policy == "always" else {*_KEPT_IF_SMALL, *self.wanted}
+        # What this build did not keep or want belongs to another version, or to an app of before.
         file_format.forget_others(self.directory, {APP_MODULES, COMPILER, STATIC_ENVIRONMENT, STATIC_FILES, *kinds})
         file_format.remember(self.directory, file_format.Memory(keys=self.keys, wanted=self.wanted))
         sizes = file_format.sizes(self.directory)

@@ -78,6 +78,7 @@ def lacking(sources: Mapping[str, Path], local: Iterable[Pyproject], places: Seq
     needed |= {(file.shown, text) for file in local for text in _of_table(file.document)}
     lines: list[str] = []
     seen: set[str] = set()
+    # In one order: the lines are in a message.
     queue = sorted(needed)
     while queue:
         label, text = queue.pop(0)

@@ -74,6 +74,7 @@ def of_project(environment: Mapping[str, str], project: Project, user_file: Path
         for word in environment.get(variable, "").split():
             named = _NAMED.fullmatch(word)
             found.append(Index(named["url"], named["name"]) if named else Index(word))
+    # A message about an index with a name can name its variables.
     return tuple(sorted(dict.fromkeys(found), key=lambda index: not index.name))
 
 

@@ -96,6 +96,7 @@ def bundle(packages: Iterable[Package], setting: HeavySetting) -> tuple[Bundle, 
         and any(package.directories for package in together)
         and is_heavy(together, setting)
     ]
+    # By size and name: which of them stay does not depend on the order in which they were found.
     largest = sorted(heavy, key=lambda each: (-each.size, each.layer))[:_MOST]
     return tuple(sorted(largest, key=lambda each: each.layer))
 

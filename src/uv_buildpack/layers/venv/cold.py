@@ -65,6 +65,7 @@ def make(recipe: Recipe) -> Made:
     installed, _ = settle(recipe, sync(recipe))
     contents.write_link(recipe.layer, recipe.project_layer)
     modules = wanted.modules(installed.path)
+    # Before heavy packages move: bytecode names the place that a module is imported from, which is the link.
     contents.compile_packages(recipe.python, modules)
     tidy(recipe, installed, modules)
     warn_of_refusals(recipe, installed, ())

@@ -124,6 +124,7 @@ def environment(layer: Path) -> tuple[Variable, ...]:
 def contribute(work: Work, layer: Wanted[VenvKey], uv: Uv, python: Path) -> list[Layer | ReusedLayer]:
     """Make the layer and those of heavy packages, or take them as they are. Raises `Problem`, `OSError`."""
     decided = work.analysis.decisions
+    # Not a part of the key: an input may change, such as a comment, and the environment stays what it is.
     noted = {"inputs": work.analysis.inputs, "decisions": decisions.write(decided)}
     if not layer.reasons:
         bundles = remembered_bundles(work.context) or ()
@@ -133,6 +134,7 @@ def contribute(work: Work, layer: Wanted[VenvKey], uv: Uv, python: Path) -> list
     with work.snapshots.built_wheels(uv, decided, for_wheels(layer.key), work.uv_cache):
         bundles, installed = _make(work, layer.key, uv, python)
     key = layer.metadata | {_BUNDLES: heavy.to_text(bundles)}
+    # What heavy packages leave in a large environment is small, and enough for the next one to start from.
     if not work.snapshots.keep(NAME, directory, key) and bundles:
         _keep_heavy_part(work, installed, python, bundles, key)
     new = Layer(
@@ -185,6 +187,7 @@ def _make(work: Work, key: VenvKey, uv: Uv, python: Path) -> Made:
         _empty_environment(work)
         try:
             warm = making.warm.make(_recipe(work, key, uv, python, snapshot.key), snapshot)
+        # Whatever is wrong with a snapshot: the build can do without one.
         except (OSError, ValueError, KeyError, WorkFailed) as error:
             log.warning(f"The environment could not be restored from its snapshot: {str(error).rstrip('.')}.")
             warm = None
@@ -246,6 +249,7 @@ def _project_dir(work: Work) -> Path:
 
 
 def _empty_environment(work: Work) -> None:
+    # Heavy layers of an attempt that failed would be taken for parts of the next one.
     for directory in work.context.layers_dir.glob(f"{packages.PREFIX}*"):
         if directory.is_dir():
             empty_layer(work.context, directory.name).rmdir()

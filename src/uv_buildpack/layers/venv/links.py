@@ -57,6 +57,7 @@ def differences(known: Links | None, files: Collection[str]) -> tuple[str, ...]:
     """Return which links an environment lacks for these files, or has too many; lines for the log."""
     if known is None:
         return ("its links to local packages cannot be read",)
+    # A link to a directory leads to what is new in it as well.
     new = [path for path in sorted(set(files).difference(known.files)) if _covering(path, known.links) is None]
     needed = {_covering(path, known.links) for path in files}
     gone = [link for link in known.links if link not in needed]

@@ -132,11 +132,11 @@ def test_a_package_that_stays_keeps_its_neighbour(tmp_path: Path) -> None:
 
 def test_facts_of_what_is_moved_are_as_before_but_for_the_run_paths(tmp_path: Path) -> None:
     install(tmp_path / "sp", "spam", {"spam/a.py": 2000})
-    before = survey(tmp_path / "sp", LOW, ())
+    before = survey(read(tmp_path / "sp"), LOW, ())
     (tmp_path / "layers").mkdir()
     move_out(tmp_path / "sp", bundle(before, LOW), tmp_path / "layers")
     (tmp_path / "layers").rename(tmp_path / "away")
-    assert survey(tmp_path / "sp", LOW, ()) == before
+    assert survey(read(tmp_path / "sp"), LOW, ()) == before
 
 
 def test_a_file_that_is_missing_is_for_the_check_of_damages_to_tell(tmp_path: Path) -> None:
