@@ -86,6 +86,7 @@ FLOORS = (
     "sbom",
     "analysis",
     "inputs",
+    "environment_link",
     "processes",
     "decisions",
     "surroundings",

@@ -8,18 +8,15 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from uv_buildpack import decisions, inputs, surroundings
+from uv_buildpack import decisions, environment_link, inputs, surroundings
 from uv_buildpack.configuration import PROJECT_DIR, SCRIPT, Configuration, gather
 from uv_buildpack.downloads.network import Network
 from uv_buildpack.errors import (
     Collector,
-    EnvironmentLinkOccupied,
-    FileOutside,
-    FileRefused,
     LockfileOutdated,
     Problem,
     Problems,
@@ -31,6 +28,7 @@ from uv_buildpack.processes.beside import TEST_ENVIRONMENT
 from uv_buildpack.project import (
     app_files,
     build_settings,
+    build_tools,
     dynamic_metadata,
     local_packages,
     lock_check,
@@ -51,7 +49,7 @@ from uv_buildpack.uv import version as uv_version
 from uv_buildpack.uv.bindings import config_file
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from cnb.context import BuildContext
     from uv_buildpack.decisions import Decisions
@@ -93,6 +91,8 @@ class Analysis(NamedTuple):
     """Variables and settings that reach builds, as keys have them."""
     find_links: tuple[Path, ...]
     """Directories with files of packages, of CPython and of uv."""
+    tools: str
+    """A digest of what packages are built with in isolation; empty where none needs anything."""
 
     def sync_arguments(self) -> list[str]:
         """Return the choice as arguments of `uv sync`; without `--package` uv installs the project, or all members."""
@@ -112,6 +112,7 @@ class _Given(NamedTuple):
     project: Project
     requests: tuple[PythonRequest, ...]
     libc: str
+    tools: Callable[[], str]
 
 
 def analyse(context: BuildContext, libc: str = "") -> Analysis:
@@ -135,7 +136,7 @@ def analyse(context: BuildContext, libc: str = "") -> Analysis:
     configuration, wrong = gather(context.environment, table, context.app_dir)
     collector.problems.extend(wrong)
     with collector.collecting():
-        _check_link(context, configuration)
+        environment_link.check(context, configuration.environment_link)
     places: tuple[Path, ...] = ()
     with collector.collecting():
         places = find_links.directories(configuration.find_links, context.app_dir, context.bindings)
@@ -152,6 +153,7 @@ def analyse(context: BuildContext, libc: str = "") -> Analysis:
         project=project,
         requests=requests,
         libc=libc,
+        tools=cache(partial(build_tools.of_all, project, context.environment, places, config_file(context.bindings))),
     )
     recalled = None if collector.problems else _recall(given)
     decided, pyprojects = recalled or _work_out(given, collector)
@@ -166,27 +168,13 @@ def analyse(context: BuildContext, libc: str = "") -> Analysis:
         decisions=decided,
         processes=_plan_processes(given, decided, pyprojects),
         recalled=recalled is not None,
-        inputs=_inputs(given, decided),
+        inputs=_inputs(given, decided, pyprojects),
         pyprojects=pyprojects,
         target=surroundings.target_text(context.target, libc),
         build_environment=surroundings.build_environment(context.environment, project, config_file(context.bindings)),
         find_links=places,
+        tools=_tools(given, decided, pyprojects),
     )
-
-
-def _check_link(context: BuildContext, configuration: Configuration) -> None:
-    """Check that the link to the environment can be made, before an environment is made for it."""
-    link = configuration.environment_link
-    if link is None:
-        return
-    place = context.app_dir / link
-    if os.path.lexists(place):
-        raise EnvironmentLinkOccupied(link)
-    above = next(directory for directory in place.parents if directory.is_dir())
-    if not above.resolve().is_relative_to(context.app_dir.resolve()):
-        raise FileOutside(app_files.shown(context.app_dir, above))
-    if not os.access(above, os.W_OK | os.X_OK):
-        raise FileRefused(str(above), "It cannot be written.", "Let the build's user write to the app directory.")
 
 
 def _python_requests(
@@ -222,7 +210,7 @@ def _recall(given: _Given) -> tuple[Decisions, dict[str, Pyproject]] | None:
         pyprojects = _pyprojects(given.project, {package.name: package.path for package in decided.local})
     except (ValueError, Problem):
         return None
-    if _inputs(given, decided) != restored.metadata.get("inputs"):
+    if _inputs(given, decided, pyprojects) != restored.metadata.get("inputs"):
         return None
     return decided, pyprojects
 
@@ -261,6 +249,7 @@ def _work_out(given: _Given, collector: Collector) -> tuple[Decisions, dict[str,
             rules=build_settings.rules(context.environment, project, config_file(context.bindings)),
             dynamic=_dynamic(project, lock, pyprojects),
             digest_of=partial(inputs.digest_beside, project.root.directory),
+            tools=given.tools,
         ),
     )
     local = {package.name for package in decided.local}
@@ -372,11 +361,17 @@ def _pyprojects(project: Project, paths: Mapping[str, str]) -> dict[str, Pyproje
     return found
 
 
-def _inputs(given: _Given, decided: Decisions) -> str:
+def _tools(given: _Given, decided: Decisions, pyprojects: Mapping[str, Pyproject]) -> str:
+    local = any(build_tools.needed(pyprojects.get(package.name)) for package in decided.local)
+    return given.tools() if decided.sdists or decided.dynamic or local else ""
+
+
+def _inputs(given: _Given, decided: Decisions, pyprojects: Mapping[str, Pyproject]) -> str:
     requests = [f"{request.text} {request.origin}" for request in given.requests]
     target = surroundings.target_text(given.context.target, given.libc)
     offered = catalogue.digest(given.configuration.python_catalogue, given.network)
-    return inputs.digest(given.context, given.project, given.configuration, decided, (*requests, target, offered))
+    more = (*requests, target, offered, _tools(given, decided, pyprojects))
+    return inputs.digest(given.context, given.project, given.configuration, decided, more)
 
 
 def _dynamic(project: Project, lock: Lock, pyprojects: Mapping[str, Pyproject]) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from cnb.layer import Layer, ReusedLayer
 from cnb.result import BuildResult
 from uv_buildpack import configuration as settings
-from uv_buildpack import credentials, decisions, ignored_variables, log
+from uv_buildpack import credentials, decisions, environment_link, ignored_variables, log
 from uv_buildpack.analysis import Analysis, analyse
 from uv_buildpack.django import static_files
 from uv_buildpack.errors import LockedFilesMissing
@@ -87,7 +87,7 @@ def build(context: BuildContext) -> BuildResult:
         # No code of packages or of the app runs after this.
         work.snapshots.refuse_changes()
         with log.timed("Application"):
-            _link_environment(context, analysis)
+            environment_link.make(context, analysis.configuration.environment_link)
             app_modules.contribute(context.app_dir, app_compiler.chosen(work, python), work.snapshots, work.scratch)
     give_back(work, layers)
     with log.timed("Snapshots"):
@@ -216,15 +216,6 @@ def _install_local(  # noqa: PLR0913, PLR0917 (two layers, and what both are mad
 def _lock_answer(work: Work, uv: Uv) -> str | None:
     project, dynamic = work.analysis.project, bool(work.analysis.decisions.dynamic)
     return uv.check_lock(lock_check.place_to_check(project, work.scratch, dynamic=dynamic), project.script)
-
-
-def _link_environment(context: BuildContext, analysis: Analysis) -> None:
-    wanted = analysis.configuration.environment_link
-    if wanted is not None:
-        link = context.app_dir / wanted
-        link.parent.mkdir(parents=True, exist_ok=True)
-        link.symlink_to(context.layers_dir / decisions.LAYER)
-        log.step(f"{wanted} is a link to the environment")
 
 
 def _show(context: BuildContext, layers: Sequence[Layer | ReusedLayer]) -> None:

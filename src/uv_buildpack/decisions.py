@@ -54,6 +54,15 @@ class Decisions:
         """Return a digest of what the build of a package sees of the environment; empty if that is nothing."""
         return _digest_of(self.packages, self.sees.get(name, ()))
 
+    def is_unisolated(self, name: str) -> bool:
+        """Return whether the build of a package sees all of the environment, and gets nothing of its own."""
+        return self.sees.get(name) == EVERYTHING
+
+    def is_seen(self, name: str) -> bool:
+        """Return whether the build of a local package sees another local one, and may import it."""
+        seen = {each for package in self.local if package.name != name for each in self.sees.get(package.name, ())}
+        return not seen.isdisjoint({name, *EVERYTHING})
+
     @property
     def in_environment(self) -> tuple[str, ...]:
         """Names of local packages whose build needs the environment there and complete.
@@ -65,13 +74,19 @@ class Decisions:
     @property
     def checked_in_environment(self) -> tuple[str, ...]:
         """Names of local packages whose backend needs the environment even to say what they depend on."""
-        return tuple(name for name in self.in_environment if self._is_dynamic(name) and self.sees[name] == EVERYTHING)
+        return tuple(name for name in self.in_environment if self._is_dynamic(name) and self.is_unisolated(name))
 
     def _is_dynamic(self, name: str) -> bool:
         return any(package.name == name and package.path in self.dynamic for package in self.local)
 
 
 EVERYTHING = ("*",)
+
+
+def _built(identities: Mapping[str, str], name: str, sees: tuple[str, ...], tools: str) -> str:
+    """Return the identity of a package that is built from source: its own, and that of what it is built with."""
+    digests = (_digest_of(identities, sees), "" if sees == EVERYTHING else tools)
+    return " ".join([identities[name], *filter(None, digests)])
 
 
 def _digest_of(identities: Mapping[str, str], names: tuple[str, ...]) -> str:
@@ -97,6 +112,8 @@ class Circumstances(NamedTuple):
     """Directories of local packages, relative to the lock, whose dependencies are declared by a build backend."""
     digest_of: Callable[[str], str]
     """The digest of a file, by its path relative to the lock."""
+    tools: Callable[[], str]
+    """A digest of what packages are built with in isolation (`build_tools.of_all`)."""
 
 
 def decide(lock: Lock, choice: selection.Choice, candidates: Candidates, circumstances: Circumstances) -> Decisions:
@@ -125,7 +142,8 @@ def decide(lock: Lock, choice: selection.Choice, candidates: Candidates, circums
     local = local_packages(selected, no_editable=circumstances.no_editable)
     sees = _sees([*sdists, *(package.name for package in local)], rules)
     # The identities of all packages are those of their files; of what is built from some, that of the others as well.
-    built = {name: f"{identities[name]} {_digest_of(identities, sees[name])}" for name in sdists if name in sees}
+    tools = circumstances.tools() if any(sees.get(name) != EVERYTHING for name in sdists) else ""
+    built = {name: _built(identities, name, sees.get(name, ()), tools) for name in sdists}
     return Decisions(
         python=candidates.builds[index],
         python_reason=reason,

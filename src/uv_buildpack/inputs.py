@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from uv_buildpack import masking
-from uv_buildpack.project import build_settings, dynamic_metadata, tree
+from uv_buildpack.project import build_settings, build_tools, dynamic_metadata, tree
 from uv_buildpack.project.files import member_directories, read_pyproject, workspace_members
 from uv_buildpack.uv.bindings import config_file
 
@@ -64,4 +64,5 @@ def _metadata(project: Project, name: str) -> str:
     place = Path(os.path.normpath(project.root.directory / name))
     path = place / "pyproject.toml"
     pyproject = read_pyproject(project.app_dir, path) if path.is_file() else None
-    return dynamic_metadata.digest(place, pyproject, project.app_dir)
+    digest_of_files = dynamic_metadata.digest(place, pyproject, project.app_dir)
+    return f"{digest_of_files} {build_tools.of_package(project, pyproject)}"

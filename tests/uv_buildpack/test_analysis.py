@@ -127,6 +127,27 @@ def test_a_package_without_any_wheel_decides_nothing(tmp_path: Path) -> None:
     assert decided.sdists == {"source": "uv.lock has no wheel"}
 
 
+def identities(root: Path, files: Mapping[str, str], settings: str, tool: str) -> Mapping[str, str]:
+    more = {
+        "pyproject.toml": f"{files['pyproject.toml']}\n[tool.uv]\n{settings}\n",
+        "tools/tool-1-py3-none-any.whl": tool,
+    }
+    return analysed(root, {**files, **more}).decisions.packages
+
+
+def test_what_is_built_from_source_counts_by_what_it_is_built_with(tmp_path: Path) -> None:
+    files, settings = needing("source", "pure"), 'find-links = ["tools"]'
+    before, after = (identities(tmp_path, files, settings, tool) for tool in ("one", "two"))
+    assert before["source"] != after["source"]
+    assert before["pure"] == after["pure"]
+
+
+def test_what_is_built_without_isolation_gets_no_tools(tmp_path: Path) -> None:
+    files, settings = needing("source"), 'find-links = ["tools"]\nno-build-isolation = true'
+    before, after = (identities(tmp_path, files, settings, tool) for tool in ("one", "two"))
+    assert before == after
+
+
 @pytest.mark.parametrize("environment", [{"UV_NO_BINARY": "1"}, {"UV_NO_BINARY_PACKAGE": "pure"}])
 def test_a_package_may_be_built_though_it_has_a_wheel(tmp_path: Path, environment: dict[str, str]) -> None:
     assert analysed(tmp_path, needing("pure"), environment).decisions.sdists == {"pure": "no-binary is set"}

@@ -18,7 +18,7 @@ from uv_buildpack.layers.reuse import part
 from uv_buildpack.layers.venv import key as venv
 from uv_buildpack.layers.venv import links
 from uv_buildpack.layers.work import made, reused
-from uv_buildpack.project import local_sources
+from uv_buildpack.project import build_tools, local_sources
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from uv_buildpack.layers.python import PythonKey
     from uv_buildpack.layers.reuse import Wanted
     from uv_buildpack.layers.work import Work
+    from uv_buildpack.project.local_packages import LocalPackage
     from uv_buildpack.uv.running import Uv
 
 NAME = "venv-project"
@@ -125,19 +126,20 @@ def _outside(directory: Path, site_packages: Path) -> dict[str, str]:
 
 def packages_text(analysis: Analysis) -> str:
     """Write the packages of a key, with the digest of what each is made from. Raises `OSError`."""
-    decided, project = analysis.decisions, analysis.project
-    described = {
-        package.name: {
-            "path": package.path,
-            "editable": package.editable,
-            "source": local_sources.digest(
-                package,
-                project.root.directory / package.path,
-                analysis.pyprojects.get(package.name),
-                project.app_dir,
-            ),
-            **({"against": against} if (against := decided.against(package.name)) else {}),
-        }
-        for package in decided.local
-    }
+    described = {package.name: _described(analysis, package) for package in analysis.decisions.local}
     return json.dumps(dict(sorted(described.items())), separators=(",", ":"), sort_keys=True)
+
+
+def _described(analysis: Analysis, package: LocalPackage) -> dict[str, object]:
+    decided, project, pyproject = analysis.decisions, analysis.project, analysis.pyprojects.get(package.name)
+    place = project.root.directory / package.path
+    seen = decided.is_seen(package.name)
+    against = [decided.against(package.name)]
+    if not decided.is_unisolated(package.name) and build_tools.needed(pyproject):
+        against += [analysis.tools, build_tools.of_package(project, pyproject)]
+    return {
+        "path": package.path,
+        "editable": package.editable,
+        "source": local_sources.digest(package, place, pyproject, project.app_dir, seen=seen),
+        **({"against": " ".join(filter(None, against))} if any(against) else {}),
+    }

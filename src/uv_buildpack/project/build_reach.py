@@ -35,7 +35,10 @@ _BUILD_NOTHING = frozenset(
     ["black", "coverage", "isort", "mypy", "pylint", "pyright", "pytest", "ruff", "tox", "uv", "uv-buildpack"]
 )
 """Tables below `[tool]`. Paths in uv's sources lead to other packages."""
-_UPWARDS = re.compile(r"(?<!\.)\.\.(?:[/\"'\s]|$)|\bparents\b|\.parent\.parent\b|\bpardir\b|dirname\([^\n]*dirname\(")
+_UPWARDS = re.compile(
+    r"(?<!\.)\.\.(?:[/\"'\s]|$)|\bparents\b|\.parent\.parent\b|\bpardir\b|dirname\([^\n]*dirname\("
+    r"|\b(\w+)\s*=\s*\1\.parent\b"
+)
 
 
 def leads_out(place: Path, pyproject: Pyproject | None) -> bool:
@@ -44,12 +47,25 @@ def leads_out(place: Path, pyproject: Pyproject | None) -> bool:
     cargo looks for its workspace above by itself.
     """
     own = place.resolve()
+    texts = list(_texts(build_settings(pyproject))) if pyproject is not None else []
+    if any(_climbs(text) for text in texts):
+        return True
+    programs = {Path(os.path.normpath(place / text)) for text in texts if text.endswith(".py")}
+    directories = _with_code(place, pyproject)
     for path in tree.source_files(place):
         if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(own):
             return True
-        if path.name == "Cargo.toml" or (path.name in _PROGRAMS and _climbs(_text(path))):
+        is_program = path.name in _PROGRAMS or path in programs or (path.suffix == ".py" and path.parent in directories)
+        if path.name == "Cargo.toml" or (is_program and _climbs(_text(path))):
             return True
-    return pyproject is not None and any(_climbs(text) for text in _texts(build_settings(pyproject)))
+    return False
+
+
+def _with_code(place: Path, pyproject: Pyproject | None) -> set[Path]:
+    """Return the directories whose modules a build may import: those of a backend in the tree, that of `setup.py`."""
+    paths = pyproject.table("build-system").get("backend-path") if pyproject is not None else None
+    found = {Path(os.path.normpath(place / text)) for text in _texts(paths)}
+    return found | ({place} if (place / "setup.py").exists() else set())
 
 
 def _text(path: Path) -> str:

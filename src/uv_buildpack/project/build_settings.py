@@ -45,14 +45,21 @@ def of_project(project: Project, user_file: Path | None = None) -> dict[str, Any
     """Return the settings that reach builds: the project's beat those in the user's `uv.toml`.
 
     Raises `DocumentError` (of the user's file), `OSError`.
+    """
+    return {name: value for name, value in everything(project, user_file).items() if name in _NAMES}
+
+
+def everything(project: Project, user_file: Path | None = None) -> dict[str, Any]:
+    """Return all settings of the project, and those of the user's `uv.toml` behind them.
+
+    Raises `DocumentError` (of the user's file), `OSError`.
 
     uv puts lists one after the other, and tables together (`Combine`, 0.12.5:
     https://github.com/astral-sh/uv/blob/0.12.5/crates/uv-settings/src/combine.rs).
     """
-    settings = {name: value for name, value in _settings(project).items() if name in _NAMES}
+    settings = dict(_settings(project))
     for name, value in (_of_user(user_file) if user_file else {}).items():
-        if name in _NAMES:
-            settings[name] = _combined(settings[name], value) if name in settings else value
+        settings[name] = _combined(settings[name], value) if name in settings else value
     return settings
 
 
@@ -92,7 +99,8 @@ def rules(environment: Mapping[str, str], project: Project, user_file: Path | No
 
 
 def _is_on(value: str) -> bool:
-    return value.lower() in {"1", "true", "yes", "on"}
+    # What clap takes for true, which reads uv's variables (`BoolishValueParser`).
+    return value.lower() in {"1", "true", "yes", "on", "t", "y"}
 
 
 def _chosen(*, everything: bool, some: Iterable[str]) -> Callable[[str], bool]:
@@ -125,6 +133,7 @@ def _of_user(path: Path) -> Mapping[str, Any]:
 
 def _load(path: Path) -> Mapping[str, Any]:
     try:
-        return toml.load(path)
-    except toml.TOMLError:
+        # uv passes over a byte order mark.
+        return toml.loads(path.read_text(encoding="utf-8-sig"))
+    except (UnicodeDecodeError, toml.TOMLError):
         return {}  # uv says what is wrong with it, in its own words

@@ -9,10 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
-
-from uv_buildpack.project import build_reach, tree
+from uv_buildpack.project import build_reach, requirements, tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,15 +43,9 @@ def _reads_named_files(place: Path, pyproject: Pyproject) -> bool:
     if system.get("build-backend", "setuptools.build_meta") not in _SETUPTOOLS or "backend-path" in system:
         return False
     requires = system.get("requires", [])
-    plain = all(_name(text) in {"setuptools", "wheel"} for text in requires) if isinstance(requires, list) else False
+    names = {requirements.name_of(str(text)) for text in requires} if isinstance(requires, list) else {None}
+    plain = names <= {"setuptools", "wheel"}
     return plain and not any((place / name).exists() for name in ("setup.py", "setup.cfg"))
-
-
-def _name(requirement: object) -> str | None:
-    try:
-        return canonicalize_name(Requirement(str(requirement)).name)
-    except InvalidRequirement:
-        return None
 
 
 def _named_files(table: object) -> Iterator[str]:

@@ -68,11 +68,14 @@ def _runs_code(settings: object) -> bool:
     )
 
 
-def digest(package: LocalPackage, place: Path, pyproject: Pyproject | None, app_dir: Path) -> str:
-    """Return the digest of what a package at `place` is made from. Raises `OSError`."""
+def digest(package: LocalPackage, place: Path, pyproject: Pyproject | None, app_dir: Path, *, seen: bool) -> str:
+    """Return the digest of what a package at `place` is made from. Raises `OSError`.
+
+    One that is `seen` counts with its code: another package is built where it can be imported.
+    """
     if place.is_file():
         return tree.file_digest(place)
-    if package.editable and pyproject is not None and is_static(pyproject):
+    if package.editable and pyproject is not None and is_static(pyproject) and not seen:
         settings = json.dumps(build_reach.build_settings(pyproject), sort_keys=True, default=str)
         return tree.digest_of(place, _metadata_files(place, pyproject), [*_layout(place), f"settings {settings}"])
     return tree.digest(app_dir if build_reach.leads_out(place, pyproject) else place)

@@ -24,6 +24,14 @@ ANY_SOURCE = "@"
 """Stands for a requirement with a source (git, path, url), of which the lock keeps no specifier."""
 
 
+def name_of(text: str) -> str | None:
+    """Return the normalised name in a requirement; `None` for what is none."""
+    try:
+        return canonicalize_name(Parsed(text).name)
+    except InvalidRequirement:
+        return None
+
+
 def direct_dependencies(pyproject: Pyproject, extras: Iterable[str], groups: Iterable[str]) -> set[str]:
     """Return the normalised names that a project depends on directly, with the chosen extras and groups."""
     optional = _optional(pyproject)

@@ -19,6 +19,10 @@ Listing = dict[Path, tuple[int, int]]
 """Files with their size and time of modification in nanoseconds."""
 
 
+_PYTHONS = ("bin/python", "Scripts/python.exe")
+"""What a virtual environment has."""
+
+
 def file_digest(path: Path) -> str:
     """Return the SHA-256 of a file. Raises `FileUnreadable`, `OSError`."""
     try:
@@ -80,9 +84,12 @@ def copy(directory: Path, target: Path) -> Path:
 def _is_source(parent: str, name: str) -> bool:
     """Return whether something may be the source of a package: not bytecode, and no virtual environment.
 
-    All else counts, whatever its name: a wheel may have `node_modules` in it, or a directory `.venv` of templates.
+    All else counts, whatever its name: a wheel may have `node_modules` in it, or a template of an environment.
     """
-    return name != "__pycache__" and not Path(parent, name, "pyvenv.cfg").exists()
+    if name == "__pycache__":
+        return False
+    place = Path(parent, name)
+    return not ((place / "pyvenv.cfg").exists() and any(os.path.lexists(place / path) for path in _PYTHONS))
 
 
 def _is_special(path: Path) -> bool:

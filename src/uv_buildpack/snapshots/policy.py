@@ -164,12 +164,10 @@ class Snapshots:
         self.keep(_WHEELS, cache, {**key, "packages": json.dumps(identities, sort_keys=True)})
 
     def _forget_stale(self, uv: Uv, decisions: Decisions, cache: Path) -> None:
-        """Drop wheels that were built in another environment: uv takes them for the same."""
+        """Drop wheels that were built from another file, or with other packages: uv takes them for the same."""
         snapshot = self.find(_WHEELS)
         known = json_table(snapshot.key.get("packages", "{}"), "packages").values if snapshot else {}
-        stale = [
-            name for name in decisions.sdists if name in decisions.sees and known.get(name) != decisions.packages[name]
-        ]
+        stale = [name for name in decisions.sdists if name in known and known[name] != decisions.packages[name]]
         if stale:
             uv.forget(stale, cache.parent)
 

@@ -43,8 +43,9 @@ EDITABLE = LocalPackage(name="shop", path=".", editable=True)
 COPY = replace(EDITABLE, editable=False)
 
 
-def source(root: Path, package: LocalPackage = EDITABLE) -> str:
-    return local_sources.digest(package, root / package.path, read_pyproject(root, root / "pyproject.toml"), root)
+def source(root: Path, package: LocalPackage = EDITABLE, *, seen: bool = False) -> str:
+    pyproject = read_pyproject(root, root / "pyproject.toml")
+    return local_sources.digest(package, root / package.path, pyproject, root, seen=seen)
 
 
 def changes(root: Path, files: dict[str, str], package: LocalPackage = EDITABLE) -> bool:
@@ -72,6 +73,12 @@ LAYOUT_EDITS = [{"src/other/__init__.py": ""}, {"src/single.py": ""}, {"toplevel
 @pytest.mark.parametrize("files", SOURCE_EDITS)
 def test_an_edit_of_editable_code_with_static_metadata_changes_nothing(tmp_path: Path, files: dict[str, str]) -> None:
     assert not changes(plant(tmp_path, FILES), files)
+
+
+@pytest.mark.parametrize("files", SOURCE_EDITS)
+def test_an_edit_of_code_that_another_build_may_import_counts(tmp_path: Path, files: dict[str, str]) -> None:
+    before = source(plant(tmp_path, FILES), seen=True)
+    assert source(plant(tmp_path, files), seen=True) != before
 
 
 @pytest.mark.parametrize(
@@ -115,7 +122,7 @@ def test_a_copy_changes_with_what_its_build_reads_beside_it(tmp_path: Path) -> N
     package = replace(COPY, path="libs/shop")
 
     def digest() -> str:
-        return local_sources.digest(package, tmp_path / package.path, None, tmp_path)
+        return local_sources.digest(package, tmp_path / package.path, None, tmp_path, seen=False)
 
     before = digest()
     plant(tmp_path, {"shared/code.py": "x = 2\n"})
@@ -217,17 +224,17 @@ def test_the_index_of_git_changes_nothing(tmp_path: Path) -> None:
 def test_a_package_without_a_project_file_changes_with_its_tree(tmp_path: Path) -> None:
     plant(tmp_path, {"setup.py": "1"})
     package = LocalPackage(name="old", path=".", editable=True)
-    before = local_sources.digest(package, tmp_path / package.path, None, tmp_path)
+    before = local_sources.digest(package, tmp_path / package.path, None, tmp_path, seen=False)
     plant(tmp_path, {"setup.py": "2"})
-    assert local_sources.digest(package, tmp_path / package.path, None, tmp_path) != before
+    assert local_sources.digest(package, tmp_path / package.path, None, tmp_path, seen=False) != before
 
 
 def test_a_local_wheel_changes_with_its_content(tmp_path: Path) -> None:
     package = LocalPackage(name="lib", path="lib.whl", editable=False)
     plant(tmp_path, {"lib.whl": "1"})
-    before = local_sources.digest(package, tmp_path / package.path, None, tmp_path)
+    before = local_sources.digest(package, tmp_path / package.path, None, tmp_path, seen=False)
     plant(tmp_path, {"lib.whl": "2"})
-    assert local_sources.digest(package, tmp_path / package.path, None, tmp_path) != before
+    assert local_sources.digest(package, tmp_path / package.path, None, tmp_path, seen=False) != before
 
 
 KEY = LocalKey(

@@ -31,6 +31,10 @@ def test_uv_toml_hides_the_table_as_it_does_for_uv(tmp_path: Path) -> None:
     }
 
 
+def test_a_byte_order_mark_before_uv_toml_is_passed_over_as_by_uv(tmp_path: Path) -> None:
+    assert of_project(project(tmp_path, "", "\ufeffno-binary = true\n")) == {"no-binary": True}
+
+
 def test_a_broken_uv_toml_is_left_to_uv(tmp_path: Path) -> None:
     assert of_project(project(tmp_path, "no-binary = true", "[")) == {}
 
@@ -41,6 +45,7 @@ def test_a_broken_uv_toml_is_left_to_uv(tmp_path: Path) -> None:
         ({}, "", []),
         ({"UV_NO_BINARY": "1"}, "", ["numpy", "six"]),
         ({"UV_NO_BINARY": "false"}, "", []),
+        ({"UV_NO_BINARY": "Y"}, "", ["numpy", "six"]),
         ({"UV_NO_BINARY_PACKAGE": "Six other"}, "", ["six"]),
         ({}, "no-binary = true", ["numpy", "six"]),
         ({}, 'no-binary-package = ["NumPy"]', ["numpy"]),

@@ -52,13 +52,19 @@ def link(root: Path) -> None:
     (root / "link").symlink_to("src")
 
 
+def make_environment(root: Path) -> None:
+    plant(root, {".venv/pyvenv.cfg": "", ".venv/lib/six.py": ""})
+    (root / ".venv" / "bin").mkdir()
+    (root / ".venv" / "bin" / "python").symlink_to("/gone")
+
+
 @pytest.mark.parametrize(
     "change",
     [
         touch,
         widen,
         add("src/shop/__pycache__/shop.pyc"),
-        add(".venv/pyvenv.cfg"),
+        make_environment,
         add(".git/index", "times"),
     ],
 )
@@ -141,8 +147,9 @@ def test_a_pipe_is_not_read(tmp_path: Path) -> None:
 def test_a_copy_has_all_that_is_source(tmp_path: Path) -> None:
     plant(
         tmp_path / "app",
-        {**FILES, ".git/HEAD": "", ".venv/pyvenv.cfg": "", "web/node_modules/x.js": "", "a/__pycache__/a": ""},
+        {**FILES, ".git/HEAD": "", "web/node_modules/x.js": "", "a/__pycache__/a": "", "template/pyvenv.cfg": ""},
     )
+    make_environment(tmp_path / "app")
     (tmp_path / "app" / "src").chmod(0o555)
     (tmp_path / "app" / "current").symlink_to("gone")
     copied = copy(tmp_path / "app", tmp_path / "copy")
@@ -152,6 +159,7 @@ def test_a_copy_has_all_that_is_source(tmp_path: Path) -> None:
         "pyproject.toml",
         "run.sh",
         "src/shop/__init__.py",
+        "template/pyvenv.cfg",
         "web/node_modules/x.js",
     ]
     # Backends write into their tree.
