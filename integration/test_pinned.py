@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 NEWER = "9999"
-LISTS = ("dev", "vendor", "benchmarks")
+# Every list with hashes: what is vendored goes into the package, the rest is installed by scripts/environment.py.
+LISTS = tuple(sorted(path.stem for path in REQUIREMENTS.glob("*.txt") if "--hash" in path.read_text(encoding="utf-8")))
+ENVIRONMENTS = tuple(name for name in LISTS if name != "vendor")
 # What comes with Debian 12, and with CPython 3.11.7 (pyenv): the oldest that the scripts have to work with.
 OLD_PIPS = {
     "23.0.1": "sha256:236bcb61156d76c4b8a05821b988c7b8c35bf0da28a4b614e8d6ab5212c25c6f",
@@ -143,7 +145,7 @@ def environment_with(list_: str, day: Day, installer: list[str], directory: Path
     return subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("list_", ["dev", "benchmarks"])
+@pytest.mark.parametrize("list_", ENVIRONMENTS)
 def test_any_installer_installs_what_is_pinned(day: Day, installer: list[str], list_: str, tmp_path: Path) -> None:
     done = environment_with(list_, day, installer, tmp_path)
     assert done.returncode == 0, done.stderr

@@ -10,7 +10,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tarfile
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -23,6 +22,7 @@ from cnb.layer import Layer, LayerTypes, Variable
 from cnb.plan import BuildPlan
 from cnb.result import BuildResult, empty_layer
 from cnb.run import NotDetected, run_build, run_detect
+from uv_buildpack.downloads.archive import extract
 
 _CACHED = LayerTypes(launch=True, build=True, cache=True)
 _BYTECODE_OF_THE_IMAGE = {"SOURCE_DATE_EPOCH": "315532801"}
@@ -83,12 +83,7 @@ def _python(context: BuildContext, chosen: dict[str, str], identity: dict[str, s
         return
     directory = empty_layer(context, "python")
     mirror = Path(unquote(urlsplit(context.environment["BP_PYTHON_MIRROR"]).path))
-    with tarfile.open(mirror / chosen["path"]) as archive:
-        archive.extractall(directory, filter="tar")
-    unpacked = directory / "python"
-    for path in unpacked.iterdir():
-        path.rename(directory / path.name)
-    unpacked.rmdir()
+    extract(mirror / chosen["path"], directory, strip_components=1)
     python = next(path for path in sorted((directory / "bin").glob("python3.*")) if not path.name.endswith("config"))
     for name in ("python", "python3"):
         link = directory / "bin" / name

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trial.prerequisites import make_archive
+from uv_buildpack.downloads import archive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -120,8 +121,7 @@ def _write_catalogue(path: Path, builds: list[dict[str, Any]]) -> None:
 def _prune(source: Path, target: Path, entry: dict[str, Any], date: str) -> dict[str, Any]:
     """Write the small archive of one build, as of another date, and return its catalogue entry."""
     with tempfile.TemporaryDirectory() as scratch:
-        with tarfile.open(source / entry["path"]) as archive:
-            archive.extractall(scratch, filter="fully_trusted")  # noqa: S202 (made a moment ago)
+        archive.extract(source / entry["path"], Path(scratch))
         root = Path(scratch).resolve() / "python"
         minor = ".".join(entry["version"].split(".")[:2])
         stamp = root / "lib" / f"python{minor}" / "_campaign_build.py"
@@ -158,10 +158,10 @@ def _archive(root: Path, files: list[Path]) -> bytes:
     target = io.BytesIO()
     with (
         gzip.GzipFile(fileobj=target, mode="wb", mtime=0, compresslevel=1) as compressed,
-        tarfile.open(fileobj=compressed, mode="w") as archive,
+        tarfile.open(fileobj=compressed, mode="w") as tar,
     ):
         for path in files:
-            archive.add(path, f"python/{path.relative_to(root)}", filter=_plain)
+            tar.add(path, f"python/{path.relative_to(root)}", filter=_plain)
     return target.getvalue()
 
 
