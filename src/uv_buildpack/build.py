@@ -78,9 +78,7 @@ def build(context: BuildContext) -> BuildResult:
             made = venv.contribute(work, environment, installing_uv, interpreter)
         if checked is _Checked.IN_ENVIRONMENT:
             _check_lock(work, None, with_python(uv, work.directory(venv_key.NAME) / "bin" / "python"))
-        if local is not None:
-            made = _install_local(work, environment, local, made, installing_uv, interpreter)
-        layers += made
+        layers += _install_local(work, environment, local, made, installing_uv, interpreter)
         # Before anything looks at the app as a process will: `collectstatic`, and what compiles its modules.
         app_links.put_all(layers, context)
         slices = static_files.contribute(work, static, installing_uv, interpreter)
@@ -201,12 +199,14 @@ def _check_lock(work: Work, checking: Future[str | None] | None, uv: Uv) -> None
 def _install_local(  # noqa: PLR0913, PLR0917 (two layers, and what both are made with)
     work: Work,
     environment: Wanted[VenvKey],
-    local: Wanted[LocalKey],
+    local: Wanted[LocalKey] | None,
     made: list[Layer | ReusedLayer],
     uv: Uv,
     interpreter: Path,
 ) -> list[Layer | ReusedLayer]:
     """Return the layers of the environment, with links to local packages, and that of these. Raises `Problem`."""
+    if local is None:
+        return made
     with log.timed("Local packages"):
         layer = venv_project.contribute(work, local, uv, interpreter)
         remade = partial(venv.remade, work, environment, uv, interpreter)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.uv_buildpack.trees import plant
 
-from uv_buildpack.installed.distributions import RecordedFile, read
+from uv_buildpack.installed.distributions import RecordedFile, parents, read
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,3 +73,28 @@ def test_a_file_that_is_not_there_is_empty(tmp_path: Path, files: dict[str, str]
     (distribution,) = read(tmp_path).distributions
     assert distribution.content("WHEEL") == content
     assert distribution.files == ()
+
+
+def test_the_files_of_a_distribution_are_those_that_are_there(tmp_path: Path) -> None:
+    plant(tmp_path / "lib", {"six-1.16.0.dist-info/RECORD": RECORD, "six.py": "", "other-1.dist-info/RECORD": "o.py,,"})
+    plant(tmp_path / "lib", {"o.py": ""})
+    expected = ["six.py", "six-1.16.0.dist-info/RECORD"]
+    assert list(read(tmp_path / "lib").files_of({"six"})) == [tmp_path / "lib" / name for name in expected]
+
+
+def test_files_behind_a_link_are_none_of_the_environment(tmp_path: Path) -> None:
+    record = "heavy/deep/a.py,,\nlight/a.py,,\n../../bin/heavy,,\n"
+    place = plant(tmp_path / "lib/site", {"heavy-1.dist-info/RECORD": record, "light/a.py": ""})
+    plant(tmp_path, {"away/deep/a.py": "", "programs/heavy": ""})
+    (place / "heavy").symlink_to(tmp_path / "away")
+    # A link above site-packages is not one to the layer of a heavy package.
+    (tmp_path / "bin").symlink_to(tmp_path / "programs")
+    assert [str(path.relative_to(place)) for path in read(place).files_of({"heavy"})] == [
+        "light/a.py",
+        "../../bin/heavy",
+    ]
+
+
+def test_the_directories_above_a_file_are_those_inside_of_site_packages() -> None:
+    assert list(parents("a/b/c.py")) == ["a/b", "a"]
+    assert list(parents("a.py")) == []
