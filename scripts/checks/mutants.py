@@ -33,11 +33,7 @@ MODULES = {
     "uv_buildpack/installed/conflicts.py": ("installed/test_conflicts.py",),
     "uv_buildpack/installed/heavy/facts.py": ("installed/heavy",),
     "uv_buildpack/project/selection.py": ("project/test_selection.py",),
-    "uv_buildpack/project/markers.py": (
-        "project/test_selection.py",
-        "project/test_lockfile.py",
-        "project/test_pylock.py",
-    ),
+    "uv_buildpack/project/markers.py": ("project/test_markers.py", "project/test_lockfile.py"),
     "uv_buildpack/project/requirements.py": ("project/test_requirements.py", "project/test_lock_check.py"),
     "uv_buildpack/interpreter/request.py": ("interpreter/test_request.py",),
     "uv_buildpack/decisions.py": ("test_analysis.py", "layers/test_reuse.py"),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from textwrap import dedent
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.uv_buildpack.trees import plant
 
-from uv_buildpack.errors import LockfileInvalid, LockfileOutdated, Problems, UnknownExtra, UnknownGroup, UnknownPackage
+from uv_buildpack.errors import LockfileOutdated, Problems, UnknownExtra, UnknownGroup, UnknownPackage
 from uv_buildpack.project.lockfile import Artifact, Lock, LockedPackage, read_lock
 from uv_buildpack.project.selection import (
     Choice,
@@ -544,26 +543,3 @@ def test_an_identity_holds_no_credentials_and_does_not_change_with_them(tmp_path
     assert one == identified("https://deploy:another@files.example/x-1.tar.gz")
     assert one != identified("https://deploy:sw0rdfish@files.example/x-2.tar.gz")
     assert not {"deploy", "sw0rdfish", "files.example"} & set(one.replace("=", " ").split())
-
-
-@pytest.mark.parametrize("marker", ["'x' in flavours", "moon == 'full'", "nonsense", "(" * 5000])
-def test_what_is_no_marker_is_named_with_its_place(tmp_path: Path, marker: str) -> None:
-    with pytest.raises(LockfileInvalid) as raised:
-        lock_with_marker(tmp_path, marker)
-    assert raised.value.facts[0].startswith("uv.lock: package[0].dependencies[0].marker: expected a marker, got ")
-    assert len(raised.value.facts[0]) < 200
-
-
-def test_a_marker_that_cannot_be_evaluated_is_quoted_in_short(tmp_path: Path) -> None:
-    lock = lock_with_marker(tmp_path, f"python_version < '{'9' * 5000}'")
-    with pytest.raises(LockfileInvalid, match=r"uv\.lock is not a valid lockfile") as raised:
-        select(lock, choose(lock, "app", ALL), LINUX)
-    assert raised.value.facts[0].startswith("The marker")
-    assert len(raised.value.facts[0]) < 500
-
-
-def lock_with_marker(tmp_path: Path, marker: str) -> Lock:
-    edge = f'dependencies = [{{ name = "x", marker = {json.dumps(marker)} }}]'
-    return lock_of(
-        tmp_path, f'[[package]]\nname = "app"\nversion = "1"\nsource = {{ virtual = "." }}\n{edge}\n', package("x", "1")
-    )
