@@ -208,7 +208,7 @@ def _command(value: object, origin: str) -> StartCommand:
             return start_command.from_words(value)
     except ValueError as error:
         raise ProcessInvalid(origin, str(error)) from None
-    raise ProcessInvalid(origin, "`command` is missing" if value is None else "is no command")
+    raise ProcessInvalid(origin, "`command` is missing" if value is None else "is not a command")
 
 
 def _is_words(value: object) -> TypeGuard[list[str]]:

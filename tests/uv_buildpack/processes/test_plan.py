@@ -90,7 +90,7 @@ def test_everything_wrong_with_the_table_is_said_at_once(tmp_path: Path) -> None
     assert problems(tmp_path, table, "gone") == [
         f"{prefix} we b: a process type is made of letters, digits, `.`, `_` and `-`.",
         f"{prefix} empty: the command is empty.",
-        f"{prefix} number: is no command.",
+        f"{prefix} number: is not a command.",
         f"{prefix} quote: the command cannot be read: no closing quotation.",
         f"{prefix} none: `command` is missing.",
         f"{prefix} key: unknown key default; the default is set by `default-process`.",
