@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from cnb.layer import SBOMFormat
 from uv_buildpack.sbom.component import Component, Contents, package_url
 from uv_buildpack.sbom.cyclonedx import cyclonedx
+from uv_buildpack.sbom.installed import components
 from uv_buildpack.sbom.spdx import spdx
 from uv_buildpack.sbom.syft import syft
 
@@ -22,9 +23,6 @@ def of_packages(site_packages: SitePackages, lock: Lock, *, name: str = "venv") 
 
     Raises `OSError`.
     """
-    # A hot build describes nothing: it is not to pay for the readers of metadata (20 ms).
-    from uv_buildpack.sbom.installed import components  # noqa: PLC0415
-
     return _written(Contents(name, components(site_packages, lock)))
 
 
