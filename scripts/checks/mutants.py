@@ -137,7 +137,12 @@ class _Change:
 
 def _places(tree: ast.Module) -> Iterator[tuple[ast.expr | ast.stmt, _Change]]:
     """Return each node that can be changed, with what to do to it."""
+    classes = (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+    # How a class is declared (`slots=True`) decides nothing that a build does.
+    declared = {id(inner) for node in classes for outer in node.decorator_list for inner in ast.walk(outer)}
     for node in ast.walk(tree):
+        if id(node) in declared:
+            continue
         match node:
             case ast.Compare(ops=[op]):
                 yield node, _Change("ops", [_TURNED[type(op)]()])

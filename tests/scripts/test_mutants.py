@@ -13,6 +13,9 @@ REPOSITORY = Path(__file__).parents[2]
 SOURCE = """
 if TYPE_CHECKING:
     from collections.abc import Iterable
+@dataclass(frozen=True)
+class A:
+    pass
 def f(a, b):
     if a == 1 and b:
         return a < b or a in b
