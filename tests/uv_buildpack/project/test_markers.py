@@ -9,7 +9,11 @@ from uv_buildpack.errors import LockfileInvalid
 from uv_buildpack.project import markers
 from uv_buildpack.project.markers import conflict_name
 
-ENVIRONMENT = {"python_version": "3.13", "os_name": "posix", "extras": frozenset({"gpu"})}
+ENVIRONMENT: dict[str, str | frozenset[str]] = {
+    "python_version": "3.13",
+    "os_name": "posix",
+    "extras": frozenset({"gpu"}),
+}
 ACTIVE = frozenset({conflict_name("project", "shop"), conflict_name("extra", "shop", "gpu")})
 
 
@@ -29,7 +33,7 @@ ACTIVE = frozenset({conflict_name("project", "shop"), conflict_name("extra", "sh
     ],
 )
 def test_a_marker_holds_for_an_environment_and_for_what_is_installed(marker: str, *, holds: bool) -> None:
-    assert markers.hold(marker, dict(ENVIRONMENT), ACTIVE, "uv.lock") is holds
+    assert markers.hold(marker, ENVIRONMENT, ACTIVE, "uv.lock") is holds
 
 
 def test_the_name_of_a_conflict_has_the_length_of_the_package() -> None:
@@ -41,7 +45,7 @@ def test_the_name_of_a_conflict_has_the_length_of_the_package() -> None:
 @pytest.mark.parametrize("marker", ["'x' in dependency_groups", f"python_version < '{'9' * 5000}'"])
 def test_a_marker_that_cannot_be_evaluated_is_quoted_in_short(marker: str) -> None:
     with pytest.raises(LockfileInvalid) as raised:
-        markers.hold(marker, dict(ENVIRONMENT), ACTIVE, "app.py.lock")
+        markers.hold(marker, ENVIRONMENT, ACTIVE, "app.py.lock")
     assert raised.value.what == "app.py.lock is not a valid lockfile."
     assert raised.value.facts[0].startswith(f"The marker {marker[:20]!r}"[:-1])
     assert len(raised.value.facts[0]) < 500
