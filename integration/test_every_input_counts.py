@@ -99,6 +99,21 @@ def test_a_wheel_of_an_index_in_the_app_counts_by_its_contents(bench: Workbench,
     assert content(second) == clean(bench, app, image)
 
 
+def test_a_build_requirement_that_the_app_has_counts_by_its_contents(bench: Workbench, app: App, image: str) -> None:
+    backend = OWN_BACKEND.replace("requires = []", 'requires = ["alpha"]')
+    more = f'{backend}[tool.uv]\nfind-links = ["vendor"]\nno-index = true\n'
+    app.write({"pyproject.toml": project("seeing", more=more), "backend.py": LOCAL_BACKEND, "seeing.txt": ""})
+    (app.directory / "vendor").mkdir()
+    path = app.directory / "vendor" / "alpha-1.0-py3-none-any.whl"
+    path.write_bytes(wheel("alpha", "1.0", {"alpha.py": "version = 'old'\n"}))
+    app.lock()
+    bench.build(app, image, previous=BASE)
+    path.write_bytes(wheel("alpha", "1.0", {"alpha.py": "version = 'new'\n"}))
+    second = bench.build(app, image)
+    assert bench.run(image, "python", "-c", "import seeing; print(seeing.built_with)") == "new\n"
+    assert content(second) == clean(bench, app, image)
+
+
 def test_the_hash_in_the_lock_holds_for_a_wheel_given_by_path(bench: Workbench, app: App, image: str) -> None:
     file = "bywheel-1.0-py3-none-any.whl"
     (app.directory / file).write_bytes(wheel("bywheel", "1.0"))

@@ -51,6 +51,8 @@ class Recipe(NamedTuple):
     """Third-party packages: name → identity."""
     built: Collection[str]
     """Names of those that have to be built from source."""
+    unisolated: Collection[str]
+    """Names of those of them that are built in the environment."""
     heavy: HeavySetting
     snapshots: Snapshots
     addresses: Mapping[str, str]
@@ -62,6 +64,9 @@ class Recipe(NamedTuple):
 def make(recipe: Recipe) -> Made:
     """Make the environment in the empty layer from scratch. Raises `Problem`, `OSError`."""
     recipe.uv.make_venv(recipe.layer, recipe.project_dir, recipe.python)
+    if recipe.unisolated:
+        # uv itself installs all else before them only where they are named (`no-build-isolation-package`, uv 0.13.9).
+        sync(recipe, *(word for name in sorted(recipe.unisolated) for word in ("--no-install-package", name)))
     installed, _ = settle(recipe, sync(recipe))
     contents.write_link(recipe.layer, recipe.project_layer)
     modules = wanted.modules(installed.path)

@@ -227,6 +227,7 @@ def _recipe(work: Work, key: VenvKey, uv: Uv, python: Path, snapshot: Mapping[st
         installing=making.lock_parts.installing(work),
         packages=identities,
         built=analysis.decisions.sdists,
+        unisolated=_unisolated(analysis),
         heavy=analysis.configuration.heavy_packages,
         snapshots=work.snapshots,
         addresses=making.supply.addresses(work.lock(), work.files) if work.files else {},
@@ -235,6 +236,12 @@ def _recipe(work: Work, key: VenvKey, uv: Uv, python: Path, snapshot: Mapping[st
             layer.name for layer in layers if not layer.reasons and not analysis.decisions.in_environment
         ),
     )
+
+
+def _unisolated(analysis: Analysis) -> list[str]:
+    # `uv pip sync`, which installs from a pylock.toml, cannot leave packages out.
+    names = [] if analysis.project.pylock else analysis.decisions.sdists
+    return [name for name in names if analysis.decisions.is_unisolated(name)]
 
 
 def _project_dir(work: Work) -> Path:

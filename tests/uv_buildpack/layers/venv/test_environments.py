@@ -106,3 +106,12 @@ def test_what_is_installed_is_read_once_until_uv_changes_it(
     # Before uv changes what the snapshot has, and after that.
     assert "starting from the snapshot" in workshop.build(app({**PACKAGES, "click": "8.3.3"}))
     assert len(records) == 2 * len(PACKAGES)
+
+
+@pytest.mark.parametrize("settings", ["no-build-isolation = true", 'no-build-isolation-package = ["six"]'])
+def test_what_is_built_in_the_environment_is_installed_after_everything_else(workshop: Workshop, settings: str) -> None:
+    files = app(PACKAGES)
+    settings = f'[tool.uv]\n{settings}\nno-binary-package = ["six"]\n'
+    workshop.build({**files, "pyproject.toml": f"{files['pyproject.toml']}\n{settings}"})
+    syncs = [call for call in workshop.calls if call.startswith("sync")]
+    assert [("--no-install-package six" in call) for call in syncs] == [True, False]
