@@ -72,6 +72,22 @@ def test_packages_are_compared_by_name(packages: dict[str, str], lines: list[str
     assert differences(asdict(KEY), replace(KEY, packages=packages_text(packages))) == lines
 
 
+def test_a_package_that_is_built_with_other_packages_is_told_apart_from_one_with_other_files() -> None:
+    identity = "1.16.0 registry=https://index.example/simple aaaa"
+    stored = {**asdict(KEY), "packages": packages_text({"six": f"{identity} 1111"})}
+    built = replace(KEY, packages=packages_text({"six": f"{identity} 2222"}))
+    assert differences(stored, built) == ["six 1.16.0 → 1.16.0 (built with other packages)"]
+    other = replace(KEY, packages=packages_text({"six": f"{identity.replace('aaaa', 'bbbb')} 2222"}))
+    assert differences(stored, other) == ["six 1.16.0 → 1.16.0 (files changed)"]
+
+
+@pytest.mark.parametrize(("count", "named"), [(12, 12), (13, 13), (14, 12)])
+def test_one_more_than_a_dozen_is_named_as_well(count: int, named: int) -> None:
+    many = {f"p{number:02}": "1 registry=x a" for number in range(count)}
+    lines = differences(asdict(replace(KEY, packages="{}")), replace(KEY, packages=packages_text(many)))
+    assert len([line for line in lines if line.endswith(" added")]) == named
+
+
 def test_of_many_changed_packages_a_dozen_is_named() -> None:
     many = {f"p{number:02}": "1 registry=x a" for number in range(30)}
     lines = differences(asdict(replace(KEY, packages="{}")), replace(KEY, packages=packages_text(many)))
