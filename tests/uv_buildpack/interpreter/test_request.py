@@ -44,6 +44,8 @@ if TYPE_CHECKING:
         ("cpython-3.13.4-linux-x86_64-gnu", "==3.13.4"),
         ("cpython-3.13-any-any-any", "==3.13.*"),
         ("any", ""),
+        ("any-3.13-linux", "==3.13.*"),
+        ("default-3.13", "==3.13.*"),
         ("python", ""),
         ("3.13+gil", "==3.13.*"),
     ],

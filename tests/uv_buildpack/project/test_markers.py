@@ -51,6 +51,16 @@ def test_a_marker_that_cannot_be_evaluated_is_quoted_in_short(marker: str) -> No
     assert len(raised.value.facts[0]) < 500
 
 
+def test_a_marker_of_200_characters_is_quoted_whole() -> None:
+    for length, shown in ((200, 200), (201, 200)):
+        marker = f"'{'x' * (length - 23)}' in dependency_groups"
+        assert len(marker) == length
+        with pytest.raises(LockfileInvalid) as raised:
+            markers.hold(marker, ENVIRONMENT, ACTIVE, "uv.lock")
+        assert marker[:shown] in raised.value.facts[0]
+        assert ("…" in raised.value.facts[0].partition(" cannot be read")[0]) is (length > shown)
+
+
 def test_markers_of_a_document_are_given_as_they_are_written() -> None:
     table = Table({"one": "os_name == 'nt'", "several": ["os_name == 'nt'", "extra == 'x'"]}, "uv.lock")
     assert markers.read(table, "one") == "os_name == 'nt'"

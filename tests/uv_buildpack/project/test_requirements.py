@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tests.uv_buildpack.trees import plant
 
 from uv_buildpack.project.files import read_pyproject
-from uv_buildpack.project.requirements import direct_dependencies
+from uv_buildpack.project.requirements import dependencies_elsewhere, direct_dependencies
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,3 +44,28 @@ def test_an_extra_that_asks_for_others_of_its_project_brings_what_they_need(tmp_
     pyproject = read_pyproject(tmp_path, tmp_path / "pyproject.toml")
     assert direct_dependencies(pyproject, ("all",), ()) - {"my-shop"} == {"six", "uvicorn", "celery"}
     assert direct_dependencies(pyproject, ("web",), ()) == {"uvicorn"}
+
+
+def test_what_only_a_setting_would_install_is_named_with_it(tmp_path: Path) -> None:
+    text = """
+        [project]
+        name = "shop"
+        [project.optional-dependencies]
+        Big_One = ["Torch>=2"]
+        small = ["six"]
+        [dependency-groups]
+        Serve_It = ["uvicorn[standard]"]
+        dev = ["pytest"]
+    """
+    plant(tmp_path, {"pyproject.toml": text})
+    pyproject = read_pyproject(tmp_path, tmp_path / "pyproject.toml")
+    assert dependencies_elsewhere(pyproject, (), ()) == {
+        "torch": "BP_UV_EXTRAS=Big_One",
+        "six": "BP_UV_EXTRAS=small",
+        "uvicorn": "BP_UV_GROUPS=serve-it",
+        "pytest": "BP_UV_GROUPS=dev",
+    }
+    assert dependencies_elsewhere(pyproject, ("big-one",), ("dev",)) == {
+        "six": "BP_UV_EXTRAS=small",
+        "uvicorn": "BP_UV_GROUPS=serve-it",
+    }
