@@ -12,6 +12,7 @@ from uv_buildpack.project.files import read_project
 from uv_buildpack.uv.version import (
     OLDEST,
     UvRequest,
+    bounds,
     carried_fits,
     carried_version,
     exact,
@@ -140,3 +141,13 @@ def test_only_a_pinned_version_is_exact(text: str, version: str | None) -> None:
     request = read_request(text, "x")
     assert request is not None
     assert exact(request) == version
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [(">=0.12,<0.14,!=0.13.1", ("0.12", "0.14")), ("==0.12.*", ("0.12", "0.12")), ("0.13.9", ("0.13.9", "0.13.9"))],
+)
+def test_the_bounds_of_a_request_are_the_versions_that_it_names(text: str, expected: tuple[str, str]) -> None:
+    request = read_request(text, "x")
+    assert request is not None
+    assert bounds(request) == expected
