@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 PROVIDED = ("python", "uv", "venv")
 PLAN = BuildPlan(provides=PROVIDED, requires=tuple(Require(name) for name in PROVIDED))
+# By its text: a parser of TOML is more than all the rest that detection imports.
 _UV_TABLE = re.compile(rb"^[ \t]*\[{1,2}[ \t]*tool[ \t]*\.[ \t]*[\"']?uv[\"']?[ \t]*[.\]]", re.MULTILINE)
 
 

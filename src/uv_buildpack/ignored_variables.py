@@ -1,6 +1,7 @@
 """Variables that a user may expect to have an effect here and that have none: each is named in a warning.
 
 What begins with `UV_` and neither reaches uv nor is a setting of this buildpack has none, whether uv knows it or not.
+What uv does with its variables elsewhere: https://docs.astral.sh/uv/reference/environment/
 """
 
 from __future__ import annotations

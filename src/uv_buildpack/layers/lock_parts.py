@@ -58,7 +58,8 @@ def _numbers(work: Work, names: Collection[str] | None) -> set[int]:
 
 
 def _written(work: Work, name: str, document: dict[str, object]) -> Path:
-    # uv knows the format by the name of the file.
+    # uv knows the format by the name of the file, as the specification has it:
+    # https://packaging.python.org/en/latest/specifications/pylock-toml/#file-name
     path = work.scratch / f"pylock.{name}.toml"
     toml.dump(path, document)
     return path

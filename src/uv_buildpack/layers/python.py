@@ -72,7 +72,10 @@ def types(*, build: bool) -> LayerTypes:
 
 
 def environment(interpreter: Path) -> tuple[Variable, ...]:
-    """Return what the layer sets (`PATH` is the lifecycle's work)."""
+    """Return what the layer sets; the lifecycle adds its `bin` to `PATH`.
+
+    https://docs.python.org/3/using/cmdline.html#environment-variables
+    """
     return (
         Variable(name="PYTHONDONTWRITEBYTECODE", value="1", scope=Scope.LAUNCH, action=Action.DEFAULT),
         Variable(name="PYTHONUNBUFFERED", value="1", scope=Scope.LAUNCH, action=Action.DEFAULT),

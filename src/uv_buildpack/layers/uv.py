@@ -29,6 +29,7 @@ NAME = "uv"
 # Always for later buildpacks, never at launch. Not cached: a hot build needs no uv, and 40 MB would cost it a second.
 TYPES = LayerTypes(build=True)
 ENVIRONMENT = (Variable(name="UV_PYTHON_DOWNLOADS", value="never", scope=Scope.BUILD),)
+# https://docs.astral.sh/uv/reference/settings/
 _INDEX_SETTINGS = (
     "index",
     "index-url",
