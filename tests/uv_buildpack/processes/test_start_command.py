@@ -89,6 +89,7 @@ def test_a_command_that_cannot_be_read_is_an_error(line: str) -> None:
     ("line", "shown"),
     [
         ("uv run gunicorn app:app", "gunicorn app:app"),
+        ("uv run --frozen gunicorn app:app", "gunicorn app:app"),
         ("uv run --no-dev --frozen -- gunicorn app:app", "gunicorn app:app"),
         ("uv run main.py --fast", "python main.py --fast"),
         ("uv run -m shop", "python -m shop"),
