@@ -13,6 +13,7 @@ from uv_buildpack.configuration import (
     Configuration,
     announce,
     gather,
+    nearest,
     of_log,
 )
 from uv_buildpack.errors import Problem, ProjectEnvironmentOutside, SettingInvalid, UnknownKey
@@ -214,6 +215,11 @@ def test_a_key_that_cannot_be_what_it_is_is_an_error(key: str, value: object, ac
     assert isinstance(problem, SettingInvalid)
     assert problem.what == f"{key} in [tool.uv-buildpack] cannot be {value!r}."
     assert problem.advice == (f"It takes {accepted}.",)
+
+
+def test_the_name_that_is_nearest_is_proposed_and_no_other() -> None:
+    assert nearest("BP_UV_EXTRA", ["BP_UV_EXTRAS", "BP_UV_EXTRACT", "BP_UV_GROUPS"]) == ["Did you mean BP_UV_EXTRAS?"]
+    assert nearest("nonsense", ["BP_UV_EXTRAS"]) == []
 
 
 def test_an_unknown_key_is_an_error_with_the_nearest_name() -> None:

@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from structlog.testing import capture_logs
+from tests.uv_buildpack.trees import plant
 
 from cnb.launch import Process
 from uv_buildpack.errors import DefaultProcessUnknown, Problems, ProcfileInvalid
 from uv_buildpack.processes.inference import AppFacts
-from uv_buildpack.processes.plan import ProcessPlan, announce, plan_processes
+from uv_buildpack.processes.plan import ProcessPlan, announce, facts_of, plan_processes
+from uv_buildpack.project.files import read_pyproject
+from uv_buildpack.project.selection import Choice
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -85,6 +88,7 @@ def test_everything_wrong_with_the_table_is_said_at_once(tmp_path: Path) -> None
         "shell": {"command": "a $PORT", "args": ["x"]},
         "dir": {"command": "a", "working-dir": ".."},
         "dir2": {"command": "a", "working-dir": 1},
+        "dir3": {"command": "a", "working-dir": "a\0b"},
     }
     prefix = "[tool.uv-buildpack.processes]"
     assert problems(tmp_path, table, "gone") == [
@@ -98,6 +102,7 @@ def test_everything_wrong_with_the_table_is_said_at_once(tmp_path: Path) -> None
         f"{prefix} shell args: the command needs a shell, so its arguments belong in `command`.",
         f"{prefix} dir working-dir: '..' is not a directory inside the app directory.",
         f"{prefix} dir2 working-dir: is not a string.",
+        f"{prefix} dir3 working-dir: 'a\\x00b' is not a directory inside the app directory.",
         "default-process is 'gone', but there is no such process type.",
     ]
 
@@ -224,3 +229,22 @@ def test_several_processes_without_a_default_are_listed(tmp_path: Path) -> None:
     with capture_logs() as events:
         announce(planned(tmp_path, {"a": "a", "b": "b"}))
     assert events[-1]["advice"] == ["There are a, b: name one of them as `default-process` in [tool.uv-buildpack]."]
+
+
+def test_what_is_chosen_is_a_direct_dependency_and_the_rest_is_named_with_its_setting(tmp_path: Path) -> None:
+    declared = """
+        [project]
+        name = "shop"
+        dependencies = ["flask"]
+        [project.optional-dependencies]
+        serve = ["gunicorn"]
+        [dependency-groups]
+        work = ["celery"]
+    """
+    plant(tmp_path, {"pyproject.toml": declared})
+    pyproject = read_pyproject(tmp_path, tmp_path / "pyproject.toml")
+    alone = facts_of(pyproject, {}, None)
+    assert (set(alone.direct_dependencies), set(alone.elsewhere)) == ({"flask"}, {"gunicorn", "celery"})
+    chosen = facts_of(pyproject, {}, Choice(members=("shop",), extras=("serve",), groups=("work",)))
+    assert set(chosen.direct_dependencies) == {"flask", "gunicorn", "celery"}
+    assert not chosen.elsewhere

@@ -509,6 +509,47 @@ def test_conflicting_extras_of_a_member_that_is_needed_are_refused(
             choose(lock, "app", Choice(members=(), extras=extras, groups=()))
 
 
+NEEDING_LIB = """
+    version = 1
+    conflicts = [[{{ package = "lib", group = "a" }}, {{ package = "lib", group = "b" }}]]
+    manifest.members = ["app", "lib"]
+    [[package]]
+    name = "app"
+    version = "1"
+    source = {{ virtual = "." }}
+    {edges}
+    [package.dev-dependencies]
+    a = []
+    b = []
+    [[package]]
+    name = "lib"
+    version = "1"
+    source = {{ virtual = "lib" }}
+"""
+
+
+@pytest.mark.parametrize(
+    ("edges", "extras", "refused"),
+    [
+        ('dependencies = [{ name = "lib" }]', (), True),
+        ('optional-dependencies.more = [{ name = "lib" }]', (), False),
+        ('optional-dependencies.more = [{ name = "lib" }]', ("more",), True),
+        ('dependencies = [{ name = "lib" }]\noptional-dependencies.more = []', ("more",), True),
+    ],
+)
+def test_conflicting_groups_count_for_members_that_the_choice_leads_to(
+    tmp_path: Path, edges: str, extras: tuple[str, ...], *, refused: bool
+) -> None:
+    (tmp_path / "uv.lock").write_text(NEEDING_LIB.format(edges=edges), encoding="utf-8")
+    lock = read_lock(tmp_path / "uv.lock", "uv.lock")
+    wanted = Choice(members=(), extras=extras, groups=("a", "b"))
+    if refused:
+        with pytest.raises(Problems, match="The group a of lib and the group b of lib cannot be installed together"):
+            choose(lock, "app", wanted)
+    else:
+        assert choose(lock, "app", wanted).groups == ("a", "b")
+
+
 def test_the_pythons_of_chosen_groups_are_those_of_the_lock(tmp_path: Path) -> None:
     text = """
         version = 1
