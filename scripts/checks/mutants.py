@@ -36,7 +36,7 @@ MODULES = {
     "uv_buildpack/project/markers.py": ("project/test_markers.py", "project/test_lockfile.py"),
     "uv_buildpack/project/requirements.py": ("project/test_requirements.py", "project/test_lock_check.py"),
     "uv_buildpack/interpreter/request.py": ("interpreter/test_request.py",),
-    "uv_buildpack/decisions.py": ("test_analysis.py", "layers/test_reuse.py"),
+    "uv_buildpack/decisions.py": ("test_decisions.py", "test_analysis.py", "layers/test_reuse.py"),
     "uv_buildpack/configuration.py": ("test_configuration.py",),
     "uv_buildpack/project/lock_check.py": ("project/test_lock_check.py",),
     "uv_buildpack/project/build_settings.py": ("project/test_build_settings.py",),
