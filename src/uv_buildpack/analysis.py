@@ -111,23 +111,53 @@ class _Given(NamedTuple):
     configuration: Configuration
     project: Project
     requests: tuple[PythonRequest, ...]
+    uv_request: UvRequest | None
+    find_links: tuple[Path, ...]
     libc: str
     tools: Callable[[], str]
 
 
 def analyse(context: BuildContext, libc: str = "") -> Analysis:
     """Read everything and decide, for `libc` or that of this machine. Raises `Problems` with all that is wrong."""
-    libc = libc or surroundings.libc()
     collector = Collector()
-    with collector.collecting():
-        surroundings.check(context)
+    given = _read(context, libc or surroundings.libc(), collector)
+    recalled = None if collector.problems else _recall(given)
+    decided, pyprojects = recalled or _work_out(given, collector)
+    collector.problems.extend(metadata_files.problems(pyprojects.values()))
+    collector.raise_if_any()
+    user_file = config_file(context.bindings)
+    return Analysis(
+        configuration=given.configuration,
+        network=given.network,
+        project=given.project,
+        asked=_asked(context),
+        uv_request=given.uv_request,
+        decisions=decided,
+        processes=_plan_processes(given, decided, pyprojects),
+        recalled=recalled is not None,
+        inputs=_inputs(given, decided, pyprojects),
+        pyprojects=pyprojects,
+        target=surroundings.target_text(context.target, given.libc),
+        build_environment=surroundings.build_environment(context.environment, given.project, user_file),
+        find_links=given.find_links,
+        tools=_tools(given, decided, pyprojects),
+    )
+
+
+def _read(context: BuildContext, libc: str, collector: Collector) -> _Given:
+    """Read what is there before the lock. Raises `Problems` if there is no project, with all that was collected.
+
+    Each thing in a block of its own: a reader with three of them to correct is told of all three at once.
+    """
     project: Project | None = None
     uv_request: UvRequest | None = None
     requests: tuple[PythonRequest, ...] = ()
+    places: tuple[Path, ...] = ()
     table: Mapping[str, Any] = {}
     network = Network()
     with collector.collecting():
-        # Each in a block of its own: a reader with three things to correct is told of all three at once.
+        surroundings.check(context)
+    with collector.collecting():
         network = bindings.network(context.environment, context.bindings)
     with collector.collecting():
         project_dir, script = (context.environment.get(name, "").strip() for name in (PROJECT_DIR, SCRIPT))
@@ -137,7 +167,6 @@ def analyse(context: BuildContext, libc: str = "") -> Analysis:
     collector.problems.extend(wrong)
     with collector.collecting():
         environment_link.check(context, configuration.environment_link)
-    places: tuple[Path, ...] = ()
     with collector.collecting():
         places = find_links.directories(configuration.find_links, context.app_dir, context.bindings)
     if project is None:
@@ -146,34 +175,16 @@ def analyse(context: BuildContext, libc: str = "") -> Analysis:
         uv_request = uv_version.requested(configuration.uv_version, project)
     with collector.collecting():
         requests = _python_requests(context, configuration, project)
-    given = _Given(
+    return _Given(
         context=context,
         network=network,
         configuration=configuration,
         project=project,
         requests=requests,
+        uv_request=uv_request,
+        find_links=places,
         libc=libc,
         tools=cache(partial(build_tools.of_all, project, context.environment, places, config_file(context.bindings))),
-    )
-    recalled = None if collector.problems else _recall(given)
-    decided, pyprojects = recalled or _work_out(given, collector)
-    collector.problems.extend(metadata_files.problems(pyprojects.values()))
-    collector.raise_if_any()
-    return Analysis(
-        configuration=configuration,
-        network=network,
-        project=project,
-        asked=_asked(context),
-        uv_request=uv_request,
-        decisions=decided,
-        processes=_plan_processes(given, decided, pyprojects),
-        recalled=recalled is not None,
-        inputs=_inputs(given, decided, pyprojects),
-        pyprojects=pyprojects,
-        target=surroundings.target_text(context.target, libc),
-        build_environment=surroundings.build_environment(context.environment, project, config_file(context.bindings)),
-        find_links=places,
-        tools=_tools(given, decided, pyprojects),
     )
 
 
@@ -257,11 +268,7 @@ def _work_out(given: _Given, collector: Collector) -> tuple[Decisions, dict[str,
 
 
 def _wanted(configuration: Configuration) -> selection.Choice:
-    return selection.Choice(
-        members=configuration.members,
-        extras=configuration.extras,
-        groups=configuration.groups,
-    )
+    return selection.Choice(members=configuration.members, extras=configuration.extras, groups=configuration.groups)
 
 
 def _default_groups(given: _Given, pyprojects: Mapping[str, Pyproject]) -> tuple[str, ...]:
