@@ -17,6 +17,7 @@ from uv_buildpack.project.lockfile import read_lock
 from uv_buildpack.project.selection import Choice
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 BUILD = CPythonBuild(
@@ -25,7 +26,7 @@ BUILD = CPythonBuild(
 
 
 def decided(
-    sees: dict[str, tuple[str, ...]], dynamic: tuple[str, ...] = (), packages: dict[str, str] | None = None
+    sees: Mapping[str, tuple[str, ...]], dynamic: tuple[str, ...] = (), packages: dict[str, str] | None = None
 ) -> Decisions:
     """Return decisions for an app with the local packages `api`, `core` and `tools`."""
     return Decisions(
