@@ -116,7 +116,7 @@ def _change_light(bench: Bench, bundles: tuple[heavy.Bundle, ...]) -> bool:
             _sync(bench, _LIGHT)
         same = _move(bench, bundles) == bundles
         damages = links.damages(read(bench.site_packages), (), {bundle.layer for bundle in bundles})
-    _say(f"grouped as before: {same}; damages: {damages or 'none'}")
+    _say(f"bundled as before: {same}; damages: {damages or 'none'}")
     _uv(bench, "pip", "check", "--python", str(bench.python))
     _use(bench, "after a light change")
     return same and not damages
@@ -141,13 +141,13 @@ def _change_heavy(bench: Bench, bundles: tuple[heavy.Bundle, ...]) -> bool:
         shutil.rmtree(bench.layers / bundle.layer)
     _install(bench, _HEAVY)
     compiling.compile_tree(bench.interpreter, bench.site_packages)
-    clean_groups = _move(bench, ())
+    clean_bundles = _move(bench, ())
     clean = _digests(bench)
     differing = sorted(path for path in {*warm, *clean} if warm.get(path) != clean.get(path))
     _say(f"warm and clean: {len(clean)} files, directories and links, {len(differing)} differ {differing[:10]}")
-    _say(f"grouped as a clean build: {warm_bundles == clean_groups}; damages: {damages or 'none'}")
+    _say(f"bundled as a clean build: {warm_bundles == clean_bundles}; damages: {damages or 'none'}")
     clean_use = _use(bench, "made from nothing")
-    return _compare("clean", warm_use, clean_use) and not differing and not damages and warm_bundles == clean_groups
+    return _compare("clean", warm_use, clean_use) and not differing and not damages and warm_bundles == clean_bundles
 
 
 def _to_compile(site_packages: Path, changed: heavy.Bundle) -> list[Path]:

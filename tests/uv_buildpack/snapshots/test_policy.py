@@ -45,7 +45,7 @@ DECISIONS = Decisions(
 KEY = {"python": "3.13.4", "target": "linux", "build_environment": ""}
 
 
-def test_wheels_built_from_source_come_back_into_a_cache_that_the_lock_gate_has_used(tmp_path: Path) -> None:
+def test_wheels_built_from_source_come_back_into_a_cache_that_the_check_of_the_lock_has_used(tmp_path: Path) -> None:
     uv = fake_uv(tmp_path, {"cache*": "exit 0"}).uv
     (tmp_path / "snapshots").mkdir()
 

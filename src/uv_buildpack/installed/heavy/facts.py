@@ -1,6 +1,6 @@
-"""What is known of packages that may be heavy, and how they are grouped: pure functions of these facts.
+"""What is known of packages that may be heavy, and how they are bundled: pure functions of these facts.
 
-A warm build has the heavy packages not on disk: their facts are remembered as text, and grouping them with the facts
+A warm build has the heavy packages not on disk: their facts are remembered as text, and bundling them with the facts
 of what is on disk has to give what a clean build gives. So a fact is one of a distribution alone, never of neighbours.
 """
 

@@ -101,7 +101,7 @@ def test_what_lies_in_the_same_layer_needs_no_way_back() -> None:
     assert both.ways_back == ()
 
 
-def test_groups_survive_being_remembered_as_text() -> None:
+def test_bundles_survive_being_remembered_as_text() -> None:
     bundles = bundle([package("a", "x", reaches=("n/l",)), package("b", "x", size=3), package("c")], AUTO)
     assert from_text(to_text(bundles)) == bundles
     assert from_text(to_text(())) == ()
@@ -124,5 +124,5 @@ def test_values_of_other_types_are_refused(wrong: dict[str, object]) -> None:
         from_text(json.dumps([{"layer": "packages-a", "packages": [fields]}]))
 
 
-def test_a_group_is_as_large_as_its_packages() -> None:
+def test_a_bundle_is_as_large_as_its_packages() -> None:
     assert Bundle(layer="packages-a", packages=(package("a", size=3), package("b", size=4))).size == 7
