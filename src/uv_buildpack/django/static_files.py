@@ -64,7 +64,7 @@ def wanted(work: Work, environment: Wanted[VenvKey], local: Wanted[LocalKey] | N
         variables={name: value for name, value in variables if not _NOT_THE_APPS.fullmatch(name)},
         present=names(app_dir),
     )
-    # Recalled before anything is installed: a build that need not collect needs no environment.
+    # Recalled before anything is installed: a build that does not collect needs no environment.
     kept, files = _recall(work, static)
     return replace(static, kept=kept, kept_files=files)
 

@@ -95,7 +95,7 @@ def fetch_small(
     transport: httpx.BaseTransport | None = None,
     pause: Callable[[float], None] = time.sleep,
 ) -> bytes:
-    """Fetch a document of at most 16 MiB into memory. Raises what `fetch` raises, but for digest and disk."""
+    """Fetch a document of at most 16 MiB into memory. Raises what `fetch` raises, except for digest and disk."""
     _check(url)
     if urlsplit(url).scheme == "file":
         return b"".join(_blocks_of_file(url))

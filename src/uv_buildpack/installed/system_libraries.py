@@ -1,7 +1,7 @@
 """Which libraries of the system installed packages need: a warning in the build instead of an error at start.
 
 What `ldd` would say of each shared object, for all of them at once and without starting a program. Wheels contain what
-they need but for a few libraries that every desktop has (PEP 600) and slim images have not; packages that are built
+they need except a few libraries that every desktop has (PEP 600) and slim images do not; packages that are built
 from source use what the build image has; and some load a library only when they are imported, which no header tells.
 Where the loader looks: https://man7.org/linux/man-pages/man8/ld.so.8.html; PEP 600: https://peps.python.org/pep-0600/
 """
@@ -69,7 +69,7 @@ def find(layers_dir: Path, site_packages: str, system: Iterable[Path]) -> list[U
     own = list(_objects(layers_dir))
     # A library that some package brings is loaded by its name once, wherever it lies, and found by all others.
     present = {name for directory in system for name in _entries(directory)}
-    # What nearly every image has is worth a word where the build image, which mostly has more, has it not.
+    # A library that nearly every image has is worth a warning where the build image, which mostly has more, lacks it.
     known = {path.name for path in own} | set(data["basic"]) | (present & set(data["usual"]))
     linked = [(path, name) for path in own for name in needed(path) if name not in known and _counts(path, name)]
     installed = _distributions(layers_dir, site_packages)

@@ -84,7 +84,7 @@ def contribute(app_dir: Path, compiler: Compiler, snapshots: Snapshots, scratch:
             made = _compile(new, compiler.interpreter(), scratch)
     except Problem as error:
         if isinstance(error, InterpreterFailed) and error.status in _KILLED:
-            raise  # for lack of memory, say: the next build would compile what this one did not
+            raise  # lack of memory, for example: the next build would compile what this one did not
         # The same without the snapshot: what is in the image does not depend on what was known.
         log.warning("Modules of the app are not compiled.", str(error))
         known = {}

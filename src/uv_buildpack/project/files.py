@@ -337,7 +337,7 @@ def _is_managed(root: Pyproject, path: Path) -> bool:
 
 
 def read_members(project: Project) -> list[Pyproject]:
-    """Return the members of the project's workspace but for its root. Raises `PyprojectInvalid`."""
+    """Return the members of the project's workspace except its root. Raises `PyprojectInvalid`."""
     return [read_pyproject(project.app_dir, path / "pyproject.toml") for path in workspace_members(project.root)]
 
 

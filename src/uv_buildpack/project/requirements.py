@@ -121,7 +121,7 @@ def _with_included(declared: Mapping[str, _Entries]) -> dict[str, set[Requiremen
     """Return what each group requires with the groups that it includes, whoever includes whom."""
     found: dict[str, set[Requirement]] = {}
     for root in declared:
-        # The last that is reached first: then what a group includes is known when its turn comes, but for circles.
+        # The last that is reached first: then what a group includes is known when its turn comes, except in circles.
         for name in reversed(_reached(root, declared, found)):
             reached = _reached(name, declared, found)
             own = {requirement for other in reached for requirement in declared.get(other, ([], []))[0]}

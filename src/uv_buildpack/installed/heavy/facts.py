@@ -1,7 +1,7 @@
 """What is known of packages that may be heavy, and how they are bundled: pure functions of these facts.
 
-A warm build has the heavy packages not on disk: their facts are remembered as text, and bundling them with the facts
-of what is on disk has to give what a clean build gives. So a fact is one of a distribution alone, never of neighbours.
+A warm build does not have the heavy packages on disk: their facts are remembered as text, and bundling them with the
+facts of what is on disk has to give what a clean build gives. So each fact is about one distribution alone.
 """
 
 from __future__ import annotations

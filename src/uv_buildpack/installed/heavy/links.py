@@ -80,7 +80,7 @@ def _remove_empty(site_packages: Path, places: Iterable[str]) -> None:
 
 
 def forget(site_packages: SitePackages, names: Collection[str]) -> None:
-    """Remove distributions that uv would take for installed, but for what is behind links. Raises `OSError`.
+    """Remove distributions that uv would take for installed, except what is behind links. Raises `OSError`.
 
     uv compares versions, and so does not reinstall another file of the same one, or one whose links are taken away.
     """
@@ -93,7 +93,7 @@ def forget(site_packages: SitePackages, names: Collection[str]) -> None:
 def damages(site_packages: SitePackages, present_layers: Collection[str], reused_layers: Collection[str]) -> list[str]:
     """Check an environment after a sync, and say what is wrong, a line each. Raises `OSError`.
 
-    Every file in a RECORD is there (the first that is not is named), but for those behind links to `reused_layers`,
+    Every file in a RECORD is there (the first that is not is named), except those behind links to `reused_layers`,
     which have no directory. Every link leads into a layer on disk or a reused one, and belongs to something installed.
     """
     installed, top = records(site_packages), site_packages.path
