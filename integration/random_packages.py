@@ -173,6 +173,9 @@ def _uv(draft: _Draft) -> None:
 
 
 def _maturin(draft: _Draft) -> None:
+    # It refuses a package with scripts that has a program as well.
+    scripts = ("[project.scripts]", "[project.gui-scripts]", f"{draft.module}-run", f"{draft.module}-window")
+    draft.tables = [line for line in draft.tables if not line.startswith(scripts)]
     _system(draft, "maturin>=1.7", "maturin")
     draft.project.append('version = "1.5"')
     draft.tables += ["[tool.maturin]", f'python-source = "{draft.source}"', f'module-name = "{draft.module}"']

@@ -41,6 +41,8 @@ CHOSEN = os.environ.get("BACKENDS", PINNED).replace("all", ",".join(BACKENDS)).s
 PYTHON = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
 # Of a build there are none of these: they hold times, or the directory of the build.
 NOTES = frozenset({"INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json"})
+BILL_OF_MATERIALS = ".cyclonedx.json"
+"""Of maturin: it names the directory that the package was built in, which is another one for a copy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,15 +132,20 @@ def by_us(case: Case, packages: Sequence[LocalPackage]) -> tuple[dict[str, str],
     return contents(directory), [event["event"] for event in events if "installed as a copy" in event["event"]]
 
 
+def is_note(path: str) -> bool:
+    """Return whether a file is one that no two installations have alike."""
+    return path.rpartition("/")[2] in NOTES or path.endswith(BILL_OF_MATERIALS)
+
+
 def contents(directory: Path) -> dict[str, str]:
     """Each file with its mode and what is in it, without bytecode and notes of the installer."""
     found = {}
     for path in directory.rglob("*"):
-        if path.is_file() and path.name not in NOTES | {".lock"} and path.suffix != ".pyc":
+        if path.is_file() and path.name != ".lock" and path.suffix != ".pyc" and not is_note(path.name):
             content = path.read_bytes()
             if path.name == "RECORD":
                 lines = content.decode().splitlines()
-                kept = (line for line in lines if line.split(",")[0].rpartition("/")[2] not in NOTES)
+                kept = (line for line in lines if not is_note(line.split(",")[0]))
                 content = "\n".join(sorted(kept)).encode()
             mode = path.stat().st_mode & 0o111
             found[path.relative_to(directory).as_posix()] = f"{mode:o} {hashlib.sha256(content).hexdigest()}"
