@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import tempfile
 from contextlib import contextmanager
@@ -24,7 +25,7 @@ from uv_buildpack.snapshots.file_format import Memory
 from uv_buildpack.snapshots.policy import Snapshots, open_snapshots
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 BUILD = CPythonBuild(
     version="3.13.4", date="20251120", arch="x86_64", libc="gnu", variant="default", path="a.tar.gz", sha256="0" * 64
@@ -160,3 +161,64 @@ def test_a_wheel_that_was_built_in_another_environment_is_dropped(tmp_path: Path
         build("third", "0.6.2 registry=x 01 bb")
     cleaned = [call.arguments for call in fake.calls() if call.arguments[:2] == ["cache", "clean"]]
     assert cleaned == [["cache", "clean", "docopt"]]
+
+
+def kept(tmp_path: Path, policy: str = "auto", wanted: Mapping[str, int] | None = None) -> Snapshots:
+    """Open snapshots whose limit for what is not asked for is below what `large` has."""
+    (tmp_path / "snapshots").mkdir(exist_ok=True)
+    before = Memory(keys={}, wanted=wanted or {})
+    return Snapshots(directory=tmp_path / "snapshots", policy=policy, before=before)
+
+
+def large(tmp_path: Path) -> Path:
+    """Make a tree that does not become small when it is compressed."""
+    tree = tmp_path / "tree"
+    tree.mkdir(exist_ok=True)
+    (tree / "file").write_bytes(random.Random(1).randbytes(50_000))  # noqa: S311 (no secret)
+    return tree
+
+
+@pytest.fixture
+def small_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(file_format, "ALWAYS_BELOW", 10_000)
+
+
+@pytest.mark.usefixtures("small_limit")
+@pytest.mark.parametrize(
+    ("policy", "kind", "wanted", "is_kept"),
+    [
+        ("auto", "venv", {}, False),
+        ("auto", "venv", {"venv": 3}, True),
+        ("always", "venv", {}, True),
+        ("auto", "python", {}, False),
+        ("auto", "python", {"python": 3}, True),
+        ("always", "python", {}, True),
+    ],
+)
+def test_what_is_large_is_kept_where_it_is_wanted(
+    tmp_path: Path, policy: str, kind: str, wanted: dict[str, int], *, is_kept: bool
+) -> None:
+    snapshots = kept(tmp_path, policy, wanted)
+    assert snapshots.keep(kind, large(tmp_path), KEY) is is_kept
+    assert (tmp_path / "snapshots" / f"{kind}.snapshot").exists() is is_kept
+
+
+@pytest.mark.usefixtures("small_limit")
+@pytest.mark.parametrize(
+    ("policy", "missed", "is_kept"), [("auto", False, False), ("auto", True, True), ("always", False, True)]
+)
+def test_a_large_environment_for_static_files_is_kept_where_it_was_missed(
+    tmp_path: Path, policy: str, *, missed: bool, is_kept: bool
+) -> None:
+    kept(tmp_path, policy).keep_environment(large(tmp_path), KEY, missed=missed)
+    assert (tmp_path / "snapshots" / "static-environment.snapshot").exists() is is_kept
+
+
+def test_a_snapshot_with_an_equal_key_is_not_written_again(tmp_path: Path) -> None:
+    assert kept(tmp_path).keep("venv", large(tmp_path), KEY)
+    path = tmp_path / "snapshots" / "venv.snapshot"
+    before = path.stat()
+    assert kept(tmp_path).keep("venv", large(tmp_path), KEY)
+    assert path.stat().st_ino == before.st_ino
+    assert kept(tmp_path).keep("venv", large(tmp_path), {**KEY, "python": "3.13.5"})
+    assert path.stat().st_ino != before.st_ino
