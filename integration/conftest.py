@@ -36,6 +36,7 @@ collect_ignore = ["test_todays_pythons.py"] if todays_reason() else []
 REPOSITORY = Path(__file__).resolve().parents[1]
 _LONGEST = ("test_campaign.py", "test_todays_pythons.py")
 _MEASURED = "measured"
+_NOWHERE = pytest.mark.nowhere
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -45,12 +46,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "in_containers: run the case in containers as well, where Docker answers")
     config.addinivalue_line("markers", "platforms(*names): run the case on these platforms only")
+    config.addinivalue_line("markers", "nowhere: none of the platforms of the case is there")
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take longest: what begins last is waited for by everything else."""
-    items.sort(key=lambda item: item.path.name not in _LONGEST)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what has no platform here, and begin with the files that take longest: what begins last is waited for.
+
+    The last lines of a run name the platforms that are not there.
+    """
+    homeless = [item for item in items if item.get_closest_marker(_NOWHERE.name)]
+    config.hook.pytest_deselected(items=homeless)
+    items[:] = sorted((item for item in items if item not in homeless), key=lambda item: item.path.name not in _LONGEST)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -62,7 +69,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         names = [name for name in names if name in marker.args]
     elif not metafunc.definition.get_closest_marker("in_containers"):
         names = [name for name in names if name != CONTAINERS or metafunc.config.getoption("--every-platform")]
-    metafunc.parametrize("bench", names, indirect=True, scope="session")
+    nowhere = pytest.param("", marks=_NOWHERE)
+    metafunc.parametrize("bench", names or [nowhere], indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session")

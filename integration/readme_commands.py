@@ -36,7 +36,8 @@ parser.add_argument("--trust-builder", action="store_true")
 known = parser.parse_args(words)
 argv = [{{platform!r}}, "build", known.path or ".", "--buildpack", {{buildpack!r}}]
 argv += ["--image", os.path.join(state, known.name), "--cache", os.path.join(state, known.name + ".cache")]
-argv += {{docker!r}} and ["--run-image", {{run_image!r}}, "--docker", known.name + ":latest"]
+if {{docker!r}}:
+    argv += ["--run-image", {{run_image!r}}, "--docker", known.name + ":latest"]
 sys.exit(subprocess.run(argv + [word for pair in {{variables!r}} for word in ("--env", pair)]).returncode)
 """
 

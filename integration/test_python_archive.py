@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -82,7 +83,13 @@ def test_a_release_would_pass_the_check_that_this_archive_passes(mirror: Path, b
     """The check of real releases; ours stand in for them where those cannot be reached."""
     check = SCRIPT.with_name("check-release")
     done = subprocess.run([check, mirror / build.path], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout
+    failed = [line.partition("FAILED ")[2] for line in done.stdout.splitlines() if line.strip().startswith("FAILED")]
+    # A machine without them (Debian's python3-dev) can make no archive that has them.
+    headers = Path(sysconfig.get_path("include"), "Python.h").is_file()
+    assert failed == (
+        [] if headers else ["interpreter, headers and library are where they are looked for", "headers are kept"]
+    )
+    assert done.returncode == (0 if headers else 1)
     assert "the buildpack can run on it" in done.stdout
 
 

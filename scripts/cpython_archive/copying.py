@@ -51,8 +51,11 @@ def _belongs(relative: PurePosixPath) -> bool:
         "sitecustomize.py",
         "_distutils_system_mod.py",
     }
+    # Debian has it under a second name too, without the platform: sysconfig looks for `_sysconfigdata_<flags>_linux_…`.
+    second = relative.name.startswith("_sysconfigdata_") and "_linux_" not in relative.name
     return (
         not outside
+        and not second
         and not relocation.is_dropped(relative)
         and _NOT_WORTH_THEIR_LIBRARIES.fullmatch(relative.name) is None
     )
