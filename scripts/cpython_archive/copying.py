@@ -39,7 +39,7 @@ def _copy_tree(source: Path, root: Path, place: PurePosixPath) -> None:
             continue
         if path.is_dir() and not path.is_symlink():
             _copy_tree(path, root, relative)
-        elif path.exists() and not _points_outside(path):
+        elif path.exists() and not _points_outside(path) and not _is_second_description(path):
             copy(path, root / relative)
 
 
@@ -51,11 +51,8 @@ def _belongs(relative: PurePosixPath) -> bool:
         "sitecustomize.py",
         "_distutils_system_mod.py",
     }
-    # Debian has it under a second name too, without the platform: sysconfig looks for `_sysconfigdata_<flags>_linux_…`.
-    second = relative.name.startswith("_sysconfigdata_") and "_linux_" not in relative.name
     return (
         not outside
-        and not second
         and not relocation.is_dropped(relative)
         and _NOT_WORTH_THEIR_LIBRARIES.fullmatch(relative.name) is None
     )
@@ -64,6 +61,11 @@ def _belongs(relative: PurePosixPath) -> bool:
 def _points_outside(path: Path) -> bool:
     """Links such as `sitecustomize.py -> /etc/...` or `config-*/libpython3.11.so -> ../..` do not belong here."""
     return path.is_symlink() and path.resolve().parent != path.parent.resolve()
+
+
+def _is_second_description(path: Path) -> bool:
+    """Debian names `_sysconfigdata_*.py` with and without the platform; its sysconfig reads the one that is no link."""
+    return path.is_symlink() and path.name.startswith("_sysconfigdata_")
 
 
 def copy(source: Path, target: Path) -> None:
