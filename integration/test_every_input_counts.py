@@ -77,6 +77,7 @@ def test_a_local_package_has_what_it_is_built_with_when_it_is_built_again(
     app.write({"seeing.txt": "x = 2\n"})
     second = bench.build(app, image)
     assert layer_states(second)["venv"] == "reused"
+    assert "venv: reused" in second.log
     assert bench.run(image, "python", "-c", "import seeing; print(seeing.x, seeing.built_with)") == "2 1.0\n"
     app.edit("pyproject.toml", "alpha==1.0", "alpha==1.1")
     app.lock()

@@ -54,13 +54,13 @@ def build(context: BuildContext) -> BuildResult:
         python = python_layer.wanted(context, analysis)
         local = venv_project.wanted(context, analysis, python.key)
         environment = venv.with_local(venv.wanted(context, analysis, python.key), context, analysis, local)
-        _check_git(context, analysis, environment.reasons)
+        _check_git(context, analysis, needed=environment.on_disk)
         _announce(context, analysis)
     checked = _when_checked(analysis)
     with begun(context, analysis) as started:
         static = static_files.wanted(started, environment, local)
         # Most builds change sources alone: they install nothing, and need neither uv nor the interpreter on the disk.
-        installs = bool(environment.reasons or (local and local.reasons) or static_files.collects(static))
+        installs = bool(environment.on_disk or (local and local.reasons) or static_files.collects(static))
         work = _supplied(started) if installs else started
         with log.timed("uv"):
             uv, uv_made = uv_layer.contribute(work, runs=installs or checked is not _Checked.ALREADY)
@@ -111,9 +111,9 @@ def _version(context: BuildContext) -> str:
     return f"uv buildpack {context.buildpack.version}{f' (data of {day})' if day else ''}"
 
 
-def _check_git(context: BuildContext, analysis: Analysis, reasons: Sequence[str]) -> None:
+def _check_git(context: BuildContext, analysis: Analysis, *, needed: bool) -> None:
     """Check for git before anything is fetched. Raises `GitMissing`."""
-    if reasons:
+    if needed:
         require_git(analysis.decisions.packages, context.environment)
 
 

@@ -6,6 +6,7 @@ What is wrong in the files is build's to say.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from cnb.plan import BuildPlan, Require
@@ -56,8 +57,12 @@ def _why_no_script(directory: Path, app_dir: Path, name: str) -> str:
 
 
 def _why_no_project(directory: Path, app_dir: Path, where: str) -> str:
-    """Return why a directory has nothing to build; empty if it has."""
+    """Return why a directory has nothing to build; empty if it has. Raises `OSError` if that cannot be found out."""
     pyproject = directory / "pyproject.toml"
+    with suppress(FileNotFoundError, NotADirectoryError):
+        # Since CPython 3.14 `is_file` says no whatever keeps it from looking.
+        # https://docs.python.org/3/library/pathlib.html#pathlib.Path.is_file
+        pyproject.stat()
     if _has_lock(directory, app_dir) if pyproject.is_file() else _has_locked_script(directory):
         return ""
     if (directory / "pylock.toml").is_file():

@@ -15,6 +15,8 @@ import sys
 import traceback
 from typing import Any
 
+STARTS = {"subprocess.Popen", "os.posix_spawn"}
+"""A program is started: since CPython 3.14 `Popen` does it by the other, and both tell of it."""
 UNTRACEABLE = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork")
 """With these something is read that nobody sees here (audit events of CPython)."""
 LIBRARY_SEARCH = {"ldconfig", "gcc", "cc", "ld", "objdump"}
@@ -34,7 +36,7 @@ class Reads:
         """Take an audit event."""
         if event in {"open", "sqlite3.connect"} and isinstance(arguments[0], (str, bytes, os.PathLike)):
             self.paths.add(os.path.abspath(os.fsdecode(arguments[0])))
-        elif event == "subprocess.Popen" and os.path.basename(os.fsdecode(arguments[0])) in LIBRARY_SEARCH:
+        elif event in STARTS and os.path.basename(os.fsdecode(arguments[0])) in LIBRARY_SEARCH:
             self.searches = True
         elif event in UNTRACEABLE:
             self.traceable = False

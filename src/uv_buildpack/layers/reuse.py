@@ -41,6 +41,13 @@ class Wanted(Generic[_Key]):
     name: str
     key: _Key
     reasons: tuple[str, ...]
+    borrowers: tuple[str, ...] = ()
+    """What needs it on the disk during this build, also where it is reused: in words for the log."""
+
+    @property
+    def on_disk(self) -> bool:
+        """Whether it is there during this build."""
+        return bool(self.reasons or self.borrowers)
 
     @property
     def metadata(self) -> dict[str, str]:

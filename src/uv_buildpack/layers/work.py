@@ -101,10 +101,15 @@ def made(work: Work, layer: Layer, reasons: Sequence[str]) -> Layer:
     return replace(layer, metadata={**layer.metadata, "sbom": sbom_digest(layer.sboms)})
 
 
-def reused(work: Work, name: str, key: Mapping[str, str], noted: Mapping[str, str] | None = None) -> ReusedLayer:
-    """Take a layer from the previous image; what is on disk of it was only borrowed, and is removed at the end."""
+def reused(
+    work: Work, name: str, key: Mapping[str, str], noted: Mapping[str, str] | None = None, *, hot: bool = True
+) -> ReusedLayer:
+    """Take a layer from the previous image; what is on disk of it was only borrowed, and is removed at the end.
+
+    It is not `hot` where it had to be made for that: its snapshot is of use.
+    """
     log.layer(name, "reused")
-    work.snapshots.note(name, key, hot=True)
+    work.snapshots.note(name, key, hot=hot)
     restored = work.context.restored[name]
     metadata = {key: str(value) for key, value in restored.metadata.items()}
     # Its SBOM files are written again: a borrowed layer's were removed with its directory.

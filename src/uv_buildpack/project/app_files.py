@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import stat
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,21 @@ def check_inside(app_dir: Path, path: Path) -> None:
         raise FileUnreadable(shown(app_dir, path), str(error)) from None
     if not inside:
         raise FileOutside(shown(app_dir, path))
+
+
+def is_file(path: Path) -> bool:
+    """Return whether there is a regular file. Raises `OSError` where that cannot be found out.
+
+    Since CPython 3.14 `Path.is_file` says no then (https://docs.python.org/3/library/pathlib.html#pathlib.Path.is_file).
+    """
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError as error:
+        if error.errno in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:
+            return False
+        raise
+    except ValueError:  # no file has a NUL in its name
+        return False
 
 
 def read(app_dir: Path, path: Path) -> bytes:

@@ -79,7 +79,7 @@ class Pyproject(NamedTuple):
         Raises `UvSettingsInvalid`.
         """
         path = self.directory / "uv.toml"
-        if not path.is_file():
+        if not app_files.is_file(path):
             return self.uv
         try:
             # uv passes over a byte order mark.
@@ -196,7 +196,7 @@ def locate(app_dir: Path, project_dir: str) -> tuple[Path, Path | None]:
         raise ProjectDirectoryOutside(project_dir)
     directory = app_dir / directory.resolve().relative_to(app_dir.resolve())
     for candidate in [directory, *directory.parents]:
-        if (candidate / "uv.lock").is_file() and (candidate / "pyproject.toml").is_file():
+        if app_files.is_file(candidate / "uv.lock") and app_files.is_file(candidate / "pyproject.toml"):
             return directory, candidate
         if candidate == app_dir:
             break
@@ -207,7 +207,7 @@ def read_project(app_dir: Path, project_dir: str) -> Project:
     """Find and read the project. Raises `Problem`: no project or lock, a file that is no TOML, a path outside."""
     directory, lock_dir = locate(app_dir, project_dir)
     shown = directory.relative_to(app_dir).as_posix()
-    if not (directory / "pyproject.toml").is_file():
+    if not app_files.is_file(directory / "pyproject.toml"):
         raise PyprojectMissing("the app directory" if shown == "." else shown)
     pyproject = read_pyproject(app_dir, directory / "pyproject.toml")
     if lock_dir is None:
@@ -216,7 +216,7 @@ def read_project(app_dir: Path, project_dir: str) -> Project:
         # A member may have a lock that was there before the workspace was; uv does not read it.
         root = _root_above(app_dir, pyproject) or pyproject
         lock_dir = root.directory
-        if not (lock_dir / "uv.lock").is_file():
+        if not app_files.is_file(lock_dir / "uv.lock"):
             raise LockfileMissing("the app directory" if lock_dir == app_dir else app_files.shown(app_dir, lock_dir))
     else:
         root = read_pyproject(app_dir, lock_dir / "pyproject.toml")
@@ -234,7 +234,7 @@ def _root_above(app_dir: Path, pyproject: Pyproject) -> Pyproject | None:
     if "workspace" in pyproject.uv or pyproject.directory == app_dir:
         return None
     for directory in pyproject.directory.parents:
-        if (directory / "pyproject.toml").is_file():
+        if app_files.is_file(directory / "pyproject.toml"):
             root = read_pyproject(app_dir, directory / "pyproject.toml")
             return root if pyproject.directory in workspace_members(root) else None
         if directory == app_dir:
@@ -255,7 +255,7 @@ def _check_membership(app_dir: Path, pyproject: Pyproject, root: Pyproject) -> N
     for between in directory.parents:
         if between == root.directory:
             return
-        if (between / "pyproject.toml").is_file():
+        if app_files.is_file(between / "pyproject.toml"):
             hidden_by = (between / "pyproject.toml").relative_to(app_dir).as_posix()
             raise MemberHidden(shown, hidden_by, root.directory.relative_to(app_dir).as_posix(), pyproject.name)
 
@@ -326,7 +326,7 @@ def workspace_members(root: Pyproject) -> list[Path]:
     One that says `managed = false` is none. Raises `PyprojectInvalid`.
     """
     paths = [path / "pyproject.toml" for path in member_directories(root)]
-    return [path.parent for path in paths if path.is_file() and _is_managed(root, path)]
+    return [path.parent for path in paths if app_files.is_file(path) and _is_managed(root, path)]
 
 
 def _is_managed(root: Pyproject, path: Path) -> bool:
@@ -349,7 +349,7 @@ def python_version_file(project: Project) -> Path | None:
     """
     for directory in [project.directory, *project.directory.parents]:
         for name in (".python-version", ".python-versions"):
-            if (directory / name).is_file():
+            if app_files.is_file(directory / name):
                 return directory / name
         if directory == project.app_dir:
             return None

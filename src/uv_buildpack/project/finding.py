@@ -23,10 +23,10 @@ def find_project(app_dir: Path, project_dir: str, script: str) -> Project:
         if not path.is_relative_to(app_dir.resolve()):
             raise ProjectDirectoryOutside(script, "BP_UV_SCRIPT")
         return scripts.read_script(app_dir, app_dir / path.relative_to(app_dir.resolve()))
-    declared = (directory / "pyproject.toml").is_file()
+    declared = app_files.is_file(directory / "pyproject.toml")
     if declared and lock_dir is not None:
         return read_project(app_dir, project_dir)
-    if (directory / PYLOCK).is_file():
+    if app_files.is_file(directory / PYLOCK):
         return _with_pylock(app_dir, directory, declared=declared)
     only = None if declared else scripts.only_script(app_dir, directory)
     return read_project(app_dir, project_dir) if only is None else scripts.read_script(app_dir, only)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import runpy
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.uv_buildpack.django.toy_django import APP, SETTINGS
 from tests.uv_buildpack.workshop import PACKAGES, Workshop, app
 
+from uv_buildpack import package_data
 from uv_buildpack.errors import (
     CollectstaticFailed,
     CollectstaticImpossible,
@@ -20,6 +23,7 @@ from uv_buildpack.errors import (
 if TYPE_CHECKING:
     from uv_buildpack.errors import Problem
 
+PROGRAM = Path(package_data.__file__).with_name("data") / "collect_static.py"
 FILES = {**app({**PACKAGES, "django": "5.2"}), **APP}
 KEPT = "nothing that collectstatic read has changed: its result is taken from a snapshot"
 COMMAND = "$ python manage.py collectstatic --no-input"
@@ -126,6 +130,16 @@ def test_a_search_for_a_library_of_the_machine_can_be_traced(workshop: Workshop)
     settings = SETTINGS + "import ctypes.util\nctypes.util.find_library('none-of-this-name')\n"
     workshop.build({**FILES, "shop/settings.py": settings})
     assert KEPT in workshop.build({**FILES, "shop/settings.py": settings})
+
+
+@pytest.mark.parametrize("event", ["subprocess.Popen", "os.posix_spawn"])
+def test_each_way_to_start_a_program_is_told_from_a_search(event: str) -> None:
+    """CPython 3.14 and newer tell of both where older ones tell of the first."""
+    reads = runpy.run_path(str(PROGRAM))["Reads"]()
+    reads(event, ("/sbin/ldconfig", ["/sbin/ldconfig", "-p"], {}))
+    assert (reads.searches, reads.traceable) == (True, True)
+    reads(event, ("/usr/bin/true", ["true"], {}))
+    assert not reads.traceable
 
 
 @pytest.mark.parametrize(

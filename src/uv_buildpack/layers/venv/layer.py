@@ -60,15 +60,15 @@ def wanted(context: BuildContext, analysis: Analysis, python: PythonKey) -> Want
 def with_local(
     layer: Wanted[VenvKey], context: BuildContext, analysis: Analysis, local: Wanted[LocalKey] | None
 ) -> Wanted[VenvKey]:
-    """Add the reasons that local packages are: they are built in the environment, or it has other links to them."""
+    """Add what local packages are the reason of: they are built in the environment, or it has other links to them."""
     if layer.reasons:
         return layer
     if not analysis.recalled and (names := analysis.decisions.checked_in_environment):
-        return replace(layer, reasons=(f"checking the lock builds {', '.join(names)} in it",))
+        layer = replace(layer, borrowers=(f"checking the lock builds {', '.join(names)} in it",))
     if local is not None and local.reasons:
         # Which files they will have is not known before they are installed.
         names = analysis.decisions.in_environment
-        return replace(layer, reasons=tuple(f"the build of {name} sees it" for name in names))
+        return replace(layer, borrowers=layer.borrowers or tuple(f"the build of {name} sees it" for name in names))
     restored = {name: context.restored[name].metadata for name in (NAME, venv_project.NAME) if name in context.restored}
     wanted_links = links.read(restored.get(venv_project.NAME, {})) if local is not None else links.NONE
     if wanted_links is None:
@@ -127,16 +127,15 @@ def contribute(work: Work, layer: Wanted[VenvKey], uv: Uv, python: Path) -> list
     # Not a part of the key: an input may change, such as a comment, and the environment stays what it is.
     noted = {"inputs": work.analysis.inputs, "decisions": decisions.write(decided)}
     if not layer.reasons:
+        for line in layer.borrowers:
+            log.step(f"needed on the disk: {line}")
+        if layer.borrowers:
+            _put(work, layer, uv, python)
         bundles = remembered_bundles(work.context) or ()
         key = layer.metadata | {_BUNDLES: heavy.to_text(bundles)}
-        return [reused(work, NAME, key, noted), *_bundles(work, layer.key, bundles)]
+        return [reused(work, NAME, key, noted, hot=not layer.borrowers), *_bundles(work, layer.key, bundles)]
+    bundles, installed, key = _put(work, layer, uv, python)
     directory = work.directory(NAME)
-    with work.snapshots.built_wheels(uv, decided, for_wheels(layer.key), work.uv_cache):
-        bundles, installed = _make(work, layer.key, uv, python)
-    key = layer.metadata | {_BUNDLES: heavy.to_text(bundles)}
-    # What heavy packages leave in a large environment is small, and enough for the next one to start from.
-    if not work.snapshots.keep(NAME, directory, key) and bundles:
-        _keep_heavy_part(work, installed, python, bundles, key)
     new = Layer(
         name=NAME,
         types=types(build=work.analysis.asked.venv),
@@ -145,6 +144,19 @@ def contribute(work: Work, layer: Wanted[VenvKey], uv: Uv, python: Path) -> list
         sboms=making.sbom.of_packages(installed, work.lock()),
     )
     return [made(work, new, layer.reasons), *_bundles(work, layer.key, bundles)]
+
+
+def _put(
+    work: Work, layer: Wanted[VenvKey], uv: Uv, python: Path
+) -> tuple[tuple[Bundle, ...], SitePackages, dict[str, str]]:
+    """Make the environment and keep its snapshot; return heavy bundles, what is installed, and the metadata."""
+    with work.snapshots.built_wheels(uv, work.analysis.decisions, for_wheels(layer.key), work.uv_cache):
+        bundles, installed = _make(work, layer.key, uv, python)
+    key = layer.metadata | {_BUNDLES: heavy.to_text(bundles)}
+    # What heavy packages leave in a large environment is small, and enough for the next one to start from.
+    if not work.snapshots.keep(NAME, work.directory(NAME), key) and bundles:
+        _keep_heavy_part(work, installed, python, bundles, key)
+    return bundles, installed, key
 
 
 def warn_of_system_libraries(work: Work, layer: Wanted[VenvKey]) -> None:
