@@ -49,8 +49,11 @@ _VARIABLES = frozenset(
         _FIND_LINKS,
     }
 )
-_CARRIED = "uv-build"
-"""The backend that is a part of uv."""
+CARRIED = frozenset({"uv-build"})
+"""Backends that are a part of uv."""
+_WITHOUT_TABLE = ("setuptools>=40.8.0",)
+"""What a source without `[build-system]` needs: uv 0.12.5, `DEFAULT_BACKEND` in
+https://github.com/astral-sh/uv/blob/0.12.5/crates/uv-build-frontend/src/lib.rs"""
 
 _Needs = tuple["Pyproject", "list[str]"]
 """A file, and requirements to which its sources apply."""
@@ -58,7 +61,14 @@ _Needs = tuple["Pyproject", "list[str]"]
 
 def needed(pyproject: Pyproject | None) -> bool:
     """Return whether anything is installed to build a package; `None` is a package of `setup.py` alone."""
-    return pyproject is None or any(requirements.name_of(text) != _CARRIED for text in _requires(pyproject))
+    return pyproject is None or any(requirements.name_of(text) not in CARRIED for text in requires(pyproject.document))
+
+
+def requires(document: Mapping[str, object]) -> list[str]:
+    """Return what building a package with this `pyproject.toml` requires."""
+    table = document.get("build-system")
+    texts = table.get("requires") if isinstance(table, dict) else None
+    return _texts(texts) if isinstance(texts, list) else [*_WITHOUT_TABLE]
 
 
 def of_all(
@@ -84,17 +94,12 @@ def of_package(project: Project, pyproject: Pyproject | None) -> str:
 
     Raises `Problem`, `OSError`.
     """
-    digests = _digests(project, [(pyproject, _requires(pyproject))]) if pyproject is not None else {}
+    digests = _digests(project, [(pyproject, requires(pyproject.document))]) if pyproject is not None else {}
     return _short(digests) if digests else ""
 
 
 def _short(document: object) -> str:
     return hashlib.sha256(masking.json_text(document).encode()).hexdigest()[:16]
-
-
-def _requires(pyproject: Pyproject) -> list[str]:
-    requires = pyproject.table("build-system").get("requires", ["setuptools"])
-    return [text for text in requires if isinstance(text, str)] if isinstance(requires, list) else []
 
 
 def _extra_requirements(settings: Mapping[str, Any]) -> list[str]:
@@ -153,7 +158,7 @@ def _digests(project: Project, queue: list[_Needs]) -> dict[str, str]:
             own = read_pyproject(project.app_dir, path) if path.is_file() else None
             found[shown] = tree.digest(project.app_dir if build_reach.leads_out(place, own) else place)
             if own is not None:
-                queue.append((own, [*_requires(own), *_texts(own.project.get("dependencies"))]))
+                queue.append((own, [*requires(own.document), *_texts(own.project.get("dependencies"))]))
     return found
 
 

@@ -24,6 +24,7 @@ from packaging.utils import (
 )
 
 from cnb import toml
+from uv_buildpack.project import build_tools
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -32,13 +33,6 @@ if TYPE_CHECKING:
     from packaging.version import Version
 
     from uv_buildpack.project.files import Pyproject
-
-_WITHOUT_TABLE = ("setuptools>=40.8.0",)
-"""What a source without `[build-system]` needs: uv 0.12.5, `DEFAULT_BACKEND` in
-https://github.com/astral-sh/uv/blob/0.12.5/crates/uv-build-frontend/src/lib.rs"""
-_CARRIED = frozenset({"uv-build"})
-"""Backends that are a part of uv."""
-
 
 _LARGEST = 16 * 1024 * 1024
 """Bytes that are read of a file in an archive: no document of a package is larger."""
@@ -75,7 +69,7 @@ def lacking(sources: Mapping[str, Path], local: Iterable[Pyproject], places: Seq
     """
     offered = _offered(places)
     needed = {(label, text) for label, path in sources.items() for text in _of_source(path)}
-    needed |= {(file.shown, text) for file in local for text in _of_table(file.document)}
+    needed |= {(file.shown, text) for file in local for text in build_tools.requires(file.document)}
     lines: list[str] = []
     seen: set[str] = set()
     # In one order: the lines are in a message.
@@ -83,7 +77,7 @@ def lacking(sources: Mapping[str, Path], local: Iterable[Pyproject], places: Seq
     while queue:
         label, text = queue.pop(0)
         requirement = _read(text)
-        if requirement is None or text in seen or canonicalize_name(requirement.name) in _CARRIED:
+        if requirement is None or text in seen or canonicalize_name(requirement.name) in build_tools.CARRIED:
             continue
         seen.add(text)
         found = _best(offered.get(canonicalize_name(requirement.name), ()), requirement)
@@ -102,9 +96,13 @@ def of_sources(paths: Iterable[Path]) -> list[str]:
 
 def of_tables(documents: Iterable[Mapping[str, object]]) -> list[str]:
     """Return what building packages with these `pyproject.toml` requires, apart from what uv carries."""
-    texts = [text for document in documents for text in _of_table(document)]
+    texts = [text for document in documents for text in build_tools.requires(document)]
     read = ((text, _read(text)) for text in texts)
-    return [text for text, requirement in read if requirement and canonicalize_name(requirement.name) not in _CARRIED]
+    return [
+        text
+        for text, requirement in read
+        if requirement and canonicalize_name(requirement.name) not in build_tools.CARRIED
+    ]
 
 
 def _offered(places: Sequence[Path]) -> dict[str, list[_File]]:
@@ -146,16 +144,10 @@ def _read(text: str) -> Requirement | None:
     return requirement if holds and not requirement.url else None
 
 
-def _of_table(document: Mapping[str, object]) -> list[str]:
-    table = document.get("build-system")
-    requires = table.get("requires") if isinstance(table, dict) else None
-    return [text for text in requires if isinstance(text, str)] if isinstance(requires, list) else [*_WITHOUT_TABLE]
-
-
 def _of_source(path: Path) -> list[str]:
     content = _read_archive(path, _pyproject)
     try:
-        return _of_table(toml.loads(content.decode("utf-8"))) if content is not None else []
+        return build_tools.requires(toml.loads(content.decode("utf-8"))) if content is not None else []
     except ValueError:
         return []  # uv says what is wrong with it, in its own words
 

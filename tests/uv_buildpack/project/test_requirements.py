@@ -12,6 +12,14 @@ from uv_buildpack.project.requirements import dependencies_elsewhere, direct_dep
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from uv_buildpack.project.files import Pyproject
+
+
+def declared(root: Path, text: str) -> Pyproject:
+    """The project with this `pyproject.toml`."""
+    plant(root, {"pyproject.toml": text})
+    return read_pyproject(root, root / "pyproject.toml")
+
 
 def test_direct_dependencies_count_with_the_chosen_extras_and_groups(tmp_path: Path) -> None:
     text = """
@@ -25,8 +33,7 @@ def test_direct_dependencies_count_with_the_chosen_extras_and_groups(tmp_path: P
         Serve_It = ["uvicorn[standard]"]
         dev = ["pytest"]
     """
-    plant(tmp_path, {"pyproject.toml": text})
-    pyproject = read_pyproject(tmp_path, tmp_path / "pyproject.toml")
+    pyproject = declared(tmp_path, text)
     assert direct_dependencies(pyproject, (), ()) == {"fastapi"}
     assert direct_dependencies(pyproject, ("big-one",), ("serve-it",)) == {"fastapi", "torch", "uvicorn"}
 
@@ -40,8 +47,7 @@ def test_an_extra_that_asks_for_others_of_its_project_brings_what_they_need(tmp_
         all = ["my-shop[web,worker]", "six"]
         worker = ["my.shop[Web]", "celery", "not a requirement"]
     """
-    plant(tmp_path, {"pyproject.toml": text})
-    pyproject = read_pyproject(tmp_path, tmp_path / "pyproject.toml")
+    pyproject = declared(tmp_path, text)
     assert direct_dependencies(pyproject, ("all",), ()) - {"my-shop"} == {"six", "uvicorn", "celery"}
     assert direct_dependencies(pyproject, ("web",), ()) == {"uvicorn"}
 
@@ -57,8 +63,7 @@ def test_what_only_a_setting_would_install_is_named_with_it(tmp_path: Path) -> N
         Serve_It = ["uvicorn[standard]"]
         dev = ["pytest"]
     """
-    plant(tmp_path, {"pyproject.toml": text})
-    pyproject = read_pyproject(tmp_path, tmp_path / "pyproject.toml")
+    pyproject = declared(tmp_path, text)
     assert dependencies_elsewhere(pyproject, (), ()) == {
         "torch": "BP_UV_EXTRAS=Big_One",
         "six": "BP_UV_EXTRAS=small",

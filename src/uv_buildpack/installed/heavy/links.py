@@ -84,9 +84,9 @@ def forget(site_packages: SitePackages, names: Collection[str]) -> None:
 
     uv compares versions, and so does not reinstall another file of the same one, or one whose links are taken away.
     """
+    for path in site_packages.files_of(names):
+        path.unlink(missing_ok=True)
     for distribution in site_packages.named(names):
-        for path in site_packages.files_of({distribution.name}):
-            path.unlink(missing_ok=True)
         shutil.rmtree(distribution.dist_info)
 
 
