@@ -36,11 +36,13 @@ NEWER = "9999"
 # Every list with hashes: what is vendored goes into the package, the rest is installed by scripts/environment.py.
 LISTS = tuple(sorted(path.stem for path in REQUIREMENTS.glob("*.txt") if "--hash" in path.read_text(encoding="utf-8")))
 ENVIRONMENTS = tuple(name for name in LISTS if name != "vendor")
-# What comes with Debian 12, and with CPython 3.11.7 (pyenv): the oldest that the scripts have to work with.
+# What comes with Debian 12, and with CPython 3.11.7 (pyenv): the oldest that the scripts have to work with. The older
+# one wants `pkgutil.ImpImporter`, so no Python from 3.12 on can run it, and none has ever brought it.
 OLD_PIPS = {
     "23.0.1": "sha256:236bcb61156d76c4b8a05821b988c7b8c35bf0da28a4b614e8d6ab5212c25c6f",
     "23.2.1": "sha256:7ccf472345f20d35bdc9d1841ff5f313260c2c33fe417f48c30ac46cccabf5be",
 }
+RUNNABLE = [version for version in OLD_PIPS if version != "23.0.1" or sys.version_info < (3, 12)]
 _LINE = re.compile(r"^(?P<name>[a-z0-9-]+)==(?P<version>\S+)(?: ; (?P<marker>.*?))? \\$", re.MULTILINE)
 _VIA = re.compile(r"^    #(?: via)? +(?:via )?(?P<parent>[a-z0-9-]+)$", re.MULTILINE)
 
@@ -121,7 +123,7 @@ def files_by_name(directory: Path, pattern: str) -> dict[str, str]:
     return {name: version for name, version, *_ in found}
 
 
-@pytest.fixture(scope="module", params=[*(f"pip {version}" for version in OLD_PIPS), "the pinned pip", "uv"])
+@pytest.fixture(scope="module", params=[*(f"pip {version}" for version in RUNNABLE), "the pinned pip", "uv"])
 def installer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """The words before `install` of a program that installs into the environment of `{python}`."""
     kind: str = request.param
