@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import shutil
 import subprocess
@@ -34,21 +35,23 @@ def availabilities(environment: Mapping[str, str]) -> list[Availability]:
         Availability("embedded, in Docker containers", containers_reason()),
         Availability("today's CPythons, in containers of Debian's unstable suite", todays_reason()),
         Availability("lifecycle", lifecycle),
-        Availability("pack", pack_reason()),
+        Availability("pack", pack_reason() or base_images_reason()),
         Availability("packages with C code", compiler),
     ]
 
 
 def containers_reason() -> str:
     """Return why phases cannot run in containers here: no Docker, or no base images for them; empty where they can."""
-    made = all((REPOSITORY / ".cache/base-images" / name / "index.json").is_file() for name in ("build", "run"))
-    if made or shutil.which("mmdebstrap"):
-        return docker_reason()
-    return docker_reason() or "there is no mmdebstrap to make base images with (scripts/base-images)"
+    return docker_reason() or base_images_reason()
+
+
+def base_images_reason() -> str:
+    """Return why there are no base images here (scripts/base-images); empty where there are, or they can be made."""
+    return _bootstrap_reason("base-images", ("build", "run"))
 
 
 def pack_reason() -> str:
-    """Return why pack cannot be used here; empty where it can."""
+    """Return why pack cannot be used here, with a builder from somewhere; empty where it can."""
     return docker_reason() if shutil.which("pack") else "there is no pack on PATH"
 
 
@@ -56,7 +59,7 @@ def todays_reason() -> str:
     """Return why there can be no container of Debian's unstable suite here; empty where there can."""
     if not _is_debian():
         return "this machine is not a Debian, whose mirror has that suite"
-    return docker_reason() or ("" if shutil.which("mmdebstrap") else "there is no mmdebstrap to make them with")
+    return docker_reason() or _bootstrap_reason("base-images-sid", ("run", "machine"))
 
 
 def _is_debian() -> bool:
@@ -64,6 +67,24 @@ def _is_debian() -> bool:
         return platform.freedesktop_os_release()["ID"] == "debian"
     except OSError:
         return False
+
+
+def _bootstrap_reason(directory: str, images: tuple[str, ...]) -> str:
+    """Return why images cannot be made here; empty where they are in a directory of the cache, or can be made.
+
+    As an ordinary user mmdebstrap works in a user namespace, and says itself what that needs.
+    """
+    if all((REPOSITORY / ".cache" / directory / name / "index.json").is_file() for name in images):
+        return ""
+    if not shutil.which("mmdebstrap"):
+        return "there is no mmdebstrap to make base images with"
+    if os.geteuid() == 0:
+        return ""
+    asked = ["mmdebstrap", "--unshare-helper", "true"]
+    done = subprocess.run(asked, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    said = done.stderr.strip().rpartition("\n")[2].removeprefix("E: ")
+    needed = "mmdebstrap needs user namespaces to make base images as an ordinary user (package uidmap)"
+    return f"{needed}: {said}" if done.returncode else ""
 
 
 def docker_reason() -> str:

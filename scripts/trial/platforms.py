@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from checks.platforms import containers_reason, pack_reason
+from checks.platforms import base_images_reason, containers_reason, pack_reason
 from cnb_platform.pack_builder import Builder, command
 from trial.prerequisites import REPOSITORY, run
 from trial.progress import CommandFailed, quietly
@@ -89,7 +89,7 @@ def choose_platform(job: Job) -> Iterator[Platform]:
     left = DockerThings()
     try:
         if not reasons:
-            pack = Pack(job, left)
+            pack = Pack(job, left, _own_lifecycle())
             if pack.find_builder():
                 yield pack
                 return
@@ -201,11 +201,12 @@ class Pack:
 
     job: Job
     left: DockerThings
+    lifecycle: Path | None  # that a builder is made of
     name: str = "pack"
 
     def find_builder(self) -> bool:
         """Return whether there is a builder, or one can be made or pulled."""
-        if "CNB_LIFECYCLE_DIR" in os.environ or _default_builder():
+        if self.lifecycle is not None or _default_builder():
             return True
         self.left.will_make(_PUBLIC_BUILDER)
         try:
@@ -219,14 +220,13 @@ class Pack:
         """See Platform."""
         self.left.will_make(self.left.tag)
         self.left.volumes.extend(self._volumes())
-        if "CNB_LIFECYCLE_DIR" not in os.environ:
+        if self.lifecycle is None:
             return
         for image in (_BUILD_IMAGE, _RUN_IMAGE, self._builder()):
             self.left.will_make(image)
         quietly(REPOSITORY / "scripts/base-images")
-        lifecycle = Path(os.environ["CNB_LIFECYCLE_DIR"])
         made = Builder(
-            buildpacks=(self.job.buildpack,), build_image=_BUILD_IMAGE, run_image=_RUN_IMAGE, lifecycle=lifecycle
+            buildpacks=(self.job.buildpack,), build_image=_BUILD_IMAGE, run_image=_RUN_IMAGE, lifecycle=self.lifecycle
         )
         with command(made, self._builder()) as argv:
             quietly(*argv, "--pull-policy", "never")
@@ -257,7 +257,7 @@ class Pack:
         return f"uv-buildpack-try-{self.left.token}-build", f"uv-buildpack-try-{self.left.token}-launch"
 
     def _builder_options(self) -> list[str]:
-        if "CNB_LIFECYCLE_DIR" in os.environ:
+        if self.lifecycle is not None:
             return ["--builder", self._builder(), "--trust-builder", "--pull-policy", "never"]
         chosen = [] if _default_builder() else ["--builder", _PUBLIC_BUILDER]
         return [*chosen, "--buildpack", str(self.job.buildpack), "--trust-extra-buildpacks"]
@@ -295,6 +295,12 @@ def _variables(variables: Mapping[str, str]) -> list[str]:
     passed_on = [name for name in os.environ if name.startswith(("UV_INDEX", "UV_DEFAULT_INDEX", "BP_"))]
     pairs = [*(f"{name}={value}" for name, value in variables.items()), *(n for n in passed_on if n not in variables)]
     return [word for pair in pairs for word in ("--env", pair)]
+
+
+def _own_lifecycle() -> Path | None:
+    """Return the phases that this machine has, if there are base images to make a builder with."""
+    found = os.environ.get("CNB_LIFECYCLE_DIR")
+    return Path(found) if found and not base_images_reason() else None
 
 
 def _default_builder() -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.uv_buildpack.trees import plant
 
+from checks import platforms
 from trial import causes, cli
 from trial.platforms import DockerThings, Job, Serving, choose_platform
 from trial.prerequisites import Interpreters
@@ -157,6 +158,23 @@ def test_without_docker_the_reason_is_given_and_this_machine_is_used(
     with choose_platform(cli_job(tmp_path)) as platform:
         assert platform.name == "the embedded platform, on this machine"
     assert "containers: no Docker engine answers" in capsys.readouterr().out
+
+
+def test_where_an_ordinary_user_cannot_make_base_images_this_machine_is_used(
+    tmp_path: Path,
+    programs: Callable[[str, str], None],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(platforms, "REPOSITORY", tmp_path)
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    monkeypatch.setenv("CNB_LIFECYCLE_DIR", str(tmp_path))
+    programs("pack", "echo no builder")
+    programs("docker", '[ "$1" = version ]')
+    programs("mmdebstrap", 'echo "E: cannot find newuidmap" >&2; exit 25')
+    with choose_platform(cli_job(tmp_path)) as platform:
+        assert platform.name == "the embedded platform, on this machine"
+    assert "(package uidmap): cannot find newuidmap" in capsys.readouterr().out
 
 
 def test_a_builder_that_cannot_be_pulled_is_no_end(
