@@ -108,13 +108,18 @@ def _bootstrap(kind: Kind, suite: str, archive: Path) -> str:
 
 
 def _hooks(listed: Path) -> list[str]:
-    """Return hooks: the user; a list of the packages; no trace of the addresses that packages came from."""
+    """Return hooks: the user; a list of the packages; no trace of the addresses that packages came from.
+
+    An ordinary user's hooks run as root of a user namespace, which may not write where the list belongs; mmdebstrap's
+    own `download` may.
+    """
     account = f"cnb:x:{_USER}:{_USER}::{_HOME}:/bin/sh"
     return [
         f'echo {account} >> "$1/etc/passwd"; echo cnb:x:{_USER}: >> "$1/etc/group"',
         f'mkdir -p "$1{_HOME}" && chown {_USER}:{_USER} "$1{_HOME}"',
-        f'dpkg-query --admindir="$1/var/lib/dpkg" --show > {shlex.quote(str(listed))}',
-        'rm -rf "$1"/etc/apt/sources.list*',
+        'dpkg-query --admindir="$1/var/lib/dpkg" --show > "$1/packages.txt"',
+        f"download /packages.txt {shlex.quote(str(listed))}",
+        'rm -rf "$1/packages.txt" "$1"/etc/apt/sources.list*',
     ]
 
 
