@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from environment import alone
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -69,7 +71,8 @@ def find_interpreters(
     say(f"    {_RELEASES} cannot be reached from here.")
     say(f"    So builds get an archive of {sys.executable}, made by scripts/python-archive.")
     base = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
-    make_archive([base], directory, run=run)
+    with alone(directory):
+        make_archive([base], directory, run=run)
     return Interpreters(directory)
 
 
