@@ -77,7 +77,7 @@ def lacking(sources: Mapping[str, Path], local: Iterable[Pyproject], places: Seq
     while queue:
         label, text = queue.pop(0)
         requirement = _read(text)
-        if requirement is None or text in seen or canonicalize_name(requirement.name) in build_tools.CARRIED:
+        if requirement is None or text in seen:
             continue
         seen.add(text)
         found = _best(offered.get(canonicalize_name(requirement.name), ()), requirement)
@@ -96,13 +96,7 @@ def of_sources(paths: Iterable[Path]) -> list[str]:
 
 def of_tables(documents: Iterable[Mapping[str, object]]) -> list[str]:
     """Return what building packages with these `pyproject.toml` requires, apart from what uv carries."""
-    texts = [text for document in documents for text in build_tools.requires(document)]
-    read = ((text, _read(text)) for text in texts)
-    return [
-        text
-        for text, requirement in read
-        if requirement and canonicalize_name(requirement.name) not in build_tools.CARRIED
-    ]
+    return [text for document in documents for text in build_tools.requires(document) if _read(text)]
 
 
 def _offered(places: Sequence[Path]) -> dict[str, list[_File]]:
@@ -135,13 +129,14 @@ def _fits(requirement: Requirement, file: _File) -> bool:
 
 
 def _read(text: str) -> Requirement | None:
-    """Read a requirement that holds here; one that cannot be read is uv's to complain of."""
+    """Read a requirement that holds here and that uv does not carry; one that cannot be read is uv's to complain of."""
     try:
         requirement = Requirement(text)
         holds = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
     except _NO_REQUIREMENT:
         return None
-    return requirement if holds and not requirement.url else None
+    carried = canonicalize_name(requirement.name) in build_tools.CARRIED
+    return requirement if holds and not requirement.url and not carried else None
 
 
 def _of_source(path: Path) -> list[str]:
