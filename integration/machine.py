@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from base_image import layouts
 from checks.platforms import availabilities
 from cnb_platform.platform_embedded import Embedded
 from cnb_platform.platform_lifecycle import Lifecycle
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 EMBEDDED, CONTAINERS, LIFECYCLE, PACK = "embedded", "containers", "lifecycle", "pack"
 _NAMES = {"embedded": EMBEDDED, "embedded, in Docker containers": CONTAINERS, "lifecycle": LIFECYCLE, "pack": PACK}
-_BASE_IMAGES = REPOSITORY / ".cache" / "base-images"
 # Programs of this machine that builds may use; HOME is not among the variables.
 _CALLER = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 
@@ -45,7 +45,11 @@ def make_platform(name: str, root: Path, shared: list[Path], environment: Mappin
     if name == CONTAINERS:
         run(REPOSITORY / "scripts/base-images")
         return Embedded(
-            root=root, container="uv-buildpack-build:1", run_image=_BASE_IMAGES / "run", volumes=volumes, caller=_CALLER
+            root=root,
+            container=layouts.tag("build"),
+            run_image=layouts.directory() / "run",
+            volumes=volumes,
+            caller=_CALLER,
         )
     if name == LIFECYCLE:
         return Lifecycle(directory=Path(environment["CNB_LIFECYCLE_DIR"]), root=root, caller=_CALLER)
@@ -53,8 +57,8 @@ def make_platform(name: str, root: Path, shared: list[Path], environment: Mappin
         lifecycle = environment.get("CNB_LIFECYCLE_DIR")
         run(REPOSITORY / "scripts/base-images")
         return Pack(
-            build_image="uv-buildpack-build:1",
-            run_image="uv-buildpack-run:1",
+            build_image=layouts.tag("build"),
+            run_image=layouts.tag("run"),
             lifecycle=Path(lifecycle) if lifecycle else None,
             volumes=volumes,
             caller=environment,

@@ -12,6 +12,7 @@ import shutil
 import sys
 from typing import TYPE_CHECKING
 
+from base_image import layouts
 from checks.platforms import docker_reason, pack_reason
 from trial.prerequisites import REPOSITORY
 
@@ -81,7 +82,7 @@ def install_programs(directory: Path, buildpack: Path, variables: Mapping[str, s
         "state": str(directory),
         "buildpack": str(buildpack),
         "docker": not docker_reason(),
-        "run_image": str(REPOSITORY / ".cache/base-images/run"),
+        "run_image": str(layouts.directory() / "run"),
         "variables": pairs,
         "pack": shutil.which("pack"),
         "more": [word for pair in pairs for word in ("--env", pair)]

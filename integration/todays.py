@@ -9,11 +9,12 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from base_image import layouts
 from trial.prerequisites import REPOSITORY, Interpreters, run
 
 SUITE = "sid"
-IMAGE = f"uv-buildpack-machine-{SUITE}:1"
-RUN_IMAGE = REPOSITORY / ".cache" / f"base-images-{SUITE}" / "run"
+IMAGE = layouts.tag("machine", SUITE)
+RUN_IMAGE = layouts.directory(SUITE) / "run"
 _CACHE = REPOSITORY / ".cache" / f"machine-{SUITE}"
 _NEEDED = ("bin", "integration", "requirements", "scripts", "src", "LICENSE", "buildpack.toml", "pyproject.toml")
 # How this machine reaches its index; files and directories among the values are mounted.

@@ -6,12 +6,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from base_image import docker
+from base_image import docker, layouts
 from base_image.root_file_system import CannotBootstrap, Kind, own_suite, write_layout
 from environment import alone
 
-_REPOSITORY = Path(__file__).resolve().parents[2]
-_CACHE = _REPOSITORY / ".cache"
 _DESCRIPTION = """\
 Make a build image (CA certificates, no python3) and a smaller run image, each with the user 1000 that the buildpack
 specification asks for, with mmdebstrap from the distribution of this machine: a CPython from here needs its glibc.
@@ -48,8 +46,8 @@ def main() -> int:
     )
     parser.add_argument("--output", type=Path, metavar="DIR", help="default: .cache/base-images[-SUITE]")
     options = parser.parse_args()
-    suffix = "" if options.suite == own_suite() else f"-{options.suite}"
-    output: Path = options.output or _CACHE / f"base-images{suffix}"
+    other = "" if options.suite == own_suite() else options.suite
+    output: Path = options.output or layouts.directory(other)
     try:
         for name in options.kind or ["build", "run"]:
             layout = output / name
@@ -58,7 +56,7 @@ def main() -> int:
                     write_layout(_KINDS[name], layout, suite=options.suite)
             print(f"{layout}: OCI image layout of the {name} image")
             if docker.answers():
-                tag = f"uv-buildpack-{name}{suffix}:1"
+                tag = layouts.tag(name, other)
                 docker.load(layout, tag)
                 print(f"{tag}: in Docker")
     except CannotBootstrap as error:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from base_image import layouts
 from checks.platforms import pack_reason
 from cnb_platform.pack_builder import Builder, command
 from trial.prerequisites import REPOSITORY, find_interpreters, package, run
@@ -22,7 +23,7 @@ Make a builder for pack that has this buildpack in it, and print how to build wi
 Without --build-image and --run-image the builder stands on the images of scripts/base-images, which are made if they
 are missing. Without --buildpack the buildpack of this checkout is packaged first.
 """
-_OWN_IMAGES = ("uv-buildpack-build:1", "uv-buildpack-run:1")
+_OWN_IMAGES = (layouts.tag("build"), layouts.tag("run"))
 
 
 def main() -> int:

@@ -9,10 +9,11 @@ import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from environment import REPOSITORY
+from base_image import layouts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ def containers_reason() -> str:
 
 def base_images_reason() -> str:
     """Return why there are no base images here (scripts/base-images); empty where there are, or they can be made."""
-    return _bootstrap_reason("base-images", ("build", "run"))
+    return _bootstrap_reason(layouts.directory(), ("build", "run"))
 
 
 def pack_reason() -> str:
@@ -59,7 +60,7 @@ def todays_reason() -> str:
     """Return why there can be no container of Debian's unstable suite here; empty where there can."""
     if not _is_debian():
         return "this machine is not a Debian, whose mirror has that suite"
-    return docker_reason() or _bootstrap_reason("base-images-sid", ("run", "machine"))
+    return docker_reason() or _bootstrap_reason(layouts.directory("sid"), ("run", "machine"))
 
 
 def _is_debian() -> bool:
@@ -69,12 +70,12 @@ def _is_debian() -> bool:
         return False
 
 
-def _bootstrap_reason(directory: str, images: tuple[str, ...]) -> str:
-    """Return why images cannot be made here; empty where they are in a directory of the cache, or can be made.
+def _bootstrap_reason(directory: Path, images: tuple[str, ...]) -> str:
+    """Return why images cannot be made here; empty where they are in `directory`, or can be made.
 
     As an ordinary user mmdebstrap works in a user namespace, and says itself what that needs.
     """
-    if all((REPOSITORY / ".cache" / directory / name / "index.json").is_file() for name in images):
+    if all((directory / name / "index.json").is_file() for name in images):
         return ""
     if not shutil.which("mmdebstrap"):
         return "there is no mmdebstrap to make base images with"

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from base_image import layouts
 from checks.platforms import base_images_reason, containers_reason, pack_reason
 from cnb_platform.pack_builder import Builder, command
 from trial.prerequisites import REPOSITORY, run
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from trial.prerequisites import Interpreters
 
 _PORT = 8080
-_BASE_IMAGES = REPOSITORY / ".cache" / "base-images"
-_BUILD_IMAGE, _RUN_IMAGE = "uv-buildpack-build:1", "uv-buildpack-run:1"
+_BUILD_IMAGE, _RUN_IMAGE = layouts.tag("build"), layouts.tag("run")
+_RUN_LAYOUT = layouts.directory() / "run"
 _PUBLIC_BUILDER = "heroku/builder:24"
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 # Where a build container sees what lies on this machine.
@@ -183,7 +184,7 @@ class EmbeddedInDocker:
 
     def build(self) -> None:
         """See Platform."""
-        images = ["--container", _BUILD_IMAGE, "--run-image", str(_BASE_IMAGES / "run"), "--docker", self.left.tag]
+        images = ["--container", _BUILD_IMAGE, "--run-image", str(_RUN_LAYOUT), "--docker", self.left.tag]
         _cnb_platform("build", self.job.app, *_embedded_options(self.job), *images, *_container_options(self.job))
 
     def serving(self) -> AbstractContextManager[Serving]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.uv_buildpack.trees import plant
 
-from checks import platforms
+from base_image import layouts
 from trial import causes, cli
 from trial.platforms import DockerThings, Job, Serving, choose_platform
 from trial.prerequisites import Interpreters
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+ANSWERS = '[ "$1" = version ]'
+NO_UIDMAP = 'echo "E: cannot find newuidmap" >&2; exit 25'
 OFFLINE = "error: Request failed\n  Caused by: dns error: failed to lookup address information"
 
 
@@ -151,45 +153,38 @@ def test_images_that_were_there_before_stay(tmp_path: Path, programs: Callable[[
     assert calls[2:] == ["docker image rm --force new:1", "docker volume rm --force cache"]
 
 
-def test_without_docker_the_reason_is_given_and_this_machine_is_used(
-    tmp_path: Path, programs: Callable[[str, str], None], capsys: pytest.CaptureFixture[str]
-) -> None:
-    programs("docker", "exit 1")
-    with choose_platform(cli_job(tmp_path)) as platform:
-        assert platform.name == "the embedded platform, on this machine"
-    assert "containers: no Docker engine answers" in capsys.readouterr().out
-
-
-def test_where_an_ordinary_user_cannot_make_base_images_this_machine_is_used(
+@pytest.mark.parametrize(
+    ("docker", "mmdebstrap", "lifecycle", "platform", "reason"),
+    [
+        ("exit 1", "", False, "on this machine", "containers: no Docker engine answers"),
+        (ANSWERS, NO_UIDMAP, True, "on this machine", "(package uidmap): cannot find newuidmap"),
+        (ANSWERS, "", False, "in Docker containers", "the builder heroku/builder:24 cannot be pulled"),
+    ],
+    ids=["no docker", "base images cannot be made by this user", "no builder"],
+)
+def test_the_next_best_platform_is_used_and_the_reason_given(  # noqa: PLR0913 (what there is, and what is said)
     tmp_path: Path,
     programs: Callable[[str, str], None],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
+    *,
+    docker: str,
+    mmdebstrap: str,
+    lifecycle: bool,
+    platform: str,
+    reason: str,
 ) -> None:
-    monkeypatch.setattr(platforms, "REPOSITORY", tmp_path)
+    monkeypatch.setattr(layouts, "CACHE", tmp_path)
     monkeypatch.setattr("os.geteuid", lambda: 1000)
-    monkeypatch.setenv("CNB_LIFECYCLE_DIR", str(tmp_path))
-    programs("pack", "echo no builder")
-    programs("docker", '[ "$1" = version ]')
-    programs("mmdebstrap", 'echo "E: cannot find newuidmap" >&2; exit 25')
-    with choose_platform(cli_job(tmp_path)) as platform:
-        assert platform.name == "the embedded platform, on this machine"
-    assert "(package uidmap): cannot find newuidmap" in capsys.readouterr().out
-
-
-def test_a_builder_that_cannot_be_pulled_is_no_end(
-    tmp_path: Path,
-    programs: Callable[[str, str], None],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
     monkeypatch.delenv("CNB_LIFECYCLE_DIR", raising=False)
+    if lifecycle:
+        monkeypatch.setenv("CNB_LIFECYCLE_DIR", str(tmp_path))
     programs("pack", "echo no builder")
-    programs("docker", '[ "$1" = version ]')
-    programs("mmdebstrap", "")
-    with choose_platform(cli_job(tmp_path)) as platform:
-        assert platform.name == "the embedded platform, in Docker containers"
-    assert "the builder heroku/builder:24 cannot be pulled" in capsys.readouterr().out
+    programs("docker", docker)
+    programs("mmdebstrap", mmdebstrap)
+    with choose_platform(cli_job(tmp_path)) as chosen:
+        assert chosen.name == f"the embedded platform, {platform}"
+    assert reason in capsys.readouterr().out
 
 
 def cli_job(root: Path) -> Job:
